@@ -1,0 +1,23 @@
+"""The one start command, everywhere: python -m app."""
+
+import os
+import sys
+
+from app import server
+from app.main import create_app
+from app.settings import SettingsRefused, load
+
+
+def main() -> int:
+    """Serve until a signal; 2 if the settings are refused, 1 if the port can't be had."""
+    try:
+        settings = load(os.environ)
+    except SettingsRefused as refused:
+        lines = [*refused.faults, "Not started. Correct the settings and start again."]
+        sys.stderr.write("\n".join(lines) + "\n")
+        return 2
+    return server.serve(create_app(settings), settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

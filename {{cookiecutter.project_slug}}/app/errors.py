@@ -1,0 +1,136 @@
+"""What does a client see when something fails?
+
+One shape for every error: application/problem+json (RFC 9457) with what failed, what was
+expected and whether the very same request may be sent again. Rejected values are never echoed.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from http import HTTPStatus
+from typing import Any
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import Response
+from starlette.exceptions import HTTPException
+
+from app.observability import tally
+
+MEDIA_TYPE = "application/problem+json"
+MAX_ERRORS = 20
+IDEMPOTENT = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")  # RFC 9110, 9.2.2
+TITLES = {
+    400: "The request is not understood",
+    401: "Who are you?",
+    403: "This is not allowed",
+    404: "This does not exist",
+    405: "This method is not offered here",
+    408: "The request came too slowly",
+    409: "This is not possible now",
+    413: "The request is too large",
+    415: "This kind of content is not taken",
+    422: "The request does not fit",
+    429: "Too many requests",
+    431: "The headers are too large",
+    500: "This is our fault",
+    503: "The service can't answer now",
+}
+KINDS = {422: "validation-failed", 500: "internal-error"}
+SAYS = {"missing": "missing", "extra_forbidden": "unknown", "json_invalid": "not valid JSON"}
+
+
+class Problem(Exception):
+    """An error that the client is told of. Raise it anywhere below a route.
+
+    `retry_safe` says whether the same request may be sent again safely and usefully; left out,
+    it is true for a passing state (408, 429, 503) and an idempotent method.
+    """
+
+    def __init__(
+        self,
+        status: int,
+        detail: str,
+        *,
+        expected: str = "",
+        retry_safe: bool | None = None,
+        retry_after: int = 1,
+        headers: Mapping[str, str] | None = None,
+        errors: Sequence[Mapping[str, str]] = (),
+    ) -> None:
+        super().__init__(detail)
+        self.status = status
+        self.detail = f"{detail}; expected {expected}" if expected else detail
+        self.retry_safe = retry_safe
+        self.headers = dict(headers or {})
+        self.errors = errors
+        if status in (429, 503):
+            self.headers.setdefault("Retry-After", str(retry_after))
+
+
+def body(problem: Problem, method: str, path: str) -> bytes:
+    """The JSON of a problem, for an answer to `method` on `path`."""
+    status, safe = problem.status, problem.retry_safe
+    if safe is None:
+        safe = status in (408, 429, 503) and method in IDEMPOTENT
+    phrase = HTTPStatus(status).phrase
+    content: dict[str, Any] = {
+        "type": "urn:problem:" + KINDS.get(status, phrase.lower().replace(" ", "-")),
+        "title": TITLES.get(status, phrase),
+        "status": status,
+        "detail": problem.detail,
+        "instance": path,
+        "request_id": tally.request_id(),
+        "retry_safe": safe,
+    }
+    if problem.errors:
+        content["errors"] = problem.errors
+    return json.dumps(content).encode()
+
+
+def install(app: FastAPI) -> None:
+    """Give every error that a route or the framework raises the one shape."""
+    app.add_exception_handler(Problem, _problem)
+    app.add_exception_handler(HTTPException, _http_exception)
+    app.add_exception_handler(RequestValidationError, _validation_error)
+
+
+def _answer(request: Request, problem: Problem) -> Response:
+    content = body(problem, request.method, request.url.path)
+    return Response(content, problem.status, problem.headers, media_type=MEDIA_TYPE)
+
+
+async def _problem(request: Request, error: Exception) -> Response:
+    assert isinstance(error, Problem)  # noqa: S101 - narrows the framework's wider type
+    return _answer(request, error)
+
+
+async def _http_exception(request: Request, error: Exception) -> Response:
+    assert isinstance(error, HTTPException)  # noqa: S101
+    details = {404: "there is nothing at this path", 405: f"{request.method} is not offered here"}
+    detail = details.get(error.status_code, str(error.detail))
+    return _answer(request, Problem(error.status_code, detail, headers=error.headers))
+
+
+async def _validation_error(request: Request, error: Exception) -> Response:
+    assert isinstance(error, RequestValidationError)  # noqa: S101
+    errors = [_field_error(fault) for fault in error.errors()[:MAX_ERRORS]]
+    first = errors[0]
+    detail = f"{first['field']}: expected {first['expected']}"
+    return _answer(request, Problem(422, detail, errors=errors))
+
+
+def _field_error(fault: Mapping[str, Any]) -> dict[str, str]:
+    """Name the field, what is wrong and what was expected, from pydantic's account of it."""
+    field = ".".join(str(part) for part in fault["loc"])[:200]
+    expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
+    if fault["type"] == "missing":
+        expected = "a value"
+    elif fault["type"] == "extra_forbidden":
+        expected = "only known fields"
+    elif fault["type"] == "json_invalid":
+        expected = "valid JSON"
+    return {
+        "field": field,
+        "problem": SAYS.get(fault["type"], f"not {expected}"),
+        "expected": expected,
+    }

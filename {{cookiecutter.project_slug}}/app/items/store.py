@@ -1,0 +1,53 @@
+"""What does a store of items promise? (And one that keeps them in memory.)"""
+
+from itertools import count, islice
+from typing import Protocol
+
+from app.items.models import Item, NewItem
+
+
+class ItemStore(Protocol):
+    """Keeps items. When a method that changes something returns, the change is kept."""
+
+    async def page(self, limit: int, after: int) -> list[Item]:
+        """At most `limit` items with an id above `after`, in the order of their ids."""
+
+    async def get(self, item_id: int) -> Item | None:
+        """The item, or None if there is none."""
+
+    async def add(self, new: NewItem) -> Item:
+        """Keep a new item under an id that was never used before."""
+
+    async def replace(self, item_id: int, new: NewItem) -> Item | None:
+        """Put other contents in the item's place; None if there is none."""
+
+    async def remove(self, item_id: int) -> bool:
+        """Forget the item; False if there was none."""
+
+
+class MemoryItems:
+    """Items in the memory of this process: gone when it stops."""
+
+    def __init__(self) -> None:
+        self._items: dict[int, Item] = {}
+        self._ids = count(1)
+
+    async def page(self, limit: int, after: int) -> list[Item]:
+        return list(islice((item for i, item in self._items.items() if i > after), limit))
+
+    async def get(self, item_id: int) -> Item | None:
+        return self._items.get(item_id)
+
+    async def add(self, new: NewItem) -> Item:
+        item = Item(id=next(self._ids), **new.model_dump())
+        self._items[item.id] = item
+        return item
+
+    async def replace(self, item_id: int, new: NewItem) -> Item | None:
+        if item_id not in self._items:
+            return None
+        self._items[item_id] = Item(id=item_id, **new.model_dump())
+        return self._items[item_id]
+
+    async def remove(self, item_id: int) -> bool:
+        return self._items.pop(item_id, None) is not None

@@ -1,0 +1,84 @@
+# ruff: noqa: I001 - the imports of one resource stay together as a block that can be left out
+"""What is this service built from, and in which order is it opened?"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Protocol
+
+from app.health.checks import Check
+from app.items.store import ItemStore, MemoryItems
+from app.settings import Settings
+
+# jinja: if cookiecutter.database
+from app.database import Database
+from app.items.store_database import DatabaseItems
+
+# jinja: endif
+# jinja: if cookiecutter.cache
+from app.cache import Cache
+from app.items.store_cached import CachedItems
+
+# jinja: endif
+
+# A required check that fails takes this replica out of service, and with a shared dependency all
+# replicas at once; an optional one leaves it in, and its failure reaches the users who need it.
+# So: required is only what no request can do without.
+REQUIRED = frozenset(
+    {
+        # jinja: if cookiecutter.database
+        "database",
+        "migrations",
+        # jinja: endif
+    }
+)
+
+
+class Resource(Protocol):
+    """Something outside the process that is opened at the start and closed at the end."""
+
+    name: str
+
+    async def open(self) -> None:
+        """Get ready to be used; a dependency that is away is no error: its check says so."""
+
+    def checks(self) -> list[Check]:
+        """The questions whose answers tell whether it can be used."""
+
+    async def close(self) -> None:
+        """Give back what `open` took."""
+
+
+@dataclass(frozen=True)
+class Resources:
+    """What lies outside the process, in the order of opening, and the stores that use it."""
+
+    outside: tuple[Resource, ...]
+    items: ItemStore
+
+    def checks(self) -> Iterable[Check]:
+        """The checks of all resources."""
+        return [check for resource in self.outside for check in resource.checks()]
+
+
+def build_resources(settings: Settings) -> Resources:
+    """Build everything that lies outside the process. Nothing is opened yet."""
+    outside: list[Resource] = []
+    items: ItemStore
+    # jinja: if not cookiecutter.database
+    items = MemoryItems()
+    # jinja: else
+    database = Database(
+        settings.database_url.get_secret_value(),
+        pool_size=settings.database_pool_size,
+        deadline_seconds=settings.request_seconds,
+        slow_query_ms=settings.slow_query_ms,
+    )
+    outside.append(database)
+    items = DatabaseItems(database)
+    # jinja: endif
+    # jinja: if cookiecutter.cache
+    cache = Cache(settings.cache_url.get_secret_value())
+    outside.append(cache)
+    items = CachedItems(items, cache, ttl_seconds=settings.cache_ttl_seconds)
+    # jinja: endif
+    return Resources(tuple(outside), items)
