@@ -1,0 +1,77 @@
+"""Is this tree fit to ship? `make check` runs all steps, also when one fails; `make lint` and so on run one.
+
+A new step is a line in STEPS. What came out is remembered in build/check.json, for this very tree.
+"""
+
+import json
+import sys
+from datetime import UTC, datetime
+from functools import partial
+
+from ops import git, shell, steps
+from ops.steps import Result, Step
+
+STEPS = {
+    "lint": ["ruff check --quiet .", "ruff format --quiet --check ."],
+    "types": ["pyrefly check"],
+    "unit": ["coverage run -m pytest tests/unit tests/ops", "coverage report"],
+    "integration": ["pytest tests/integration"],
+}
+AT_ONCE = 2
+RECORD = shell.ROOT / "build" / "check.json"
+
+
+def programs(commands: list[str]) -> str:
+    """Run Python modules one after the other; return what they said last.
+
+    Raises `Refused` with the output of the first that fails.
+    """
+    return "; ".join(filter(None, (_summary(shell.must(_call(line))) for line in commands)))
+
+
+def alone(name: str) -> int:
+    """Run one step and let its modules print as they go."""
+    return next(filter(None, (shell.attach(_call(line)) for line in STEPS[name])), 0)
+
+
+def everything() -> int:
+    """Run all steps and remember how this tree came out."""
+    tree = git.tree_hash()
+    results = steps.report([Step(n, partial(programs, c)) for n, c in STEPS.items()], AT_ONCE)
+    ok = all(result.ok for result in results)
+    if tree != git.tree_hash():
+        steps.say("\nfiles were changed meanwhile: nothing is remembered. Way out: `make check` again")
+        return 1
+    _remember(tree, ok, results)
+    if tree is None:
+        steps.say("\nno git repository here: remembered for no tree. Way out: `git init -b main`")
+    failed = [result.name for result in results if not result.ok]
+    steps.say(f"\n{'all steps passed' if ok else 'failed: ' + ', '.join(failed)}")
+    return 0 if ok else 1
+
+
+def _remember(tree: str | None, ok: bool, results: list[Result]) -> None:
+    record = {
+        "tree": tree,
+        "ok": ok,
+        "mode": "all",
+        "steps": [{"name": r.name, "ok": r.ok, "seconds": r.seconds} for r in results],
+        "at": datetime.now(UTC).isoformat(timespec="seconds"),
+    }
+    RECORD.parent.mkdir(exist_ok=True)
+    RECORD.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _call(line: str) -> list[str]:
+    return [shell.PYTHON, "-m", *line.split()]
+
+
+def _summary(printed: str) -> str:
+    """The lines behind pytest's dots, or the last line, in one."""
+    dots, tests_ran, after = printed.rpartition("[100%]")
+    lines = after.split("\n") if tests_ran else printed.rstrip().split("\n")[-1:]
+    return "; ".join(" ".join(line.split()) for line in lines if line.strip())
+
+
+if __name__ == "__main__":
+    steps.exit_with(lambda: alone(sys.argv[1]) if sys.argv[1:] else everything())

@@ -1,0 +1,65 @@
+"""Which exact packages does the project run on? `make lock` renews the hash locks from pyproject.toml.
+
+`make lock` keeps the versions that still fit, `make upgrade` moves them to the newest. The locks hold
+for every platform and Python from requires-python on, and name no index: the machine's own is asked.
+"""
+
+import sys
+import tempfile
+import tomllib
+from pathlib import Path
+from typing import NamedTuple
+
+from ops import setup, shell, steps
+from ops.steps import Refused, Step
+
+
+class Lock(NamedTuple):
+    file: str
+    groups: tuple[str, ...]  # "" is what the service itself needs
+    agrees_with: str = ""
+
+
+LOCKS = [
+    Lock("requirements.txt", ("",)),
+    Lock("requirements-dev.txt", ("", "dev"), "requirements.txt"),
+    Lock("requirements-services.txt", ("services",), "requirements-dev.txt"),
+    Lock("requirements-uv.txt", ("uv",)),
+]
+OPTIONS = "--quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url"
+
+
+def requirements(folder: Path, groups: tuple[str, ...]) -> list[str]:
+    """What pyproject.toml asks for in these groups."""
+    project = tomllib.loads((folder / "pyproject.toml").read_text())
+    asked = {"": project["project"]["dependencies"], **project["dependency-groups"]}
+    return [line for group in groups for line in asked[group]]
+
+
+def write(folder: Path, lock: Lock, upgrade: bool = False) -> str:
+    """Renew one lock of the project in `folder`; return how many packages it pins.
+
+    Raises `Refused` when no versions fit, or when a package would come from outside the index.
+    """
+    with tempfile.NamedTemporaryFile("w", suffix=".in") as asked:
+        asked.write("\n".join(requirements(folder, lock.groups)))
+        asked.flush()
+        command = [setup.uv(), "pip", "compile", asked.name, *OPTIONS.split()]
+        command += ["--no-emit-find-links", "--python-version", "3.11", "--output-file", folder / lock.file]
+        command += ["--constraint", folder / lock.agrees_with] if lock.agrees_with else []
+        command += ["--upgrade"] if upgrade else []
+        shell.must(command)
+    written = (folder / lock.file).read_text()
+    if "://" in written:
+        raise Refused(f"{lock.file} names an address", "packages of the index only")
+    return f"{written.count('==')} packages"
+
+
+def renew(folder: Path, upgrade: bool) -> int:
+    """Renew all locks in `folder`; return the exit code."""
+    renewed = [Step(lock.file, lambda lock=lock: write(folder, lock, upgrade)) for lock in LOCKS]
+    return 0 if all(result.ok for result in steps.report(renewed)) else 1
+
+
+if __name__ == "__main__":
+    steps.exit_with(lambda: renew(shell.ROOT, upgrade="--upgrade" in sys.argv))

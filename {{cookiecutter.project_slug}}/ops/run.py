@@ -1,0 +1,51 @@
+"""How is the service served while it is worked on? A watcher restarts `python -m app` after each change.
+
+Modules that are named on the command line run before each start.
+"""
+
+import os
+import socket
+import sys
+
+from watchfiles import PythonFilter, watch
+
+from ops import shell, steps
+from ops.steps import Refused
+
+WATCHED = [shell.ROOT / name for name in ("app", "config", "migrations")]
+
+
+def serve(before: list[str], port: int) -> None:
+    """Serve on 127.0.0.1 until Ctrl-C.
+
+    Raises `Refused` when the port is taken.
+    """
+    refuse_taken(port)
+    changes = watch(
+        *(folder for folder in WATCHED if folder.is_dir()),
+        watch_filter=PythonFilter(extra_extensions=(".env",)),
+        raise_interrupt=True,
+    )
+    address = {"APP_HOST": "127.0.0.1", "APP_PORT": str(port)}
+    while True:
+        for module in before:
+            shell.attach([shell.PYTHON, "-m", module])
+        with shell.Program([shell.PYTHON, "-m", "app"], environment=address):
+            changed = next(changes)
+        steps.say(f"changed: {', '.join(sorted({os.path.relpath(path) for _, path in changed}))}")
+
+
+def refuse_taken(port: int) -> None:
+    with socket.socket() as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind(("127.0.0.1", port))
+        except OSError as error:
+            raise Refused(
+                f"port {port}: {os.strerror(error.errno or 0).lower()}",
+                remedy=f"stop what listens there, or `make run PORT={port + 1}`",
+            ) from error
+
+
+if __name__ == "__main__":
+    steps.exit_with(lambda: serve(sys.argv[1:], int(os.environ.get("PORT", "8000"))))

@@ -1,0 +1,95 @@
+"""How do the steps of a command run, and how does it report? The only module in ops that prints.
+
+A step is a name and a function that does one thing: it returns a detail for its line, or nothing,
+and raises `Refused` when it cannot. Steps know nothing of each other, and all of them run.
+"""
+
+import sys
+import threading
+import time
+from collections.abc import Callable, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import NamedTuple
+
+interrupted = threading.Event()  # Ctrl-C came: whoever waits in a thread gives up
+
+
+@dataclass
+class Refused(Exception):
+    """Say what was found, what was expected and the way out; `output` is what a program said."""
+
+    found: str
+    expected: str = ""
+    remedy: str = ""
+    output: str = ""
+
+    def __str__(self) -> str:
+        expected = f"; expected {self.expected}" if self.expected else ""
+        remedy = f". Way out: {self.remedy}" if self.remedy else ""
+        return f"{self.found}{expected}{remedy}"
+
+
+class Step(NamedTuple):
+    name: str
+    run: Callable[[], str | None]
+
+
+@dataclass(frozen=True)
+class Result:
+    name: str
+    ok: bool
+    seconds: float
+    detail: str
+    output: str
+
+
+def say(line: str) -> None:
+    """Print a line at once, also into a pipe."""
+    print(line, flush=True)  # noqa: T201  the one place that prints
+
+
+def run_one(step: Step) -> Result:
+    """Run a step; a refusal becomes its result."""
+    started = time.monotonic()
+    try:
+        ok, detail, output = True, step.run() or "", ""
+    except Refused as refusal:
+        ok, detail, output = False, str(refusal), refusal.output
+    return Result(step.name, ok, round(time.monotonic() - started, 2), detail, output)
+
+
+def report(steps: Sequence[Step], at_once: int = 1) -> list[Result]:
+    """Run all steps, `at_once` at a time, and print a line for each in the order given.
+
+    What failing programs said follows below all lines, so that the overview stays in one piece.
+    """
+    width = max(len(step.name) for step in steps)
+    results = []
+    with ThreadPoolExecutor(at_once) as pool:
+        try:
+            for result in pool.map(run_one, steps):
+                results.append(result)
+                mark = "ok    " if result.ok else "FAILED"
+                line = f"  {result.name:<{width}}  {mark} {result.seconds:6.1f} s  {result.detail}"
+                say(line.rstrip())
+        except KeyboardInterrupt:
+            interrupted.set()
+            pool.shutdown(cancel_futures=True)
+            raise
+    for result in results:
+        if result.output:
+            say(f"\n{result.name}:\n{result.output.rstrip()}")
+    return results
+
+
+def exit_with(main: Callable[[], int | None]) -> None:
+    """End the process with what `main` returns: 1 after a refusal, 130 after Ctrl-C."""
+    try:
+        sys.exit(main())
+    except Refused as refusal:
+        say(f"{refusal.output.rstrip()}\n{refusal}".lstrip())
+        sys.exit(1)
+    except KeyboardInterrupt:
+        say("\ninterrupted; what was started is stopped. Safe to run again.")
+        sys.exit(130)
