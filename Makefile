@@ -1,0 +1,42 @@
+# Each target sets up what it needs, from nothing but python3 (with venv), make and git.
+SHELL := /bin/sh
+.DEFAULT_GOAL := help
+.PHONY: help demo test test-all lock
+
+PYTHON ?= python3
+PROJECT := {{cookiecutter.project_slug}}
+WORKERS ?= 2
+# The machine's own uv first, else the one that requirements-uv.txt pins.
+export PATH := $(PATH):$(CURDIR)/.venv/bin
+COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
+	--no-annotate --no-header
+
+##@ See it
+help: ## Print this
+	@awk -F ':.*## ' '/^##@ /{print "\n" substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
+
+demo: .venv/ready ## Generate a service with the defaults into build/demo/, start it, send it traffic, serve until Ctrl-C
+	@.venv/bin/python benchmarks/demo.py
+
+##@ Before a change is shared
+test: .venv/ready ## Run the fast tests: questions, the template as it lies, bakes, make check of two variants
+	.venv/bin/pytest -n $(WORKERS) -m "not slow"
+
+test-all: test ## Run the slow tests too: make check of every variant on the real services
+	.venv/bin/pytest -n $(WORKERS) -m slow
+
+##@ When dependencies change
+lock: .venv/ready ## Renew the hash locks: the template's own, and those of every variant
+	$(COMPILE) pyproject.toml --output-file requirements.txt > /dev/null
+	echo uv | $(COMPILE) - --output-file requirements-uv.txt > /dev/null
+	.venv/bin/python locks.py
+
+.venv/ready: requirements.txt requirements-uv.txt
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "found $$($(PYTHON) --version 2>&1); expected Python 3.11 or newer: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
+	  echo "$(PYTHON) has no venv module: install python3-venv, then repeat the command"; exit 1; }
+	$(PYTHON) -m venv --clear .venv
+	@command -v uv > /dev/null || .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
+	uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements.txt
+	@touch $@

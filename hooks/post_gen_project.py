@@ -1,0 +1,66 @@
+"""Which files belong to which answer? Removes the others, picks the lock, says what comes next."""
+
+import json
+import shutil
+from pathlib import Path
+
+REMOVED = {
+    "database": {
+        "false": [
+            "app/database.py",
+            "app/items/store_database.py",
+            "alembic.ini",
+            "migrations",
+            "ops/migration.py",
+            "ops/services/postgres.py",
+            "docs/database.md",
+        ],
+    },
+    "cache": {
+        "false": ["app/cache.py", "app/items/store_cached.py", "ops/services/valkey.py"],
+    },
+    "ci": {
+        "github": [".gitlab-ci.yml"],
+        "gitlab": [".github"],
+        "none": [".github", ".gitlab-ci.yml"],
+    },
+}
+LOCKS = {
+    ("true", "true"): "full",
+    ("true", "false"): "database",
+    ("false", "true"): "cache",
+    ("false", "false"): "plain",
+}
+
+
+def remove(path: Path) -> None:
+    if path.is_dir():
+        shutil.rmtree(path)
+    else:
+        path.unlink()
+
+
+def main() -> None:
+    answers = json.loads(Path(".vitals.json").read_text(encoding="utf-8"))["answers"]
+
+    for question, removed in REMOVED.items():
+        for path in removed.get(answers[question], []):
+            remove(Path(path))
+
+    locks = Path("locks")
+    for lock in (locks / LOCKS[answers["database"], answers["cache"]]).iterdir():
+        lock.replace(lock.name)
+    shutil.rmtree(locks)
+
+    print(f"""
+{answers["project_name"]} is ready. Next:
+  cd {answers["project_slug"]}
+  git init -b main && git add -A && git commit -m "Start from the Vitals template"
+  make check   # before shipping: lint, types, tests
+  make run     # serves on http://127.0.0.1:8000""")
+    if not shutil.which("make"):
+        print("make is missing on this machine; install it first, e.g. apt-get install make")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,129 @@
+"""Which answers does the template take?
+
+Each question has one row in RULES; cookiecutter.json applies its filter right after the question.
+An answer is text and never a template, whichever way it comes in.
+"""
+
+import difflib
+import json
+import re
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import NamedTuple
+from urllib.parse import urlsplit
+
+import click
+from cookiecutter.exceptions import FailedHookException
+from jinja2 import Environment
+from jinja2.ext import Extension
+
+ASKED = json.loads(Path(__file__).with_name("cookiecutter.json").read_text(encoding="utf-8"))
+QUESTIONS = [key for key in ASKED if not key.startswith("_")]
+FOLDER = "{{cookiecutter.project_slug}}"
+UNQUOTABLE = set("\"'`\\{}")
+
+
+class Rule(NamedTuple):
+    fits: Callable[[str], bool]
+    expected: str
+    example: str
+
+
+def is_one_line(value: str, shortest: int, longest: int) -> bool:
+    """Tell whether the text can stand between quotes in Python, TOML, YAML and JSON as it is.
+
+    isprintable() also refuses control, bidirectional and invisible characters.
+    """
+    within = shortest <= len(value) <= longest
+    return within and value.isprintable() and value == value.strip() and not set(value) & UNQUOTABLE
+
+
+RULES = {
+    "project_name": Rule(
+        lambda value: is_one_line(value, 3, 60),
+        "3 to 60 printable characters without quotes, backslashes and braces",
+        "Orders API",
+    ),
+    "project_slug": Rule(
+        lambda value: bool(re.fullmatch(r"(?!.*--)[a-z][a-z0-9-]{1,38}[a-z0-9]", value)),
+        "3 to 40 lower-case letters, digits and single hyphens, starting with a letter",
+        "orders-api",
+    ),
+    "description": Rule(
+        lambda value: is_one_line(value, 1, 120),
+        "one line of 1 to 120 printable characters without quotes, backslashes and braces",
+        "Keeps a list of items and what they cost.",
+    ),
+    "owner": Rule(
+        lambda value: bool(re.fullmatch(r"@?[A-Za-z0-9][A-Za-z0-9._@/+-]{0,79}", value)),
+        "a team, a handle or an e-mail address of up to 80 letters, digits and ._@/+-",
+        "team-orders",
+    ),
+}
+
+
+def refusal(question: str, got: object, expected: str, example: str) -> FailedHookException:
+    """Word the one line that the user sees; cookiecutter prints it and exits with 1."""
+    shown = repr(got) if len(repr(got)) <= 80 else repr(got)[:80] + "…"
+    return FailedHookException(
+        f"{question}: got {shown}; expected {expected}, e.g. '{example}'. "
+        "Nothing was written; safe to retry."
+    )
+
+
+def check_for(question: str) -> Callable[[object], str]:
+    """Make the filter that hands the question's answer on, or raises FailedHookException."""
+    rule = RULES[question]
+
+    def check(answer: object) -> str:
+        if isinstance(answer, str) and rule.fits(answer):
+            return answer
+        raise refusal(question, answer, rule.expected, rule.example)
+
+    return check
+
+
+def refuse_unknown_questions() -> None:
+    """Refuse what cookiecutter drops without a word: answers on the command line to no question."""
+    context = click.get_current_context(silent=True)
+    answers = context.params.get("extra_context") if context else None
+    if not isinstance(answers, Mapping):
+        return
+    for key in (key for key in answers if key not in QUESTIONS):
+        nearest = difflib.get_close_matches(key, QUESTIONS, n=1, cutoff=0)[0]
+        shown = key if key.isidentifier() else repr(key)
+        raise refusal(shown[:80], answers[key], f"a question among {', '.join(QUESTIONS)}", nearest)
+
+
+def template_url(source: str) -> str:
+    """Give the address that the template came from, without credentials; nothing for a path."""
+    if re.match(r"[\w.-]+@[\w.-]+:", source):
+        return source
+    url = urlsplit(source)
+    if len(url.scheme) < 2 or url.scheme.endswith("file"):
+        return ""
+    return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
+
+
+class Answers(Extension):
+    """Adds the filters, and keeps Jinja from running an answer as a template."""
+
+    def __init__(self, environment: Environment) -> None:
+        super().__init__(environment)
+        self.has_rendered = False
+        environment.filters |= {f"checked_{question}": check_for(question) for question in RULES}
+        environment.filters["template_url"] = template_url
+        refuse_unknown_questions()
+
+    def preprocess(self, source: str, name: str | None, _filename: str | None = None) -> str:
+        """Keep as templates only files, cookiecutter.json's own values and the project's folder.
+
+        cookiecutter takes an answer on the command line for a question's default, and renders it.
+        The folder's name is a template only where it is the first thing that is rendered.
+        """
+        is_first, self.has_rendered = not self.has_rendered, True
+        if name is not None or source in ASKED.values():
+            return source
+        if is_first and source == FOLDER:
+            return f"{{{{ cookiecutter.project_slug | default({source!a}) }}}}"
+        return f"{{{{ {source!a} }}}}"

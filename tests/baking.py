@@ -1,0 +1,121 @@
+"""How do tests get a generated project, and how do they run it?
+
+Everything lies in one scratch folder of the test process, and goes with it.
+"""
+
+import atexit
+import functools
+import os
+import shutil
+import socket
+import subprocess
+import tempfile
+from pathlib import Path
+
+from cookiecutter.main import cookiecutter
+
+ROOT = Path(__file__).resolve().parents[1]
+FOLDER = "{{cookiecutter.project_slug}}"
+IN_PLACE = ROOT / FOLDER
+VARIANTS = {
+    "full": {"database": "true", "cache": "true"},
+    "database": {"database": "true", "cache": "false"},
+    "cache": {"database": "false", "cache": "true"},
+    "plain": {"database": "false", "cache": "false"},
+}
+
+_scratch = tempfile.TemporaryDirectory(prefix="vitals-")
+atexit.register(_scratch.cleanup)
+SCRATCH = Path(_scratch.name)
+
+
+def template_files() -> list[str]:
+    """List what git would commit, so that no cache and no .venv gets into a bake."""
+    listed = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard", "-z"],
+        cwd=ROOT,
+        capture_output=True,
+        check=True,
+        text=True,
+    )
+    return sorted(name for name in listed.stdout.split("\0") if (ROOT / name).is_file())
+
+
+def project_files() -> list[str]:
+    """List the files of the project inside the template, relative to its folder."""
+    inside = f"{FOLDER}/"
+    return [name.removeprefix(inside) for name in template_files() if name.startswith(inside)]
+
+
+@functools.cache
+def template() -> Path:
+    """Copy the template, as a clone of it would lie."""
+    copy = SCRATCH / "template"
+    for name in template_files():
+        (copy / name).parent.mkdir(parents=True, exist_ok=True)
+        shutil.copy(ROOT / name, copy / name)
+    return copy
+
+
+@functools.cache
+def user_config() -> Path:
+    """Keep cookiecutter's own records out of the home folder."""
+    config = SCRATCH / "cookiecutter.yaml"
+    config.write_text(f"replay_dir: {SCRATCH / 'replay'}\n", encoding="utf-8")
+    return config
+
+
+def generate(into: Path, **answers: str) -> Path:
+    """Generate a project of one's own, to run or to change."""
+    return Path(
+        cookiecutter(
+            str(template()),
+            no_input=True,
+            extra_context=answers,
+            output_dir=str(into),
+            config_file=str(user_config()),
+        )
+    )
+
+
+@functools.cache
+def bake(**answers: str) -> Path:
+    """Generate a project to look at, once for each set of answers. Nobody may change it."""
+    return generate(Path(tempfile.mkdtemp(dir=SCRATCH)), **answers)
+
+
+def files_of(project: Path) -> dict[str, str]:
+    """Read every file of a bake, by its path in the project."""
+    return {
+        str(path.relative_to(project)): path.read_text(encoding="utf-8")
+        for path in sorted(project.rglob("*"))
+        if path.is_file()
+    }
+
+
+def environment(**changed: str) -> dict[str, str]:
+    """Take this process's environment without what an outer make or pytest put there."""
+    ours = ("MAKE", "MFLAGS", "PYTEST_", "APP_", "TEST_")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return kept | changed
+
+
+def make(project: Path, *words: str, within_seconds: int = 300) -> subprocess.CompletedProcess[str]:
+    """Run make in a project, as a user would. What it printed is in stdout, both streams in one."""
+    return subprocess.run(
+        ["make", *words],
+        cwd=project,
+        env=environment(),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=within_seconds,
+        check=False,
+    )
+
+
+def free_port() -> int:
+    """Find a port that nobody listens on. Somebody may take it before you do: look who answers."""
+    with socket.create_server(("127.0.0.1", 0)) as server:
+        return server.getsockname()[1]

@@ -1,0 +1,228 @@
+"""Is every bad answer refused in one line, before anything is written or run?"""
+
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from baking import ROOT, template, user_config
+from click.testing import CliRunner
+from cookiecutter.cli import main
+from cookiecutter.exceptions import FailedHookException
+from cookiecutter.main import cookiecutter
+
+REFUSAL = re.compile(
+    r".+: got .+; expected .+, e\.g\. '.+'\. Nothing was written; safe to retry\.\n"
+)
+QUESTIONS = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+RUN = "cycler.__init__.__globals__.os.system('touch executed')"
+
+HOSTILE = [
+    # empty, blank, too short, over-long
+    ("project_name", ""),
+    ("project_name", "   "),
+    ("project_name", " Orders"),
+    ("project_name", "ab"),
+    ("project_name", "x" * 61),
+    ("project_name", "x" * 100_000),
+    ("project_slug", ""),
+    ("project_slug", "ab"),
+    ("project_slug", "a" * 41),
+    ("description", ""),
+    ("description", "\t"),
+    ("description", "x" * 121),
+    ("owner", ""),
+    ("owner", "a" * 82),
+    # quotes, backslashes, lines
+    ("project_name", 'Orders "API"'),
+    ("project_name", "Ann's orders"),
+    ("project_name", "Orders\\API"),
+    ("project_name", "Orders\nAPI"),
+    ("project_name", "Orders\r\nAPI"),
+    ("description", 'Quotes """ end a docstring'),
+    ("description", "two\nlines"),
+    ("description", "a\u2028line separator"),
+    ("description", "ends with a backslash \\"),
+    ("owner", "team'orders"),
+    ("owner", "team orders"),
+    ("owner", "team-orders\n"),
+    # template brackets
+    ("project_name", "{{ 7 * 7 }} orders"),
+    ("project_name", "{% raw %}Orders"),
+    ("project_name", "{# Orders #}"),
+    ("project_name", "{{cookiecutter.project_slug}}"),
+    ("project_name", "{{ cookiecutter.project_name | checked_project_name }}"),
+    ("project_slug", "{{ cookiecutter.owner }}"),
+    ("description", "{{cookiecutter.project_slug}}"),
+    ("description", "{% endraw %}{{ cookiecutter }}"),
+    ("owner", "{{ cookiecutter }}"),
+    # code
+    ("project_name", "{{ " + RUN + " }}"),
+    ("description", "{{ " + RUN + " }}"),
+    ("owner", "{{ " + RUN + " }}"),
+    ("project_name", "{% set x = " + RUN + " %}Orders"),
+    ("description", "\n# jinja: set x = " + RUN + "\n"),
+    ("project_name", "`touch executed`"),
+    ("description", "${IFS}$(touch executed)"),
+    ("owner", "$(touch executed)"),
+    ("project_slug", "orders;touch executed"),
+    ("project_name", "'+__import__('os').system('touch executed')+'"),
+    # control, invisible and bidirectional characters
+    ("project_name", "Orders\x1b[31m"),
+    ("project_name", "Orders\x07"),
+    ("project_name", "Orders \u202eIPA"),
+    ("project_name", "Orders\u200bAPI"),
+    ("project_name", "\ufeffOrders"),
+    ("description", "isolates \u2066 here \u2069"),
+    ("description", "delete \x7f"),
+    ("owner", "team\u200dorders"),
+    ("owner", "\u0442eam-orders"),  # the first letter is Cyrillic
+    # tricks with paths and names
+    ("project_slug", "../orders"),
+    ("project_slug", "/tmp/orders"),
+    ("project_slug", "orders/api"),
+    ("project_slug", "."),
+    ("project_slug", "~orders"),
+    ("project_slug", "-orders"),
+    ("project_slug", "orders-"),
+    ("project_slug", "orders--api"),
+    ("project_slug", "Orders API!"),
+    ("project_slug", "orders_api"),
+    ("project_slug", "4orders"),
+    ("project_slug", "orders-api\n"),
+    ("project_slug", "örders"),
+    ("project_name", "123"),  # no slug follows from it
+    ("owner", "-rf"),
+    # unknown questions
+    ("projct_name", "Orders"),
+    ("__checked_project_slug", "orders-api"),
+    ("_template", "elsewhere"),
+    ("Database", "true"),
+    ("", "Orders"),
+    ("colour\nred", "Orders"),
+]
+
+
+@pytest.fixture
+def empty(tmp_path, monkeypatch) -> Path:
+    """An empty folder, which is also where the command runs."""
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+def command_line(*words: str) -> list[str]:
+    return [str(template()), *words, "--no-input", "--config-file", str(user_config())]
+
+
+@pytest.mark.parametrize(("question", "answer"), HOSTILE, ids=lambda text: ascii(text)[:40])
+def test_a_hostile_answer_is_refused_in_one_line_and_leaves_nothing(empty, question, answer):
+    result = CliRunner().invoke(main, command_line(f"{question}={answer}"))
+
+    assert REFUSAL.fullmatch(result.output), result.output
+    assert result.output.removesuffix("\n").isprintable()
+    assert result.exit_code == 1
+    assert list(empty.iterdir()) == []
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        "project_name={{ " + RUN + " }}",
+        "project_slug=../orders",
+        "description=two\nlines",
+        "colour=red",
+    ],
+)
+def test_the_installed_command_refuses_without_a_traceback(empty, answer):
+    done = subprocess.run(
+        [sys.executable, "-m", "cookiecutter", *command_line(answer)],
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert REFUSAL.fullmatch(done.stdout), done.stdout
+    assert (done.returncode, done.stderr) == (1, "")
+    assert list(empty.iterdir()) == []
+
+
+def test_refusing_needs_no_hook(empty):
+    words = command_line("project_slug=../orders", "--accept-hooks", "no")
+
+    result = CliRunner().invoke(main, words)
+
+    assert REFUSAL.fullmatch(result.output)
+    assert list(empty.iterdir()) == []
+
+
+def test_a_program_that_bakes_is_refused_too(empty):
+    with pytest.raises(FailedHookException, match=r"^owner: got .*safe to retry"):
+        cookiecutter(
+            str(template()),
+            no_input=True,
+            extra_context={"owner": "{{ " + RUN + " }}"},
+            config_file=str(user_config()),
+        )
+
+    assert list(empty.iterdir()) == []
+
+
+def test_a_hostile_default_in_the_users_own_configuration_is_refused(empty, tmp_path_factory):
+    config = tmp_path_factory.mktemp("config") / "cookiecutter.yaml"
+    config.write_text(json.dumps({"default_context": {"owner": "{{ " + RUN + " }}"}}))
+
+    result = CliRunner().invoke(main, [str(template()), "--no-input", "--config-file", str(config)])
+
+    assert REFUSAL.fullmatch(result.output)
+    assert list(empty.iterdir()) == []
+
+
+def test_a_bad_answer_at_the_prompt_is_refused_before_the_next_question(empty):
+    words = [word for word in command_line() if word != "--no-input"]
+
+    result = CliRunner().invoke(main, words, input="Orders API\n../orders\n")
+
+    assert "[2/8]" in result.output
+    assert "[3/8]" not in result.output
+    assert REFUSAL.fullmatch(result.output.splitlines()[-1].rpartition("): ")[2] + "\n")
+    assert list(empty.iterdir()) == []
+
+
+@pytest.mark.usefixtures("empty")
+def test_the_refusal_says_what_was_found_what_fits_and_that_a_retry_is_safe():
+    result = CliRunner().invoke(main, command_line("project_slug=Orders API!"))
+
+    assert result.output == (
+        "project_slug: got 'Orders API!'; expected 3 to 40 lower-case letters, digits and single "
+        "hyphens, starting with a letter, e.g. 'orders-api'. Nothing was written; safe to retry.\n"
+    )
+
+
+@pytest.mark.usefixtures("empty")
+def test_a_mistyped_question_is_answered_with_the_nearest_one():
+    result = CliRunner().invoke(main, command_line("projct_slug=orders"))
+
+    assert "e.g. 'project_slug'" in result.output
+
+
+def test_a_folder_that_exists_is_refused_and_kept(empty):
+    (empty / "orders-api").mkdir()
+
+    result = CliRunner().invoke(main, command_line())
+
+    assert result.exit_code == 1
+    assert result.output == 'Error: "orders-api" directory already exists\n'
+    assert list((empty / "orders-api").iterdir()) == []
+
+
+def test_every_question_has_a_prompt_with_an_example():
+    asked = [key for key in QUESTIONS if not key.startswith("_")]
+    prompts = QUESTIONS["__prompts__"]
+    texts = {
+        key: text if isinstance(text, str) else text["__prompt__"] for key, text in prompts.items()
+    }
+
+    assert list(texts) == asked
+    assert [key for key, text in texts.items() if "e.g. " not in text] == []
