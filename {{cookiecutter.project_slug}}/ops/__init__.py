@@ -1,1 +1,1 @@
-"""How is the service shipped? One module for each make target; `steps` prints, `shell` and `git` run programs."""
+"""How is the service shipped? One module for each make target: `python -m ops.<name>`."""

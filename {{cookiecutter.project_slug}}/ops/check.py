@@ -1,4 +1,4 @@
-"""Is this tree fit to ship? `make check` runs all steps, also when one fails; `make lint` and so on run one.
+"""Is this tree fit to ship? `make check` runs all steps, also when one fails; `make lint` runs one.
 
 A new step is a line in STEPS. What came out is remembered in build/check.json, for this very tree.
 """
@@ -40,7 +40,7 @@ def everything() -> int:
     results = steps.report([Step(n, partial(programs, c)) for n, c in STEPS.items()], AT_ONCE)
     ok = all(result.ok for result in results)
     if tree != git.tree_hash():
-        steps.say("\nfiles were changed meanwhile: nothing is remembered. Way out: `make check` again")
+        steps.say("\nfiles changed meanwhile: nothing is remembered. Way out: `make check` again")
         return 1
     _remember(tree, ok, results)
     if tree is None:
@@ -68,7 +68,7 @@ def _call(line: str) -> list[str]:
 
 def _summary(printed: str) -> str:
     """The lines behind pytest's dots, or the last line, in one."""
-    dots, tests_ran, after = printed.rpartition("[100%]")
+    _, tests_ran, after = printed.rpartition("[100%]")
     lines = after.split("\n") if tests_ran else printed.rstrip().split("\n")[-1:]
     return "; ".join(" ".join(line.split()) for line in lines if line.strip())
 

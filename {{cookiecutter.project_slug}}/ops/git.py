@@ -36,7 +36,7 @@ def is_repository() -> bool:
 
 
 def tree_hash() -> str | None:
-    """The tree of all files that are tracked or not ignored, as they lie here; None without a repository.
+    """The tree of all files as they lie here, tracked or not ignored; None without a repository.
 
     The user's index is not touched: git works on a copy.
     """

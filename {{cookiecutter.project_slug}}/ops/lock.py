@@ -1,7 +1,7 @@
-"""Which exact packages does the project run on? `make lock` renews the hash locks from pyproject.toml.
+"""Which exact packages does the project run on? Renews the hash locks from pyproject.toml.
 
-`make lock` keeps the versions that still fit, `make upgrade` moves them to the newest. The locks hold
-for every platform and Python from requires-python on, and name no index: the machine's own is asked.
+`make lock` keeps the versions that still fit, `make upgrade` moves them to the newest. The locks
+hold for every platform and every Python that we allow; they name no index: the machine's is asked.
 """
 
 import sys
@@ -26,7 +26,10 @@ LOCKS = [
     Lock("requirements-services.txt", ("services",), "requirements-dev.txt"),
     Lock("requirements-uv.txt", ("uv",)),
 ]
-OPTIONS = "--quiet --universal --generate-hashes --no-header --no-annotate --no-emit-index-url"
+OPTIONS = (
+    "--quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate "
+    "--no-emit-index-url --no-emit-find-links"
+)
 
 
 def requirements(folder: Path, groups: tuple[str, ...]) -> list[str]:
@@ -44,8 +47,7 @@ def write(folder: Path, lock: Lock, upgrade: bool = False) -> str:
     with tempfile.NamedTemporaryFile("w", suffix=".in") as asked:
         asked.write("\n".join(requirements(folder, lock.groups)))
         asked.flush()
-        command = [setup.uv(), "pip", "compile", asked.name, *OPTIONS.split()]
-        command += ["--no-emit-find-links", "--python-version", "3.11", "--output-file", folder / lock.file]
+        command = [setup.uv(), "pip", "compile", asked.name, *OPTIONS.split(), "-o", folder / lock.file]
         command += ["--constraint", folder / lock.agrees_with] if lock.agrees_with else []
         command += ["--upgrade"] if upgrade else []
         shell.must(command)

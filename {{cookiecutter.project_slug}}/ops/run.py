@@ -1,4 +1,4 @@
-"""How is the service served while it is worked on? A watcher restarts `python -m app` after each change.
+"""How is the service served while it is worked on? `python -m app`, again after each change.
 
 Modules that are named on the command line run before each start.
 """
@@ -47,5 +47,13 @@ def refuse_taken(port: int) -> None:
             ) from error
 
 
+def port() -> int:
+    """The port that PORT names, 8000 without one."""
+    given = os.environ.get("PORT") or "8000"
+    if not given.isdecimal() or not 0 < int(given) < 65536:
+        raise Refused(f"PORT={given}", "a number from 1 to 65535", "`make run PORT=8001`")
+    return int(given)
+
+
 if __name__ == "__main__":
-    steps.exit_with(lambda: serve(sys.argv[1:], int(os.environ.get("PORT", "8000"))))
+    steps.exit_with(lambda: serve(sys.argv[1:], port()))

@@ -6,7 +6,7 @@ the check of the version only what an old Python can read.
 
 import sys
 
-if sys.version_info < (3, 11):
+if sys.version_info < (3, 11):  # noqa: UP036  the machine's python3 may be older
     sys.exit(
         "found Python {}.{}; expected 3.11 or newer. Way out: install a newer one, then "
         "`make setup PYTHON=python3.13`".format(*sys.version_info)
@@ -31,7 +31,9 @@ AGAIN = "nothing else was changed; the same command is safe to run again"
 def installed(requirements: Path) -> bool:
     """Whether .venv was completed from this lock, for this folder and this Python."""
     stamp = _stamp(requirements)
-    return VENV_PYTHON.exists() and stamp.exists() and stamp.read_text() == _wanted(requirements)
+    if not VENV_PYTHON.exists() or not shutil.which(uv()):
+        return False
+    return stamp.exists() and stamp.read_text() == _wanted(requirements)
 
 
 def mark_installed(requirements: Path) -> None:

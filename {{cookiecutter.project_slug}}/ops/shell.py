@@ -1,11 +1,12 @@
-"""How are other programs started? Only here (git: only in `git`), and whatever is started also ends.
+"""How are other programs started? Only here (git: in `git`), and whatever is started also ends.
 
-Each program has a guard: a shell that waits for a pipe from this process to close. It closes when the
-program is to stop, or when this process dies, by `kill -9` too; then the guard interrupts the program
-and all its children, kills what is left after 10 s, and deletes the program's folder.
+Each program has a guard: a shell that waits until a pipe from this process closes. It closes when
+the program is to stop, or when this process dies, by `kill -9` too; then the guard interrupts the
+program and its children, kills what is left after 10 s, and deletes the program's folder.
 """
 
 import os
+import shutil
 import socket
 import subprocess
 import sys
@@ -13,7 +14,6 @@ import tempfile
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import IO, NamedTuple, Self
 
 from ops.steps import Refused, interrupted
@@ -55,7 +55,12 @@ class Program:
         folder: Path | None = None,
         user: int | None = None,
     ) -> None:
-        """`environment` is laid over this one's; `folder` is private to the program and goes with it."""
+        """Start it; `environment` is laid over this one's, `folder` is its own and goes with it.
+
+        Raises `Refused` when there is no such program.
+        """
+        if shutil.which(command[0]) is None:
+            raise Refused(f"{command[0]} is not there", "a program that can be started")
         self._process = subprocess.Popen(
             list(map(str, command)),
             cwd=folder or ROOT,
@@ -121,9 +126,7 @@ class Program:
     def __enter__(self) -> Self:
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         self.stop()
 
 

@@ -1,7 +1,7 @@
 """Which real services do the tests meet, and where? Each module in this folder is one of them.
 
-A service is taken from where its environment variable points; without one, a throw-away server is
-started from a Python wheel: no containers, no root. A new module joins without being named anywhere.
+A service is taken from where its environment variable points; without one, a throw-away server
+is started from a Python wheel: no containers, no root. A new module joins by lying here.
 """
 
 import importlib

