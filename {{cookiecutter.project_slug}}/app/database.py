@@ -1,36 +1,207 @@
 """How do we reach the database, and what does one unit of work promise?
 
-A resource. To change a rule for all statements (deadline, pool, what is logged), change it here;
-what is asked stands with the feature that asks.
+A resource. A rule for all statements (deadline, pool, what is counted) is changed here; what is
+asked stands with the feature that asks.
 """
 
 import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from typing import Any
+from pathlib import Path
+from typing import Any, cast
 
-from alembic.config import Config
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, event, make_url, text
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
-from sqlalchemy.exc import TimeoutError as PoolTimeout
-from sqlalchemy.ext.asyncio import AsyncEngine, AsyncSession, async_sessionmaker, create_async_engine
+from sqlalchemy import URL, Connection, ExceptionContext, event, make_url, text
+from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError, ProgrammingError
+from sqlalchemy.ext.asyncio import (
+    AsyncEngine,
+    AsyncSession,
+    async_sessionmaker,
+    create_async_engine,
+)
 from sqlalchemy.orm import DeclarativeBase
+from sqlalchemy.pool import QueuePool
 
 from app.errors import Problem
 from app.health.checks import Check
 from app.observability import tally
 
 DRIVERS = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
-CONNECT_SECONDS = 2.0
+MIGRATIONS = Path(__file__).parent.parent / "migrations"
+CONNECT_SECONDS = 2
+PROBE_SECONDS = 0.8  # within the deadline of a check, so that nothing is left behind it
+# SQLSTATE classes that pass by themselves: connection, transaction rollback, resources, operator.
+PASSING = ("08", "40", "53", "57")
 
 
 class Base(DeclarativeBase):
-    """The tables of all features; migrations compare with these."""
+    """The tables of all features; a new migration is what they have and the database has not."""
+
+
+class Database:
+    """A pool of connections for requests, and one connection of its own for the checks."""
+
+    name = "database"
+
+    def __init__(
+        self, url: str, *, pool_size: int, deadline_seconds: float, slow_query_ms: float
+    ) -> None:
+        self._pool_size = pool_size
+        self._deadline_seconds = deadline_seconds
+        self._slow_query_ms = slow_query_ms
+        self._waiting = 0
+        self._looking: asyncio.Task[set[str]] | None = None
+        scripts = ScriptDirectory(str(MIGRATIONS))
+        self._known = {script.revision for script in scripts.walk_revisions()}
+        self._needed = set(scripts.get_heads())
+        self._engine = _engine(driver_url(url), pool_size, deadline_seconds)
+        self._probe = _engine(driver_url(url), 1, deadline_seconds)
+        self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
+        event.listen(self._engine.sync_engine, "before_cursor_execute", _start_clock)
+        event.listen(self._engine.sync_engine, "after_cursor_execute", self._count)
+        event.listen(self._engine.sync_engine, "handle_error", self._count_failed)
+
+    async def open(self) -> None:
+        """Connections are made when they are needed: the database may come up after us."""
+
+    async def close(self) -> None:
+        await self._engine.dispose()
+        await self._probe.dispose()
+
+    def checks(self) -> list[Check]:
+        return [
+            Check("database", self._look),
+            Check("migrations", self._schema_is_new_enough),
+            Check("pool", self._has_room),
+        ]
+
+    def connections(self) -> tuple[int, int]:
+        """How many connections requests use now, and how many there may be."""
+        return cast("QueuePool", self._engine.pool).checkedout(), self._pool_size
+
+    @asynccontextmanager
+    async def work(self) -> AsyncIterator[AsyncSession]:
+        """One unit of work: committed when the block ends, undone when it raises.
+
+        Raises Problem 503 if the database is away, has no free connection, or takes longer than
+        the deadline. After a block that ended without an error the work is kept.
+        """
+        session = self._sessions()
+        try:
+            async with asyncio.timeout(self._deadline_seconds):
+                await self._connect(session)
+                yield session
+                await session.commit()
+        except (TimeoutError, OSError, DBAPIError) as error:
+            await session.invalidate()
+            if isinstance(error, DBAPIError) and not _is_passing(error):
+                raise
+            found = "late" if isinstance(error, TimeoutError) else "away"
+            raise Problem(503, f"the database is {found}") from error
+        except asyncio.CancelledError:
+            await session.invalidate()
+            raise
+        finally:
+            await session.close()
+
+    async def _connect(self, session: AsyncSession) -> None:
+        """Take a connection from the pool; the wait for it is not the database's time."""
+        started = time.perf_counter()
+        self._waiting += 1
+        try:
+            await session.connection()
+        finally:
+            self._waiting -= 1
+            tally.add("pool", (time.perf_counter() - started) * 1000)
+
+    async def _look(self) -> set[str]:
+        """Ask for the schema's revisions; the checks of one round share one statement."""
+        if self._looking is None or self._looking.done():
+            self._looking = asyncio.create_task(self._revisions())
+        return await asyncio.shield(self._looking)
+
+    async def _revisions(self) -> set[str]:
+        async with asyncio.timeout(PROBE_SECONDS), self._probe.connect() as connection:
+            try:
+                rows = await connection.execute(text("SELECT version_num FROM alembic_version"))
+                return set(rows.scalars())
+            except DBAPIError as error:
+                if isinstance(error, ProgrammingError) or "no such table" in str(error.orig):
+                    return set()
+                raise
+            except asyncio.CancelledError:
+                await connection.invalidate()
+                raise
+
+    async def _schema_is_new_enough(self) -> None:
+        """Pass on the schema that we need and on any newer one: a rollback runs on that."""
+        found = await self._look()
+        if not found or (found <= self._known and not self._needed <= found):
+            at, need = ", ".join(found) or "nothing", ", ".join(self._needed)
+            raise RuntimeError(f"the schema is at {at}, this code needs {need}: apply migrations")
+
+    async def _has_room(self) -> None:
+        if self._waiting:
+            raise RuntimeError(f"{self._waiting} requests wait for one of {self._pool_size}")
+
+    def _count(self, connection: Connection, _: object, statement: str, *_rest: object) -> None:
+        ms = (time.perf_counter() - connection.info["started"]) * 1000
+        tally.add("db", ms, statement)
+        if ms >= self._slow_query_ms:
+            tally.slow(statement, ms)
+
+    def _count_failed(self, failure: ExceptionContext) -> None:
+        if failure.connection is not None and failure.statement is not None:
+            self._count(failure.connection, None, failure.statement)
 
 
 def driver_url(url: str) -> URL:
-    """The URL with the driver that this service uses in it."""
+    """The same URL, with the driver that we use in it."""
     parsed = make_url(url)
     return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+
+
+def _engine(url: URL, size: int, deadline_seconds: float) -> AsyncEngine:
+    if url.drivername == DRIVERS["sqlite"]:
+        options: dict[str, Any] = {"timeout": deadline_seconds}
+        hooks: dict[str, Any] = {"connect": _set_pragmas}
+    else:
+        # The server's own limit ends what would go on there after we stopped waiting for it.
+        limits = {"statement_timeout": str(int(deadline_seconds * 1000))}
+        options = {"timeout": CONNECT_SECONDS, "server_settings": limits}
+        hooks = {"checkout": _refuse_closed, "invalidate": _abort}
+    engine = create_async_engine(
+        url, pool_size=size, max_overflow=0, pool_timeout=None, connect_args=options
+    )
+    for name, hook in hooks.items():
+        event.listen(engine.sync_engine, name, hook)
+    return engine
+
+
+def _set_pragmas(connection: Any, _: object) -> None:
+    cursor = connection.cursor()
+    cursor.execute("PRAGMA journal_mode = WAL")  # readers beside a writer
+    cursor.execute("PRAGMA foreign_keys = ON")
+    cursor.close()
+
+
+def _refuse_closed(connection: Any, *_: object) -> None:
+    """See before use that the server closed a connection; costs no round trip."""
+    if connection.driver_connection.is_closed():
+        raise InvalidatePoolError
+
+
+def _abort(connection: Any, *_: object) -> None:
+    """Drop a connection at once; a polite farewell to a hanging server takes 2 s."""
+    connection.driver_connection.terminate()
+
+
+def _start_clock(connection: Connection, *_: object) -> None:
+    connection.info["started"] = time.perf_counter()
+
+
+def _is_passing(error: DBAPIError) -> bool:
+    state = getattr(error.orig, "sqlstate", None) or ""
+    locked_or_full = isinstance(error, OperationalError)
+    return error.connection_invalidated or state.startswith(PASSING) or locked_or_full

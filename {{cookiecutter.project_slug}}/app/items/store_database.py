@@ -1,0 +1,64 @@
+"""Items in the database. What is asked, and how, is decided here and nowhere else."""
+
+from decimal import Decimal
+
+from sqlalchemy import BigInteger, Integer, String, delete, select
+from sqlalchemy.orm import Mapped, mapped_column
+
+from app.database import Base, Database
+from app.items.models import Item, NewItem
+
+
+class ItemRow(Base):
+    """A price is kept in cents: exact in every database."""
+
+    __tablename__ = "items"
+    __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - an id is never used twice
+
+    id: Mapped[int] = mapped_column(BigInteger().with_variant(Integer, "sqlite"), primary_key=True)
+    name: Mapped[str] = mapped_column(String(200))
+    price_cents: Mapped[int] = mapped_column(BigInteger)
+
+    def item(self) -> Item:
+        return Item(id=self.id, name=self.name, price=Decimal(self.price_cents).scaleb(-2))
+
+
+class DatabaseItems:
+    """Items in a table; each method is one unit of work."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def page(self, limit: int, after: int) -> list[Item]:
+        query = select(ItemRow).where(ItemRow.id > after).order_by(ItemRow.id).limit(limit)
+        async with self._database.work() as session:
+            return [row.item() for row in await session.scalars(query)]
+
+    async def get(self, item_id: int) -> Item | None:
+        async with self._database.work() as session:
+            row = await session.get(ItemRow, item_id)
+            return row.item() if row else None
+
+    async def add(self, new: NewItem) -> Item:
+        async with self._database.work() as session:
+            row = ItemRow(name=new.name, price_cents=_cents(new.price))
+            session.add(row)
+            await session.flush()
+            return row.item()
+
+    async def replace(self, item_id: int, new: NewItem) -> Item | None:
+        async with self._database.work() as session:
+            row = await session.get(ItemRow, item_id, with_for_update=True)
+            if row is None:
+                return None
+            row.name, row.price_cents = new.name, _cents(new.price)
+            return row.item()
+
+    async def remove(self, item_id: int) -> bool:
+        async with self._database.work() as session:
+            gone = await session.execute(delete(ItemRow).where(ItemRow.id == item_id))
+            return bool(gone.rowcount)
+
+
+def _cents(price: Decimal) -> int:
+    return int(price.scaleb(2))
