@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .PHONY: help demo test test-all lock
 
 PYTHON ?= python3
-PROJECT := {{cookiecutter.project_slug}}
+PYTHON_FILES := benchmarks hooks local_extensions.py locks.py tests
 WORKERS ?= 2
 # The machine's own uv first, else the one that requirements-uv.txt pins.
 export PATH := $(PATH):$(CURDIR)/.venv/bin
@@ -16,14 +16,15 @@ help: ## Print this
 	@awk -F ':.*## ' '/^##@ /{print "\n" substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
 demo: .venv/ready ## Generate a service with the defaults into build/demo/, start it, send it traffic, serve until Ctrl-C
-	@.venv/bin/python benchmarks/demo.py
+	@.venv/bin/python -m benchmarks.demo
 
 ##@ Before a change is shared
 test: .venv/ready ## Run the fast tests: questions, the template as it lies, bakes, make check of two variants
-	.venv/bin/pytest -n $(WORKERS) -m "not slow"
+	.venv/bin/ruff check --quiet $(PYTHON_FILES) && .venv/bin/ruff format --quiet --check $(PYTHON_FILES)
+	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow"
 
 test-all: test ## Run the slow tests too: make check of every variant on the real services
-	.venv/bin/pytest -n $(WORKERS) -m slow
+	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow
 
 ##@ When dependencies change
 lock: .venv/ready ## Renew the hash locks: the template's own, and those of every variant

@@ -3,7 +3,8 @@
 import ast
 
 import pytest
-from baking import FOLDER, IN_PLACE, ROOT, project_files
+
+from tests.baking import FOLDER, IN_PLACE, ROOT, project_files
 
 MAY_HOLD_CONDITIONALS = {
     "Makefile",

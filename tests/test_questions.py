@@ -7,11 +7,12 @@ import sys
 from pathlib import Path
 
 import pytest
-from baking import ROOT, template, user_config
 from click.testing import CliRunner
 from cookiecutter.cli import main
 from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
+
+from tests.baking import ROOT, template, user_config
 
 REFUSAL = re.compile(
     r".+: got .+; expected .+, e\.g\. '.+'\. Nothing was written; safe to retry\.\n"

@@ -2,16 +2,18 @@
 
 import ast
 import json
+import shutil
 import subprocess
 import time
 import tomllib
 import urllib.request
+from pathlib import Path
 
 import pytest
 import yaml
-from baking import IN_PLACE, environment, free_port, make, project_files
 
-PYTHON = IN_PLACE / ".venv" / "bin" / "python"
+from tests.baking import FOLDER, IN_PLACE, environment, free_port, make, project_files, template
+
 PARSERS = {
     ".py": ast.parse,
     ".toml": tomllib.loads,
@@ -37,19 +39,32 @@ def test_every_file_parses_as_it_lies():
     assert len(names) > 20
 
 
+@pytest.fixture(scope="module")
+def in_place(tmp_path_factory) -> Path:
+    """The folder as a clone has it, set up: nothing of ours is left in the template."""
+    project = tmp_path_factory.mktemp("clone") / FOLDER
+    shutil.copytree(template() / FOLDER, project)
+    done = make(project, "setup")
+    assert done.returncode == 0, done.stdout
+    return project
+
+
+@pytest.mark.xdist_group("in place")
 @pytest.mark.parametrize("target", ["lint", "types", "unit"])
-def test_the_project_passes_its_own_steps_as_it_lies(target):
-    done = make(IN_PLACE, target)
+def test_the_project_passes_its_own_steps_as_it_lies(in_place, target):
+    done = make(in_place, target)
 
     assert done.returncode == 0, done.stdout
 
 
-def test_the_service_starts_and_is_healthy_as_it_lies(tmp_path):
+@pytest.mark.xdist_group("in place")
+def test_the_service_starts_and_is_healthy_as_it_lies(in_place):
     port = free_port()
-    given = environment(APP_PORT=str(port), APP_DATABASE_URL=f"sqlite:///{tmp_path / 'items.db'}")
-    subprocess.run([PYTHON, "-m", "ops.migration"], cwd=IN_PLACE, env=given, check=True)
+    python = in_place / ".venv" / "bin" / "python"
+    given = environment(APP_PORT=str(port), APP_DRAIN_SECONDS="0")
+    subprocess.run([python, "-m", "ops.migration"], cwd=in_place, env=given, check=True)
 
-    with subprocess.Popen([PYTHON, "-m", "app"], cwd=IN_PLACE, env=given) as service:
+    with subprocess.Popen([python, "-m", "app"], cwd=in_place, env=given) as service:
         try:
             health = health_at(port, service, within_seconds=20)
         finally:

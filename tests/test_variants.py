@@ -4,11 +4,13 @@ import itertools
 import json
 import runpy
 import subprocess
+import sys
 import tomllib
 
 import pytest
 import yaml
-from baking import IN_PLACE, ROOT, VARIANTS, bake, files_of, generate, make
+
+from tests.baking import IN_PLACE, ROOT, VARIANTS, bake, files_of, generate, make
 
 HOOK = runpy.run_path(str(ROOT / "hooks" / "post_gen_project.py"))
 TRACES = {
@@ -70,7 +72,7 @@ def test_a_fresh_project_is_what_its_own_formatter_and_linter_would_leave(answer
 
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
-            [IN_PLACE / ".venv/bin/ruff", *command, "--no-cache", "."],
+            [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
             cwd=project,
             capture_output=True,
             text=True,
@@ -145,6 +147,15 @@ def test_the_locks_of_the_variant_are_the_projects_locks(variant):
     ]
     for lock in locks.iterdir():
         assert (project / lock.name).read_bytes() == lock.read_bytes()
+
+
+def test_the_template_lints_with_the_ruff_that_projects_lint_with():
+    pins = [
+        next(line for line in lock.read_text().splitlines() if line.startswith("ruff=="))
+        for lock in (ROOT / "requirements.txt", IN_PLACE / "requirements-dev.txt")
+    ]
+
+    assert pins[0] == pins[1]
 
 
 def test_the_folder_in_place_holds_the_locks_of_the_full_variant():

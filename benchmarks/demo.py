@@ -1,0 +1,201 @@
+"""What is it like to run a generated service? Generates one, starts it, sends traffic, serves."""
+
+import collections
+import contextlib
+import json
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable, Iterator, Sequence
+from pathlib import Path
+from typing import IO, TypeVar
+
+from tests import baking
+
+Done = TypeVar("Done")
+
+DEMO = baking.ROOT / "build" / "demo"
+LOG = DEMO / "service.log"
+OURS = f"demo-{os.getpid()}"  # the commit that the service gives: so we know that ours answers
+START_WITHIN_SECONDS = 30
+STOP_WITHIN_SECONDS = 30
+
+# method, path, body, expected status, times. A first read misses the cache, a later one hits it.
+TRAFFIC = [
+    ("POST", "/items", {"name": "coffee", "price": 12.5}, 201, 1),
+    ("POST", "/items", {"name": "tea", "price": 4}, 201, 1),
+    ("GET", "/items", None, 200, 5),
+    ("GET", "/items/1", None, 200, 20),
+    ("PUT", "/items/1", {"name": "coffee", "price": 13}, 200, 1),
+    ("GET", "/items/1", None, 200, 10),
+    ("GET", "/items/404", None, 404, 1),
+    ("POST", "/items", {"name": "", "price": -1}, 422, 1),
+]
+
+
+class Failed(Exception):
+    """What was said, what failed, what was expected; the way out is the same for all."""
+
+    def __init__(self, said: str, found: str, expected: str) -> None:
+        super().__init__(
+            f"{said.strip()}\n\n{found}; expected {expected}. Nothing is left running. "
+            "Repair what it says above, then repeat: make demo"
+        )
+
+
+def main() -> int:
+    """Show the whole way; 0 after Ctrl-C while it serves, 130 before that, 1 on a failure."""
+    for end in (signal.SIGTERM, signal.SIGHUP):
+        signal.signal(end, signal.default_int_handler)
+    try:
+        project = step("generate a service with the defaults into build/demo/", generate)
+        step("make setup: install from the locks", lambda: run(project, "make", "setup"))
+        step("make the tables", lambda: run(project, ".venv/bin/python", "-m", "ops.migration"))
+        with started(project) as (service, address):
+            step("start it: python -m app", lambda: wait_until_healthy(service, address))
+            answers = step("send it a little traffic", lambda: send_traffic(address))
+            print(report(answers, address), flush=True)
+            serve(service)
+    except Failed as failed:
+        print(f"\n{failed}", file=sys.stderr)
+        return 1
+    except KeyboardInterrupt:
+        print("\nInterrupted. Nothing is left running; safe to repeat: make demo")
+        return 130
+    print("\nStopped. Nothing is left running; once more: make demo")
+    return 0
+
+
+def step(title: str, work: Callable[[], Done]) -> Done:
+    """Say what begins, do it, and say how long it took."""
+    print(f"  {title} …", end="", flush=True)
+    begun = time.monotonic()
+    done = work()
+    print(f" {time.monotonic() - begun:.1f} s", flush=True)
+    return done
+
+
+def generate() -> Path:
+    """Generate the service anew; what an earlier demo left is deleted."""
+    shutil.rmtree(DEMO, ignore_errors=True)
+    run(baking.template(), sys.executable, "-m", "cookiecutter", ".", "--no-input", "-o", str(DEMO))
+    (project,) = DEMO.iterdir()
+    return project
+
+
+def run(folder: Path, *command: str) -> None:
+    """Run a program to its end. Raises Failed with what it said."""
+    with launched(folder, command, subprocess.PIPE) as program:
+        said, _ = program.communicate()
+    if program.returncode:
+        raise Failed(said.decode(), f"`{' '.join(command)}` ended with {program.returncode}", "0")
+
+
+@contextlib.contextmanager
+def started(project: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+    """Start the service on a free port of 127.0.0.1."""
+    port = baking.free_port()
+    settings = {"APP_PORT": str(port), "APP_COMMIT": OURS, "APP_DRAIN_SECONDS": "0"}
+    command = (".venv/bin/python", "-m", "app")
+    with LOG.open("wb") as lines, launched(project, command, lines, **settings) as service:
+        yield service, f"http://127.0.0.1:{port}"
+
+
+@contextlib.contextmanager
+def launched(
+    folder: Path, command: Sequence[str], output: int | IO[bytes], **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program in a session of its own, so that Ctrl-C is ours; end all of it with us."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=baking.environment(**settings),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as program:
+        try:
+            yield program
+        finally:
+            signal_all(program, signal.SIGTERM)
+            try:
+                program.wait(STOP_WITHIN_SECONDS)
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):
+                signal_all(program, signal.SIGKILL)
+
+
+def signal_all(program: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, number)
+
+
+def wait_until_healthy(service: subprocess.Popen[bytes], address: str) -> None:
+    """Wait until our own service says that it is well."""
+    deadline = time.monotonic() + START_WITHIN_SECONDS
+    while service.poll() is None and time.monotonic() < deadline:
+        with contextlib.suppress(OSError):
+            status, body = ask("GET", f"{address}/health")
+            if status == 200 and json.loads(body).get("releaseId") == OURS:
+                return
+        time.sleep(0.05)  # between two looks
+    raise Failed(log(), "the service is not healthy", f"200 from {address}/health by now")
+
+
+def ask(method: str, url: str, body: object = None) -> tuple[int, bytes]:
+    """Send one request; an error status is an answer too."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(
+        url, data=data, method=method, headers={"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()
+
+
+def send_traffic(address: str) -> collections.Counter[int]:
+    """Send TRAFFIC and count the answers by status. Raises Failed at the first unexpected one."""
+    answers: collections.Counter[int] = collections.Counter()
+    for method, path, body, expected, times in TRAFFIC:
+        for _ in range(times):
+            status, said = ask(method, address + path, body)
+            if status != expected:
+                found = f"{method} {path} was answered {status}: {said.decode(errors='replace')}"
+                raise Failed(log(), found, str(expected))
+            answers[status] += 1
+    return answers
+
+
+def report(answers: collections.Counter[int], address: str) -> str:
+    counted = ", ".join(f"{times} of {status}" for status, times in sorted(answers.items()))
+    return f"""
+  {answers.total()} requests were answered: {counted}
+  Look at {address}/health and {address}/docs
+  The service's log: {LOG.relative_to(baking.ROOT)}
+
+  Ctrl-C stops it."""
+
+
+def serve(service: subprocess.Popen[bytes]) -> None:
+    """Wait for Ctrl-C. Raises Failed if the service ends by itself."""
+    try:
+        status = service.wait()
+    except KeyboardInterrupt:
+        return
+    raise Failed(log(), f"the service ended by itself with {status}", "it to serve until Ctrl-C")
+
+
+def log() -> str:
+    return LOG.read_text(encoding="utf-8", errors="replace")
+
+
+if __name__ == "__main__":
+    sys.exit(main())
