@@ -7,22 +7,22 @@ from pathlib import Path
 REMOVED = {
     "database": {
         "false": [
+            "alembic.ini",
             "app/database.py",
             "app/items/store_database.py",
-            "alembic.ini",
             "migrations",
             "ops/migration.py",
             "ops/services/postgres.py",
-            "docs/database.md",
+            "tests/unit/items/test_store_database.py",
         ],
     },
     "cache": {
-        "false": ["app/cache.py", "app/items/store_cached.py", "ops/services/valkey.py"],
-    },
-    "ci": {
-        "github": [".gitlab-ci.yml"],
-        "gitlab": [".github"],
-        "none": [".github", ".gitlab-ci.yml"],
+        "false": [
+            "app/cache.py",
+            "app/items/store_cached.py",
+            "ops/services/valkey.py",
+            "tests/unit/items/test_store_cached.py",
+        ],
     },
 }
 LOCKS = {
@@ -44,7 +44,7 @@ def main() -> None:
     answers = json.loads(Path(".vitals.json").read_text(encoding="utf-8"))["answers"]
 
     for question, removed in REMOVED.items():
-        for path in removed.get(answers[question], []):
+        for path in removed.get(answers[question], ()):
             remove(Path(path))
 
     locks = Path("locks")

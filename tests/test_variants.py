@@ -72,7 +72,7 @@ def test_a_fresh_project_is_what_its_own_formatter_and_linter_would_leave(answer
 
     for command in (["check"], ["format", "--check"]):
         done = subprocess.run(
-            [sys.executable, "-m", "ruff", *command, "--no-cache", "."],
+            [sys.executable, "-m", "ruff", *command, "--no-cache", "--output-format=concise", "."],
             cwd=project,
             capture_output=True,
             text=True,
