@@ -7,7 +7,7 @@ is started from a Python wheel: no containers, no root. A new module joins by ly
 import importlib
 import os
 import pkgutil
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
@@ -50,7 +50,8 @@ def running() -> Iterator[Running]:
     Raises `Refused` when a throw-away server does not start.
     """
     with ExitStack() as stack:
-        environment, described = {}, []
+        environment: dict[str, str] = {}
+        described: list[str] = []
         for service in known():
             if url := os.environ.get(service.given_by):
                 described.append(f"{service.name}: the one at {service.given_by}")
@@ -64,7 +65,7 @@ def running() -> Iterator[Running]:
 
 @contextmanager
 def until_ready(
-    service: Service, command: list[str | Path], folder: Path, ready: bytes, user: int | None = None
+    service: Service, command: Sequence[str | Path], folder: Path, ready: bytes, user: int | None = None
 ) -> Iterator[None]:
     """Run a server in its private folder; the block is entered once its log says `ready`."""
     log = folder / "log"

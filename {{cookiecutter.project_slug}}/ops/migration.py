@@ -1,0 +1,32 @@
+"""How does the schema change? Without a name what is missing is applied; with one, a new migration
+is written from what the tables in the code have and the database has not.
+"""
+
+import sys
+
+from ops import shell, steps
+
+ALEMBIC = [shell.PYTHON, "-m", "alembic"]
+
+
+def apply() -> str:
+    """Bring the database at APP_DATABASE_URL up to date. Safe to repeat.
+
+    Raises `Refused` with the reason when it cannot: nothing is changed then.
+    """
+    return shell.must([*ALEMBIC, "upgrade", "head"])
+
+
+def write(name: str) -> str:
+    """Write a migration, then read and correct it: a renamed column looks like a lost and a new one.
+
+    Raises `Refused` without a name, and when the database does not answer.
+    """
+    if not name.strip():
+        raise steps.Refused("no NAME", "what the migration does", 'make migration NAME="add a price"')
+    apply()
+    return shell.must([*ALEMBIC, "revision", "--autogenerate", "--message", name.strip()])
+
+
+if __name__ == "__main__":
+    steps.exit_with(lambda: steps.say((write(sys.argv[1]) if sys.argv[1:] else apply()).rstrip()))
