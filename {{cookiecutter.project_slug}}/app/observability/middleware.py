@@ -1,0 +1,152 @@
+"""How is every request watched from its first byte to its last?
+
+The outermost layer: it opens the request's tally, gives the answer its id, answers 500 for what
+nobody caught, and has it all written down. Measure before you add a line here (the template's
+`make bench` counts the instructions): every request runs through it.
+"""
+
+import logging
+import os
+import re
+from collections.abc import Awaitable, Iterable
+from time import perf_counter
+
+from starlette.requests import ClientDisconnect
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from app import errors
+from app.observability import tally
+from app.observability.record import Recorder
+from app.observability.route_label import route_label
+
+GONE = 499  # the client went away: nginx's number
+KNOWN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}").fullmatch
+DEFECT = "a defect of the service; it is logged under this request_id"
+
+log = logging.getLogger("app.requests")
+
+
+class Request(tally.Tally):
+    """A tally that sees what goes in and out."""
+
+    __slots__ = ("ended", "gone", "layer", "receive", "scope", "send", "started", "status")
+
+    def __init__(self, layer: "Visibility", scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(_request_id(scope))
+        self.layer = layer
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.started = perf_counter()
+        self.ended = 0.0
+        self.status = 0
+        self.gone = False
+
+    def route(self) -> str:
+        return route_label(self.scope)
+
+    async def on_receive(self) -> Message:
+        message = await self.receive()
+        if message["type"] == "http.disconnect" and not self.ended:
+            self.gone = True
+        return message
+
+    def on_send(self, message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.body":
+            self.bytes_out += len(message.get("body", b""))
+            if not message.get("more_body"):
+                self.ended = perf_counter()
+        elif message["type"] == "http.response.start":
+            self.status = message["status"]
+            own = [(b"x-request-id", self.request_id.encode()), *self.layer.headers]
+            if self.layer.server_timing:
+                own.append((b"server-timing", self.timing().encode()))
+            message["headers"] = [*message.get("headers", ()), *own]  # the list may be shared
+        return self.send(message)
+
+    def timing(self) -> str:
+        """The vitals so far, as a Server-Timing header holds them."""
+        entries = [f"app;dur={(perf_counter() - self.started) * 1000:.1f}"]
+        for kind in dict.fromkeys(call[0] for call in self.calls):
+            calls, ms = self.total(kind)
+            entries.append(f'{kind};dur={ms:.1f};desc="{calls} calls"')
+        if self.cache != "none":
+            told = f"{self.cache}: {self.cache_reason}" if self.cache_reason else self.cache
+            entries.append(f'cache;desc="{told}"')
+        return ", ".join(entries)
+
+
+class Visibility:
+    """Watch each request. `headers` are fixed ones that every answer gets."""
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        *,
+        recorder: Recorder,
+        server_timing: bool,
+        headers: Iterable[tuple[bytes, bytes]] = (),
+    ) -> None:
+        self.app = app
+        self.recorder = recorder
+        self.server_timing = server_timing
+        self.headers = tuple(headers)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        request = Request(self, scope, receive, send)
+        token = tally.current.set(request)
+        self.recorder.metrics.active += 1
+        try:
+            await self.app(scope, request.on_receive, request.on_send)
+        except ClientDisconnect:
+            request.gone = True
+        except Exception as error:
+            await self._answer(request, error)
+        except BaseException:  # cancelled: nobody waits for an answer
+            request.gone = True
+            raise
+        finally:
+            self.recorder.metrics.active -= 1
+            self._record(request)
+            tally.current.reset(token)
+
+    def _record(self, request: Request) -> None:
+        seconds = (request.ended or perf_counter()) - request.started
+        status = GONE if request.gone and not request.ended else request.status or 500
+        scope = request.scope
+        self.recorder.record(request, scope["method"], route_label(scope), status, seconds)
+
+    async def _answer(self, request: Request, error: Exception) -> None:
+        """Log a defect, once, and answer 500 if nothing was sent yet."""
+        request.error = type(error).__qualname__
+        log.error("unhandled error", exc_info=error)
+        if request.status:
+            return  # the server sees an answer without an end, and closes the connection
+        content = errors.body(
+            errors.Problem(500, DEFECT), request.scope["method"], request.scope["path"]
+        )
+        headers = [
+            (b"content-type", errors.MEDIA_TYPE.encode()),
+            (b"content-length", str(len(content)).encode()),
+        ]
+        await request.on_send({"type": "http.response.start", "status": 500, "headers": headers})
+        await request.on_send({"type": "http.response.body", "body": content})
+
+
+_ids: list[str] = []
+
+
+def _request_id(scope: Scope) -> str:
+    """The caller's id if it looks like one, else a new one; randomness is fetched in stock."""
+    for name, value in scope["headers"]:
+        if name == b"x-request-id":
+            if KNOWN_ID(value):
+                return str(value, "ascii")
+            break
+    if not _ids:
+        stock = os.urandom(4096).hex()
+        _ids.extend(stock[at : at + 32] for at in range(0, len(stock), 32))
+    return _ids.pop()

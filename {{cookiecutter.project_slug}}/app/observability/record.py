@@ -1,0 +1,147 @@
+"""What is written down when a request is over: which log line, which metrics?
+
+What depends on method, route and status alone is prepared once, so that a request costs a
+look-up, a few list elements and one `%`.
+"""
+
+import json
+import logging
+from collections.abc import Callable, Container
+from dataclasses import dataclass
+from time import time
+
+from app.observability.logs import Writer, timestamp
+from app.observability.metrics import CALLS, SECONDS, Histogram, Metrics
+from app.observability.route_label import UNMATCHED
+from app.observability.tally import Tally
+
+METHODS = frozenset(
+    ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
+)
+OTHER_METHOD = "_OTHER"
+OTHER_ROUTE = "__other__"
+MAX_OUTCOMES = 2_000  # a bound for what no rule of ours foresaw
+MANY_REPEATS = 10  # of one statement in one request: a query for each line of another
+NOTICED_MS = 1  # a shorter wait for a connection is not worth a field
+# The same values in the same order; what is "%%" in the end is a "%" of the route.
+LINES = {
+    "json": (
+        '{{"time":"%s","level":"{level}","event":"request","request_id":"%s","trace_id":"%s",'
+        '"method":"{method}","route":"{route}","status":{status},"duration_ms":%.3f,"db_calls":%d,'
+        '"db_ms":%.3f,"db_repeats":%d,"cache":"%s","bytes_out":%d,"error":"%s"%s}}\n'
+    ),
+    "text": (
+        "%s {level:7} %s%s {method} {route} {status} %.1f ms, database %d calls %.1f ms "
+        "%d repeats, cache %s, %d bytes %s%s\n"
+    ),
+}
+FIELD = {"json": ',"%s":%s', "text": " %s=%s"}
+
+log = logging.getLogger("app.requests")
+
+
+@dataclass(slots=True)
+class Outcome:
+    """What requests with one method, route and status have in common."""
+
+    line: str  # empty if it is not logged
+    seconds: Histogram
+    calls: Histogram
+    operations: Histogram
+
+
+class Recorder:
+    """Logs and counts each request; `quiet` routes are logged only when they fail."""
+
+    def __init__(
+        self,
+        metrics: Metrics,
+        writer: Writer,
+        *,
+        log_format: str,
+        log_level: str,
+        quiet: Container[str] = (),
+        trace_id: Callable[[], str] | None = None,
+    ) -> None:
+        self.metrics = metrics
+        self._writer = writer
+        self._format = log_format
+        self._level = logging.getLevelNamesMapping()[log_level.upper()]
+        self._quiet = quiet
+        self._trace_id = trace_id
+        self._outcomes: dict[tuple[str, str, int], Outcome] = {}
+
+    def record(self, tally: Tally, method: str, route: str, status: int, seconds: float) -> None:
+        """Write down what a request cost."""
+        outcome = self._outcomes.get((method, route, status))
+        if outcome is None:
+            outcome = self._outcome(method, route, status)
+        outcome.seconds.observe(seconds)
+        calls, ms, repeats, more = 0, 0.0, 0, ""
+        if tally.calls or tally.cache != "none":
+            calls, ms = tally.total("db")
+            repeats = self._look_closer(tally, outcome, route)
+            more = self._more(tally)
+        outcome.calls.observe(calls)
+        if outcome.line:
+            trace_id = self._trace_id() if self._trace_id is not None else ""
+            told = (ms, repeats, tally.cache, tally.bytes_out, tally.error, more)
+            head = (timestamp(time()), tally.request_id, trace_id, seconds * 1000, calls)
+            self._writer.write(outcome.line % (*head, *told))
+
+    def _look_closer(self, tally: Tally, outcome: Outcome, route: str) -> int:
+        """Count what only some requests have; answers how often one statement ran."""
+        if tally.cache != "none":
+            labels = {"http_route": route, "result": tally.cache}
+            self.metrics.count("cache_requests_total", labels)
+        for kind, ms, _ in tally.calls:
+            if kind == "db":
+                outcome.operations.observe(ms / 1000)
+        if not (statements := tally.statements()):
+            return 0
+        statement, repeats = statements[0]
+        if repeats >= MANY_REPEATS:
+            told = {"statement": statement, "repeats": repeats}
+            log.warning("one statement ran many times in one request", extra=told)
+        return repeats
+
+    def _more(self, tally: Tally) -> str:
+        """The fields that join the line only when there is something to tell."""
+        field, more = FIELD[self._format], ""
+        for kind in dict.fromkeys(call[0] for call in tally.calls if call[0] != "db"):
+            calls, ms = tally.total(kind)
+            if kind != "pool" or ms >= NOTICED_MS:
+                more += field % (f"{kind}_calls", calls) + field % (f"{kind}_ms", round(ms, 3))
+        if tally.cache_reason:
+            more += field % ("cache_reason", json.dumps(tally.cache_reason))
+        return more
+
+    def _outcome(self, method: str, route: str, status: int) -> Outcome:
+        """Look up or prepare what is common; no client can make it grow without bound."""
+        if method not in METHODS:
+            method = OTHER_METHOD
+        if len(self._outcomes) >= MAX_OUTCOMES:
+            route = OTHER_ROUTE
+        key = method, route, status
+        if key not in self._outcomes:
+            self._outcomes[key] = self._prepare(method, route, status)
+        return self._outcomes[key]
+
+    def _prepare(self, method: str, route: str, status: int) -> Outcome:
+        labels, histogram = {"http_route": route}, self.metrics.histogram
+        asked = {"http_request_method": OTHER_METHOD if route == UNMATCHED else method}
+        asked |= labels | {"http_response_status_code": str(status)}
+        level = logging.ERROR if status >= 500 else logging.INFO
+        logged = level >= self._level and (level == logging.ERROR or route not in self._quiet)
+        line = LINES[self._format].format(
+            level=logging.getLevelName(level).lower(),
+            method=method,
+            route=json.dumps(route)[1:-1].replace("%", "%%"),
+            status=status,
+        )
+        return Outcome(
+            line if logged else "",
+            histogram("http_server_request_duration_seconds", SECONDS, asked),
+            histogram("http_server_request_db_calls", CALLS, labels),
+            histogram("db_client_operation_duration_seconds", SECONDS, labels),
+        )

@@ -1,0 +1,30 @@
+"""Which route answered, as a label that never grows with the paths that clients think of?"""
+
+from typing import Any
+
+UNMATCHED = "__unmatched__"
+MOUNTED = "__mounted__"
+
+
+def route_label(scope: Any) -> str:
+    """The route's template with all its prefixes, in a time that no number of routes changes.
+
+    `scope["route"].path` alone has lost the prefixes of `include_router` since FastAPI 0.137;
+    the context read here is private to FastAPI: the table in test_route_label.py watches it.
+    """
+    route = scope.get("route")
+    if route is None:  # not ours to name: nothing matched, or what is mounted has no routes
+        return MOUNTED if "endpoint" in scope else UNMATCHED
+    context = scope.get("fastapi", {}).get("effective_route_context")
+    if context is not None and context.original_route is route:
+        route = context
+    path: str = route.path_format
+    return path if "app_root_path" not in scope else _mount(scope, path) + path
+
+
+def _mount(scope: Any, path: str) -> str:
+    """The prefix of a mounted app; one that holds parameters would grow without bound."""
+    if len(scope["path_params"]) > path.count("{"):
+        return MOUNTED
+    prefix: str = scope["root_path"]
+    return prefix.removeprefix(scope["app_root_path"])
