@@ -113,7 +113,7 @@ class Database:
             await session.connection()
         finally:
             self._waiting -= 1
-            tally.add("pool", (time.perf_counter() - started) * 1000)
+            tally.add("pool_wait", (time.perf_counter() - started) * 1000)
 
     async def _look(self) -> set[str]:
         """Ask for the schema's revisions; the checks of one round share one statement."""

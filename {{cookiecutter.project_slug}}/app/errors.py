@@ -13,6 +13,7 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from starlette.exceptions import HTTPException
+from starlette.types import Scope
 
 from app.observability import tally
 
@@ -36,7 +37,13 @@ TITLES = {
     503: "The service can't answer now",
 }
 KINDS = {422: "validation-failed", 500: "internal-error"}
-SAYS = {"missing": "missing", "extra_forbidden": "unknown", "json_invalid": "not valid JSON"}
+# What pydantic's words leave open: the type of its finding -> (what is wrong, what was expected).
+WORDS = {
+    "missing": ("missing", "a value"),
+    "extra_forbidden": ("unknown", "only known fields"),
+    "json_invalid": ("not valid JSON", "valid JSON"),
+}
+BOUNDS = ("greater_than", "less_than")
 
 
 class Problem(Exception):
@@ -94,21 +101,22 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(RequestValidationError, _validation_error)
 
 
-def _answer(request: Request, problem: Problem) -> Response:
-    content = body(problem, request.method, request.url.path)
+def answer(scope: Scope, problem: Problem) -> Response:
+    """The answer to a request; a layer outside the routes sends it by calling it."""
+    content = body(problem, scope["method"], scope["path"])
     return Response(content, problem.status, problem.headers, media_type=MEDIA_TYPE)
 
 
 async def _problem(request: Request, error: Exception) -> Response:
     assert isinstance(error, Problem)  # noqa: S101 - narrows the framework's wider type
-    return _answer(request, error)
+    return answer(request.scope, error)
 
 
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     details = {404: "there is nothing at this path", 405: f"{request.method} is not offered here"}
     detail = details.get(error.status_code, str(error.detail))
-    return _answer(request, Problem(error.status_code, detail, headers=error.headers))
+    return answer(request.scope, Problem(error.status_code, detail, headers=error.headers))
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:
@@ -116,21 +124,14 @@ async def _validation_error(request: Request, error: Exception) -> Response:
     errors = [_field_error(fault) for fault in error.errors()[:MAX_ERRORS]]
     first = errors[0]
     detail = f"{first['field']}: expected {first['expected']}"
-    return _answer(request, Problem(422, detail, errors=errors))
+    return answer(request.scope, Problem(422, detail, errors=errors))
 
 
 def _field_error(fault: Mapping[str, Any]) -> dict[str, str]:
-    """Name the field, what is wrong and what was expected, from pydantic's account of it."""
+    """Name the field, what is wrong and what was expected, never what was sent."""
     field = ".".join(str(part) for part in fault["loc"])[:200]
-    expected = fault["msg"].removeprefix("Input should be ").removeprefix("Value error, ")
-    if fault["type"] == "missing":
-        expected = "a value"
-    elif fault["type"] == "extra_forbidden":
-        expected = "only known fields"
-    elif fault["type"] == "json_invalid":
-        expected = "valid JSON"
-    return {
-        "field": field,
-        "problem": SAYS.get(fault["type"], f"not {expected}"),
-        "expected": expected,
-    }
+    kind, rule = fault["type"], fault["msg"]
+    rule = rule.removeprefix("Value error, ").removeprefix("Input should be ")
+    expected = f"a number {rule}" if kind.startswith(BOUNDS) else rule
+    problem, expected = WORDS.get(kind, (f"not {rule}", expected))
+    return {"field": field, "problem": problem, "expected": expected}

@@ -56,8 +56,8 @@ class DatabaseItems:
 
     async def remove(self, item_id: int) -> bool:
         async with self._database.work() as session:
-            gone = await session.execute(delete(ItemRow).where(ItemRow.id == item_id))
-            return bool(gone.rowcount)
+            query = delete(ItemRow).where(ItemRow.id == item_id).returning(ItemRow.id)
+            return await session.scalar(query) is not None
 
 
 def _cents(price: Decimal) -> int:

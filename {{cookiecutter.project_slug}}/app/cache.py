@@ -1,0 +1,104 @@
+"""How do we reach the cache, and what if it is away?
+
+A resource. It may go away at any time, and then only costs time: a failed command counts as
+"not there", and until the next check passes the cache is not asked at all. What is kept, under
+which key and for how long, stands with the feature (`store_cached.py`).
+"""
+
+from cashews import Cache as Backend
+from cashews.exceptions import CacheError
+from redis.asyncio.retry import Retry
+from redis.backoff import NoBackoff
+
+from app.health.checks import Check
+from app.observability import tally
+
+PREFIX = "{{ cookiecutter.project_slug }}"
+MAX_LOCAL_KEYS = 10_000
+ANSWER_SECONDS = 0.05  # a cache that takes longer is no help
+LOCAL = {"size": MAX_LOCAL_KEYS, "check_interval": 0}
+REMOTE = {
+    "suppress": False,
+    "max_connections": 50,
+    "wait_for_connection_timeout": ANSWER_SECONDS,
+    "socket_timeout": ANSWER_SECONDS,
+    "socket_connect_timeout": ANSWER_SECONDS,
+    "retry": Retry(NoBackoff(), 0),
+}
+# What a server that answers nonsense makes the client library raise, beside its own errors.
+FAILURES = (CacheError, OSError, ValueError, TypeError, EOFError)
+
+
+class Cache:
+    """Bytes under keys of the form feature:name, each with a lifetime."""
+
+    name = "cache"
+
+    def __init__(self, url: str) -> None:
+        self._backend = Backend()
+        self._backend.setup(url, **(LOCAL if url.startswith("mem:") else REMOTE))
+        self._away = ""
+        self._to_clear: set[str] = set()
+
+    async def open(self) -> None:
+        """Connections are made when they are needed."""
+
+    async def close(self) -> None:
+        await self._backend.close()
+
+    def checks(self) -> list[Check]:
+        return [Check("cache", self._come_back)]
+
+    async def get(self, key: str) -> bytes | None:
+        """What is kept under the key, or None. Notes hit, miss, bypass or error in the tally."""
+        if self._away:
+            tally.cache("bypass", self._away)
+            return None
+        try:
+            found = await self._backend.get(_full(key))
+        except FAILURES as error:
+            self._lose(error)
+            return None
+        tally.cache("miss" if found is None else "hit")
+        return found if isinstance(found, bytes) else None
+
+    async def set(self, key: str, value: bytes, ttl_seconds: float) -> None:
+        """Keep the value, if the cache is there."""
+        if not self._away:
+            try:
+                await self._backend.set(_full(key), value, expire=ttl_seconds)
+            except FAILURES as error:
+                self._lose(error)
+
+    async def delete(self, key: str) -> None:
+        """Forget the key; if the cache is away, its feature is cleared before it is used again."""
+        if not self._away:
+            try:
+                await self._backend.delete(_full(key))
+            except FAILURES as error:
+                self._lose(error)
+        if self._away:
+            self._to_clear.add(key.partition(":")[0])
+
+    async def clear(self, feature: str) -> int:
+        """Forget all keys of one feature and say how many. Raises one of FAILURES."""
+        keys = [key async for key in self._backend.scan(_full(f"{feature}:*"))]
+        if keys:
+            await self._backend.delete_many(*keys)
+        return len(keys)
+
+    def _lose(self, error: Exception) -> None:
+        self._away = f"{type(error).__name__}: {error.__cause__ or error}"
+        tally.cache("error", self._away)
+
+    async def _come_back(self) -> None:
+        """Ask whether the cache is there; if so, use it from now on."""
+        await self._backend.ping()
+        for feature in tuple(self._to_clear):
+            await self.clear(feature)
+            self._to_clear.discard(feature)
+        self._away = ""
+
+
+def _full(key: str) -> str:
+    return f"{PREFIX}:{key}"

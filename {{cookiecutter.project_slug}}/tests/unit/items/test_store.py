@@ -1,0 +1,14 @@
+"""Does the store in memory keep the promises?"""
+
+import pytest
+
+from app.items.store import ItemStore, MemoryItems
+from tests.unit.items.store_contract import StoreContract
+
+
+class TestMemoryItems(StoreContract):
+    """The promises, in memory."""
+
+    @pytest.fixture
+    def store(self) -> ItemStore:
+        return MemoryItems()
