@@ -10,6 +10,8 @@ import shutil
 import socket
 import subprocess
 import tempfile
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 from cookiecutter.main import cookiecutter
@@ -119,3 +121,12 @@ def free_port() -> int:
     """Find a port that nobody listens on. Somebody may take it before you do: look who answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+def wait_until(condition: Callable[[], object], within_seconds: float) -> None:
+    """Look again and again until the condition holds. Raises TimeoutError when it never does."""
+    deadline = time.monotonic() + within_seconds
+    while not condition():
+        if time.monotonic() > deadline:
+            raise TimeoutError(f"not within {within_seconds} s: {condition}")
+        time.sleep(0.05)  # between two looks

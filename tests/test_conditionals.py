@@ -1,8 +1,11 @@
 """Where may an option show? In whole files, and as `# jinja:` lines in these few."""
 
 import ast
+import json
+import re
 
 import pytest
+from cookiecutter.generate import is_copy_only_path
 
 from tests.baking import FOLDER, IN_PLACE, ROOT, project_files
 
@@ -19,6 +22,9 @@ MAY_HOLD_CONDITIONALS = {
 }
 
 
+TEMPLATE = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+
+
 def text(name: str) -> str:
     return (IN_PLACE / name).read_text(encoding="utf-8")
 
@@ -31,26 +37,36 @@ def test_conditionals_stand_only_in_the_files_that_may_hold_them():
     assert sum(name.startswith("app/") for name in MAY_HOLD_CONDITIONALS) <= 2
 
 
-def test_no_file_holds_a_jinja_block_or_comment():
-    """Only `{{ … }}`, inside quotes or text, and `# jinja:` lines: everything parses as it lies."""
-    names = [name for name in project_files() if not name.startswith((".github/", "deploy/"))]
+def is_copied(name: str) -> bool:
+    return is_copy_only_path(name, {"cookiecutter": TEMPLATE})
 
-    assert [name for name in names if "{%" in text(name) or "{#" in text(name)] == []
+
+def test_a_file_that_is_copied_holds_no_answer():
+    copied = [name for name in project_files() if is_copied(name)]
+
+    assert [name for name in copied if "cookiecutter" in text(name)] == []
+
+
+def test_a_file_that_is_rendered_holds_answers_and_no_other_jinja():
+    rendered = [name for name in project_files() if not is_copied(name)]
+
+    assert [
+        name for name in rendered if re.search(r"{%|{#|{{(?! cookiecutter\.)", text(name))
+    ] == []
 
 
 @pytest.mark.parametrize("name", [name for name in project_files() if name.endswith(".py")])
 def test_an_answer_stands_in_python_only_inside_a_string(name):
-    """No answer is an f-string's code either: there `{{` would print one brace."""
-    source = text(name)
-    tree = ast.parse(source)
-    inside_plain = sum(
-        node.value.count("{{")
-        for node in ast.walk(tree)
+    """Nor in an f-string: there an answer could be code."""
+    strings = [
+        node.value
+        for node in ast.walk(ast.parse(text(name)))
         if isinstance(node, ast.Constant) and isinstance(node.value, str)
-    )
+    ]
 
-    lines = [line for line in source.splitlines() if not line.lstrip().startswith("# jinja:")]
-    assert "\n".join(lines).count("{{ cookiecutter.") <= inside_plain
+    assert sum(string.count("{{ cookiecutter.") for string in strings) == text(name).count(
+        "{{ cook"
+    )
 
 
 def test_the_hook_holds_no_answer_and_starts_nothing():

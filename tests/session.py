@@ -1,0 +1,127 @@
+"""Does README.md show what really happens? `python -m tests.session` plays it again and renews it.
+
+A session is a ```console block: lines with `$ ` are typed into one bash, the others are its output.
+"""
+
+import contextlib
+import os
+import re
+import signal
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+
+from tests import baking
+
+README = baking.ROOT / "README.md"
+BLOCK = re.compile(r"(?<=```console\n).*?(?=```\n)", re.DOTALL)
+COMMAND = re.compile(r"^\$ (.*)$", re.MULTILINE)
+READER = {
+    "GIT_AUTHOR_NAME": "A reader",
+    "GIT_AUTHOR_EMAIL": "reader@example.com",
+    "GIT_COMMITTER_NAME": "A reader",
+    "GIT_COMMITTER_EMAIL": "reader@example.com",
+}
+
+
+def blocks(readme: str) -> list[str]:
+    """Give the sessions in the order of the page: `make demo` first, then one's own service."""
+    return BLOCK.findall(readme)
+
+
+def without_figures(said: str) -> str:
+    """Take out what differs between two runs: numbers, and the blanks that line them up."""
+    return re.sub(r"[ \d]*\d[\d.]*", " # ", said).rstrip()
+
+
+def play(session: str, folder: Path) -> str:
+    """Type the session's commands beside a copy of the template; give them with what they print."""
+    (folder / "vitals").symlink_to(baking.template())
+    (folder / "services").mkdir()
+    commands = COMMAND.findall(session)
+    played = subprocess.run(
+        ["bash", "-c", "\n".join(f"printf '\\0'\n{command}" for command in commands)],
+        cwd=folder / "services",
+        env=baking.environment(
+            PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            COOKIECUTTER_CONFIG=str(baking.user_config()),
+            **READER,
+        ),
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        check=False,
+    )
+    said = played.stdout.split("\0")[1:]
+    return "".join(f"$ {command}\n{lines}" for command, lines in zip(commands, said, strict=True))
+
+
+class Demo:
+    """A demo as a terminal runs it: a group of processes that Ctrl-C reaches together."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        with log.open("wb") as lines:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "benchmarks.demo"],
+                cwd=baking.ROOT,
+                env=baking.environment(),
+                stdin=subprocess.DEVNULL,
+                stdout=lines,
+                stderr=lines,
+                start_new_session=True,
+            )
+
+    def said(self) -> str:
+        return self.log.read_text(encoding="utf-8")
+
+    def wait_for(self, text: str) -> None:
+        baking.wait_until(lambda: text in self.said() or self.process.poll() is not None, 120)
+        assert text in self.said(), self.said()
+
+    def press_ctrl_c(self) -> list[psutil.Process]:
+        """Interrupt it as a terminal does; return the processes that it had started."""
+        started = psutil.Process(self.process.pid).children(recursive=True)
+        os.killpg(self.process.pid, signal.SIGINT)
+        return started
+
+
+@contextlib.contextmanager
+def demo(log: Path) -> Iterator[Demo]:
+    running = Demo(log)
+    try:
+        yield running
+    finally:
+        if running.process.poll() is None:
+            running.process.terminate()
+        running.process.wait(60)
+
+
+def show_demo(log: str) -> str:
+    return f"$ make demo\n{log.rstrip()}\n"
+
+
+def main() -> None:
+    """Play what README.md shows, and put the output in its place."""
+    from tests.test_demo import demo
+
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        with demo(folder / "demo.log") as running:
+            running.wait_for("Ctrl-C stops it.")
+            running.press_ctrl_c()
+            running.process.wait(60)
+        own = play(blocks(README.read_text(encoding="utf-8"))[1], folder)
+        fresh = iter([show_demo(running.said()), own])
+    README.write_text(
+        BLOCK.sub(lambda _: next(fresh), README.read_text(encoding="utf-8")), encoding="utf-8"
+    )
+
+
+if __name__ == "__main__":
+    main()
