@@ -47,7 +47,15 @@ def write(folder: Path, lock: Lock, upgrade: bool = False) -> str:
     with tempfile.NamedTemporaryFile("w", suffix=".in") as asked:
         asked.write("\n".join(requirements(folder, lock.groups)))
         asked.flush()
-        command = [setup.uv(), "pip", "compile", asked.name, *OPTIONS.split(), "-o", folder / lock.file]
+        command = [
+            setup.uv(),
+            "pip",
+            "compile",
+            asked.name,
+            *OPTIONS.split(),
+            "-o",
+            folder / lock.file,
+        ]
         command += ["--constraint", folder / lock.agrees_with] if lock.agrees_with else []
         command += ["--upgrade"] if upgrade else []
         shell.must(command)

@@ -5,6 +5,7 @@ is written from what the tables in the code have and the database has not.
 import sys
 
 from ops import shell, steps
+from ops.steps import Refused
 
 ALEMBIC = [shell.PYTHON, "-m", "alembic"]
 
@@ -18,12 +19,12 @@ def apply() -> str:
 
 
 def write(name: str) -> str:
-    """Write a migration, then read and correct it: a renamed column looks like a lost and a new one.
+    """Write a migration. Read it before you use it: a renamed column looks like a lost one.
 
     Raises `Refused` without a name, and when the database does not answer.
     """
     if not name.strip():
-        raise steps.Refused("no NAME", "what the migration does", 'make migration NAME="add a price"')
+        raise Refused("no NAME", "what it does", '`make migration NAME="add a price"`')
     apply()
     return shell.must([*ALEMBIC, "revision", "--autogenerate", "--message", name.strip()])
 

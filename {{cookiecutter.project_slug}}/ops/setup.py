@@ -31,7 +31,7 @@ AGAIN = "nothing else was changed; the same command is safe to run again"
 def installed(requirements: Path) -> bool:
     """Whether .venv was completed from this lock, for this folder and this Python."""
     stamp = _stamp(requirements)
-    if not VENV_PYTHON.exists() or not shutil.which(uv()):
+    if not VENV_PYTHON.exists() or not _uv():
         return False
     return stamp.exists() and stamp.read_text() == _wanted(requirements)
 
@@ -42,8 +42,14 @@ def mark_installed(requirements: Path) -> None:
 
 
 def uv() -> str:
-    """The uv to use: the machine's, else the locked one in .venv."""
-    return shutil.which("uv") or str(VENV / "bin" / "uv")
+    """The uv to use: the machine's, else the locked one in .venv.
+
+    Raises `Refused` when there is neither.
+    """
+    found = _uv()
+    if found is None:
+        raise Refused("no uv, neither on PATH nor in .venv", remedy="`make setup`")
+    return found
 
 
 def install(requirements: Path) -> None:
@@ -88,6 +94,10 @@ def main() -> None:
         steps.say("setting up .venv from requirements-dev.txt …")
         build()
     install_hooks()
+
+
+def _uv() -> str | None:
+    return shutil.which("uv") or shutil.which(VENV / "bin" / "uv")
 
 
 def _run(command: list[str | Path]) -> None:

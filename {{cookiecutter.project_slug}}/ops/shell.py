@@ -115,10 +115,10 @@ class Program:
 
     def stop(self) -> int:
         """Interrupt it and wait for its end; return its exit code. Safe to call again."""
-        if self._guard.stdin is not None and self.code is None:
-            self._guard.stdin.close()
-        else:
+        if self.code is not None:
             self._guard.kill()
+        if self._guard.stdin is not None:
+            self._guard.stdin.close()
         code = self._process.wait()
         self._guard.wait()
         return code

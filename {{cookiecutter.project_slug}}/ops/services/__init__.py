@@ -65,7 +65,11 @@ def running() -> Iterator[Running]:
 
 @contextmanager
 def until_ready(
-    service: Service, command: Sequence[str | Path], folder: Path, ready: bytes, user: int | None = None
+    service: Service,
+    command: Sequence[str | Path],
+    folder: Path,
+    ready: bytes,
+    user: int | None = None,
 ) -> Iterator[None]:
     """Run a server in its private folder; the block is entered once its log says `ready`."""
     log = folder / "log"

@@ -1,20 +1,33 @@
 """The real start command on a real socket, with the real servers of `ops.services`."""
 
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
+from typing import TypeVar
 
 import httpx
 import pytest
 
 from ops import services
 from ops.serving import Served, serving
+from ops.steps import Refused
 
 DESCRIBED: list[str] = []
+T = TypeVar("T")
+
+
+def entered(stack: ExitStack, context: AbstractContextManager[T]) -> T:
+    """Enter; a refusal ends the tests with its words instead of a traceback for each."""
+    try:
+        return stack.enter_context(context)
+    except Refused as refusal:
+        pytest.exit(f"{refusal.output}\n{refusal}", returncode=1)
 
 
 @pytest.fixture(scope="session")
 def environment() -> Iterator[dict[str, str]]:
     """The settings that point the app to servers that are up and prepared."""
-    with services.running() as running:
+    with ExitStack() as stack:
+        running = entered(stack, services.running())
         DESCRIBED.extend(running.described)
         yield running.environment
 
@@ -22,8 +35,8 @@ def environment() -> Iterator[dict[str, str]]:
 @pytest.fixture(scope="session")
 def service(environment: dict[str, str]) -> Iterator[Served]:
     """The service, running for all tests that do not harm it."""
-    with serving(environment) as served:
-        yield served
+    with ExitStack() as stack:
+        yield entered(stack, serving(environment))
 
 
 @pytest.fixture

@@ -1,0 +1,63 @@
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ops import git
+from ops.steps import Refused
+
+
+def test_the_tree_hash_is_that_of_the_commit_that_holds_all_files(repository: Path) -> None:
+    (repository / ".gitignore").write_text("ignored\n")
+    (repository / "tracked").write_text("1")
+    git.git("add", "--all")
+    (repository / "untracked").write_text("2")
+    (repository / "ignored").write_text("3")
+
+    before = git.tree_hash()
+
+    assert git.git("status", "--porcelain", "untracked") == "?? untracked", "the index was touched"
+    git.git("add", "--all")
+    assert git.git("write-tree") == before
+    (repository / "tracked").write_text("4")
+    assert git.tree_hash() != before
+
+
+def test_there_is_no_tree_hash_inside_another_repository(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    inner = repository / "inner"
+    inner.mkdir()
+    monkeypatch.setattr("ops.git.ROOT", inner)
+
+    assert git.tree_hash() is None
+
+
+def test_there_is_no_tree_hash_without_git(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(repository))
+
+    assert git.tree_hash() is None
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_failing_git_is_refused_with_its_own_words() -> None:
+    with pytest.raises(Refused) as refused:
+        git.git("rev-parse", "--verify", "no-such-branch")
+
+    assert "single revision" in refused.value.output
+
+
+def test_a_hash_can_be_taken_from_a_second_work_tree(
+    repository: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    who = ["-c", "user.name=a", "-c", "user.email=a@b"]
+    (repository / "file").write_text("1")
+    git.git("add", "--all")
+    git.git(*who, "commit", "--quiet", "--message", "first")
+    second = tmp_path.parent / f"{tmp_path.name}-second"
+    subprocess.run(["git", "worktree", "add", "--quiet", second], cwd=repository, check=True)
+    monkeypatch.setattr("ops.git.ROOT", second)
+
+    assert git.tree_hash() == git.git("rev-parse", "HEAD^{tree}")

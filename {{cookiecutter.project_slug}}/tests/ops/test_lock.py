@@ -1,0 +1,69 @@
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+
+from ops import lock, shell
+from ops.steps import Refused
+
+
+def pins(file: str) -> Iterator[tuple[Requirement, list[str]]]:
+    """Each pinned requirement with its hashes."""
+    text = (shell.ROOT / file).read_text().replace("\\\n", "")
+    for line in text.splitlines():
+        requirement, *hashes = re.split(r"\s+--hash=", line.strip())
+        yield Requirement(requirement), hashes
+
+
+@pytest.mark.parametrize("kept", lock.LOCKS, ids=lambda kept: kept.file)
+def test_every_lock_fits_what_pyproject_asks_for(kept: lock.Lock) -> None:
+    versions = {canonicalize_name(pin.name): str(pin.specifier)[2:] for pin, _ in pins(kept.file)}
+    asked = [Requirement(line) for line in lock.requirements(shell.ROOT, kept.groups)]
+
+    unmet = [r for r in asked if versions.get(canonicalize_name(r.name), "") not in r.specifier]
+
+    assert unmet == [], "way out: make lock"
+
+
+@pytest.mark.parametrize("kept", lock.LOCKS, ids=lambda kept: kept.file)
+def test_every_pin_is_exact_and_has_hashes(kept: lock.Lock) -> None:
+    loose = [
+        pin.name
+        for pin, hashes in pins(kept.file)
+        if not hashes
+        or not all(re.fullmatch(r"sha256:[0-9a-f]{64}", known) for known in hashes)
+        or [spec.operator for spec in pin.specifier] != ["=="]
+    ]
+
+    assert loose == []
+
+
+@pytest.mark.parametrize("kept", lock.LOCKS, ids=lambda kept: kept.file)
+def test_no_lock_names_an_index_or_a_folder(kept: lock.Lock) -> None:
+    text = (shell.ROOT / kept.file).read_text()
+
+    assert "://" not in text
+    assert not re.search(r"^\s*(-|#)(?!-hash)", text, re.MULTILINE)
+
+
+def test_the_development_lock_holds_the_very_pins_of_the_runtime_lock() -> None:
+    runtime = {str(pin) for pin, _ in pins("requirements.txt")}
+
+    assert runtime <= {str(pin) for pin, _ in pins("requirements-dev.txt")}
+
+
+def test_a_package_from_an_address_is_refused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "pyproject.toml").write_text(
+        '[project]\ndependencies = ["a @ https://example.com/a.whl"]\n[dependency-groups]\n'
+    )
+    monkeypatch.setattr("ops.setup.uv", lambda: "uv")
+    monkeypatch.setattr("ops.shell.must", lambda _: "")
+    (tmp_path / "requirements.txt").write_text("a @ https://example.com/a.whl\n")
+
+    with pytest.raises(Refused, match="names an address"):
+        lock.write(tmp_path, lock.LOCKS[0])

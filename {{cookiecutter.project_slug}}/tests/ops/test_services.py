@@ -1,0 +1,62 @@
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ops import services
+from ops.services import Server, Service, until_ready
+from ops.steps import Refused
+
+
+@contextmanager
+def throw_away() -> Iterator[Server]:
+    yield Server("thing://throw-away", "1.2")
+
+
+THING = Service("Thing", "TEST_THING_URL", "APP_THING_URL", throw_away)
+
+
+@pytest.fixture(autouse=True)
+def only_a_thing(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.services.known", lambda: [THING])
+    monkeypatch.setattr("ops.setup.installed", lambda _: True)
+    monkeypatch.delenv("TEST_THING_URL", raising=False)
+
+
+def test_a_service_that_is_given_by_url_is_the_one_that_is_met(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("TEST_THING_URL", "thing://mine")
+
+    with services.running() as running:
+        assert running.environment == {"APP_THING_URL": "thing://mine"}
+        assert running.described == ["Thing: the one at TEST_THING_URL"]
+
+
+def test_without_a_url_a_throw_away_server_is_started_and_named() -> None:
+    with services.running() as running:
+        assert running.environment == {"APP_THING_URL": "thing://throw-away"}
+        assert running.described == ["Thing: 1.2, throw-away"]
+
+
+def test_the_wheels_are_installed_on_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
+    installed: list[Path] = []
+    monkeypatch.setattr("ops.setup.installed", lambda _: False)
+    monkeypatch.setattr("ops.setup.install", installed.append)
+
+    with services.running():
+        assert [file.name for file in installed] == ["requirements-services.txt"]
+
+
+def test_a_server_that_does_not_start_is_refused_with_its_log(tmp_path: Path) -> None:
+    command = ["sh", "-c", "echo disk full; exit 1"]
+
+    with (
+        pytest.raises(Refused) as refused,
+        until_ready(THING, command, tmp_path, ready=b"ready"),
+    ):
+        raise AssertionError
+
+    assert "TEST_THING_URL" in refused.value.remedy
+    assert refused.value.output == "disk full\n"

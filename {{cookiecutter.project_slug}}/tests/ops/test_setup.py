@@ -1,0 +1,108 @@
+import ast
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ops import setup, shell
+
+OLD = """
+import runpy, sys
+sys.version_info = (3, 9, 1, "final", 0)
+runpy.run_module("ops.setup", run_name="__main__")
+"""
+
+
+@pytest.fixture
+def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A lock that was installed into a .venv of its own."""
+    monkeypatch.setattr("ops.setup.VENV", tmp_path)
+    monkeypatch.setattr("ops.setup.VENV_PYTHON", Path(shell.PYTHON))
+    monkeypatch.setattr("ops.setup._uv", lambda: "uv")
+    lock = tmp_path / "requirements-dev.txt"
+    lock.write_text("httpx==1.0\n")
+    setup.mark_installed(lock)
+    return lock
+
+
+def test_an_old_python_is_refused_in_one_line_with_the_way_out() -> None:
+    refused = subprocess.run(
+        [shell.PYTHON, "-c", OLD], cwd=shell.ROOT, capture_output=True, text=True, check=False
+    )
+
+    assert refused.returncode == 1
+    assert refused.stderr == (
+        "found Python 3.9; expected 3.11 or newer. Way out: install a newer one, then "
+        "`make setup PYTHON=python3.13`\n"
+    )
+
+
+def test_an_old_python_can_read_the_file_that_refuses_it() -> None:
+    ast.parse(Path(setup.__file__).read_text(), feature_version=(3, 7))
+
+
+def test_what_was_installed_is_not_installed_again(lock: Path) -> None:
+    assert setup.installed(lock)
+
+
+def test_a_changed_lock_is_installed_again(lock: Path) -> None:
+    lock.write_text("httpx==2.0\n")
+
+    assert not setup.installed(lock)
+
+
+def test_an_installation_that_was_interrupted_counts_as_none(lock: Path) -> None:
+    (lock.parent / "installed-requirements-dev").unlink()
+
+    assert not setup.installed(lock)
+
+
+def test_a_moved_folder_is_set_up_again(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("ops.setup.ROOT", Path("/elsewhere"))
+
+    assert not setup.installed(lock)
+
+
+def test_a_missing_venv_module_is_named_with_its_package(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.setup.VENV", tmp_path / ".venv")
+    monkeypatch.setattr("shutil.which", lambda _: None)
+    monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
+
+    with pytest.raises(setup.Refused, match="install python3-venv"):
+        setup.build()
+
+
+def test_a_folder_that_is_no_repository_gets_no_hooks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ops.setup.ROOT", tmp_path)
+
+    setup.install_hooks()
+
+    assert capsys.readouterr().out == ""
+
+
+def test_hooks_kept_elsewhere_are_left_alone(
+    repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr("ops.setup.ROOT", repository)
+    subprocess.run(["git", "config", "core.hooksPath", "mine"], cwd=repository, check=True)
+
+    setup.install_hooks()
+
+    assert "left alone" in capsys.readouterr().out
+
+
+def test_a_repository_of_its_own_gets_the_hooks(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.setup.ROOT", repository)
+    monkeypatch.setattr("ops.shell.ROOT", repository)
+    monkeypatch.setattr("ops.setup.VENV_PYTHON", Path(shell.PYTHON))
+    monkeypatch.delenv("GIT_CONFIG_GLOBAL", raising=False)
+
+    setup.install_hooks()
+
+    assert (repository / ".git" / "hooks" / "pre-commit").exists()

@@ -1,0 +1,48 @@
+import pytest
+
+from ops import steps
+from ops.steps import Refused, Step
+
+
+def refuse() -> None:
+    raise Refused("port 80", "a free port", "PORT=8001", output="what the program said")
+
+
+def interrupt() -> None:
+    raise KeyboardInterrupt
+
+
+def test_all_steps_run_though_one_fails_and_are_reported_in_order(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    results = steps.report([Step("one", refuse), Step("two", lambda: "2 passed")], at_once=2)
+
+    assert [(result.name, result.ok) for result in results] == [("one", False), ("two", True)]
+    first, second, *rest = capsys.readouterr().out.splitlines()
+    assert "FAILED" in first
+    assert "port 80; expected a free port. Way out: PORT=8001" in first
+    assert "ok" in second
+    assert second.endswith("2 passed")
+    assert rest == ["", "one:", "what the program said"]
+
+
+def test_a_refusal_ends_the_command_with_1_and_its_way_out(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        steps.exit_with(refuse)
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().out == (
+        "what the program said\nport 80; expected a free port. Way out: PORT=8001\n"
+    )
+
+
+def test_ctrl_c_ends_the_command_with_130_and_no_traceback(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with pytest.raises(SystemExit) as ended:
+        steps.exit_with(interrupt)
+
+    assert ended.value.code == 130
+    assert capsys.readouterr().out.endswith("Safe to run again.\n")
