@@ -14,6 +14,7 @@ REMOVED = {
             "ops/migration.py",
             "ops/services/postgres.py",
             "tests/unit/items/test_store_database.py",
+            "tests/unit/test_database.py",
         ],
     },
     "cache": {
@@ -23,6 +24,11 @@ REMOVED = {
             "ops/services/valkey.py",
             "tests/unit/items/test_store_cached.py",
         ],
+    },
+    "ci": {
+        "github": [".gitlab-ci.yml"],
+        "gitlab": [".github"],
+        "none": [".github", ".gitlab-ci.yml"],
     },
 }
 LOCKS = {
