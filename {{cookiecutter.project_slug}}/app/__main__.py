@@ -5,6 +5,7 @@ import sys
 
 from app import server
 from app.main import create_app
+from app.observability import logs
 from app.settings import SettingsRefused, load
 
 
@@ -16,6 +17,7 @@ def main() -> int:
         lines = [*refused.faults, "Not started. Correct the settings and start again."]
         sys.stderr.write("\n".join(lines) + "\n")
         return 2
+    logs.install(logs.stdout, settings.log_format, settings.log_level)
     return server.serve(create_app(settings), settings)
 
 

@@ -49,6 +49,9 @@ class Cache:
     def checks(self) -> list[Check]:
         return [Check("cache", self._come_back)]
 
+    def gauges(self) -> dict[str, float]:
+        return {}
+
     async def get(self, key: str) -> bytes | None:
         """What is kept under the key, or None. Notes hit, miss, bypass or error in the tally."""
         if self._away:

@@ -76,9 +76,11 @@ class Database:
             Check("pool", self._has_room),
         ]
 
-    def connections(self) -> tuple[int, int]:
-        """How many connections requests use now, and how many there may be."""
-        return cast("QueuePool", self._engine.pool).checkedout(), self._pool_size
+    def gauges(self) -> dict[str, float]:
+        return {
+            "db_client_connections_in_use": cast("QueuePool", self._engine.pool).checkedout(),
+            "db_client_connections_max": self._pool_size,
+        }
 
     @asynccontextmanager
     async def work(self) -> AsyncIterator[AsyncSession]:

@@ -1,7 +1,7 @@
 # ruff: noqa: I001 - the imports of one resource stay together as a block that can be left out
 """What is this service built from, and in which order is it opened?"""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -43,6 +43,9 @@ class Resource(Protocol):
 
     def checks(self) -> list[Check]:
         """The questions whose answers tell whether it can be used."""
+
+    def gauges(self) -> Mapping[str, float]:
+        """What it holds now, under the names of /metrics."""
 
     async def close(self) -> None:
         """Give back what `open` took."""

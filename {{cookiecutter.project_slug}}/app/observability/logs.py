@@ -18,7 +18,7 @@ from typing import Any
 from app.observability import tally
 
 MAX_LINES = 10_000
-MAX_TEXT = 8_192  # of one message or value
+MAX_TEXT = 65_536  # characters of one message
 MAX_ERRORS = 8  # of one chain of causes
 MAX_FRAMES = 30
 GATHER_SECONDS = 0.05  # lines written together
@@ -87,9 +87,10 @@ def install(writer: Writer, log_format: str, level: str) -> None:
     root = logging.getLogger()
     root.handlers = [_Handler(writer, log_format)]
     root.setLevel(level.upper())
-    for name in ("uvicorn", "uvicorn.error", "uvicorn.access"):
+    for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
-        logging.getLogger(name).propagate = name != "uvicorn.access"
+        logging.getLogger(name).propagate = True
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of whole URLs
 
 
 def timestamp(now: float) -> str:
@@ -105,7 +106,7 @@ _second: list[Any] = [0, ""]
 
 def account(error: BaseException) -> list[dict[str, Any]]:
     """The types and frames of an exception, its causes and its members; none of their values."""
-    todo, told = [error], []
+    todo, told = [error], list[dict[str, Any]]()
     while todo and len(told) < MAX_ERRORS:
         error = todo.pop(0)
         told.append({"type": type(error).__qualname__, "frames": _frames(error.__traceback__)})
@@ -158,4 +159,4 @@ def _text(record: logging.LogRecord, fields: dict[str, Any]) -> str:
         f"\n  {e['type']}" + "".join(f"\n    {f}" for f in e["frames"]) for e in errors
     )
     line = f"{timestamp(record.created)} {record.levelname.lower():7} {event}{told}"
-    return line.replace("\n", "\\n").replace("\r", "\\r") + frames + "\n"
+    return line.replace("\r", "\\r").replace("\n", "\n    ") + frames + "\n"

@@ -1,23 +1,23 @@
 """What is counted, and how does a scraper read it?
 
 Names, buckets and labels are those of OpenTelemetry's conventions in Prometheus' spelling. Plain
-lists, changed only in the event loop's thread and written out when asked. What is counted
-elsewhere joins through `sources`: callables that answer samples of the names in `TABLE`.
+lists, changed only in the event loop's thread and written out when asked.
 """
 
 import asyncio
 from bisect import bisect_left
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter, Depends, Response
+
+from app.observability import logs
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 CALLS = (0, 1, 2, 3, 5, 10, 20, 50)
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 AT_A_TIME = 100  # histograms written out before other requests get their turn
-# Each metric with its type and what it tells; a sample of a name that is not here is a fault.
 TABLE = {
     "http_server_request_duration_seconds": ("histogram", "time until the answer was sent"),
     "http_server_active_requests": ("gauge", "requests that are being answered"),
@@ -33,8 +33,18 @@ TABLE = {
     "app_info": ("gauge", "what runs here"),
 }
 
-Sample = tuple[str, dict[str, str], float]  # name, labels, value
-Labels = dict[str, str]
+Labels = Mapping[str, str]
+
+
+class State(Protocol):
+    """What is known of a check."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def up(self) -> bool: ...
+    @property
+    def duration_seconds(self) -> float: ...
 
 
 class Histogram:
@@ -54,11 +64,18 @@ class Histogram:
 
 
 class Metrics:
-    """All that this process counts."""
+    """All that this process counts, and what others know: `states` of checks, `gauges` by name."""
 
-    def __init__(self, *sources: Callable[[], Iterable[Sample]]) -> None:
+    def __init__(
+        self,
+        about: Labels,
+        states: Callable[[], Iterable[State]],
+        gauges: Iterable[Callable[[], Mapping[str, float]]],
+    ) -> None:
         self.active = 0
-        self._sources = sources
+        self._about = _labels(about)
+        self._states = states
+        self._gauges = tuple(gauges)
         self._histograms: dict[str, dict[str, Histogram]] = {}
         self._counts: dict[tuple[str, str], int] = {}
 
@@ -74,7 +91,7 @@ class Metrics:
 
     async def text(self) -> str:
         """Everything in Prometheus' text format; the event loop is never held for long."""
-        parts = []
+        parts: list[str] = []
         for name, children in self._histograms.items():
             parts.append(_head(name))
             for done, (labels, histogram) in enumerate(tuple(children.items())):
@@ -89,19 +106,25 @@ class Metrics:
         return "".join(parts)
 
     def _samples(self) -> Iterator[tuple[str, str, float]]:
+        yield "app_info", self._about, 1
         yield "http_server_active_requests", "", self.active
+        yield "log_lines_dropped_total", "", logs.stdout.dropped
         for (name, labels), value in self._counts.items():
             yield name, labels, value
-        for source in self._sources:
-            for name, labelled, value in source():
-                yield name, _labels(labelled), value
+        for gauges in self._gauges:
+            for name, value in gauges().items():
+                yield name, "", value
+        for state in self._states():
+            labels = _labels({"check": state.name})
+            yield "health_check_up", labels, int(state.up)
+            yield "health_check_duration_seconds", labels, state.duration_seconds
 
 
 def router(metrics: Metrics, guard: Callable[..., Any]) -> APIRouter:
     """The path /metrics, for those whom the guard lets through."""
     routes = APIRouter(dependencies=[Depends(guard)], include_in_schema=False)
 
-    @routes.get("/metrics")
+    @routes.api_route("/metrics", methods=["GET", "HEAD"])
     async def read_metrics() -> Response:
         return Response(await metrics.text(), media_type=MEDIA_TYPE)
 

@@ -71,8 +71,7 @@ class Request(tally.Tally):
             calls, ms = self.total(kind)
             entries.append(f'{kind};dur={ms:.1f};desc="{calls} calls"')
         if self.cache != "none":
-            told = f"{self.cache}: {self.cache_reason}" if self.cache_reason else self.cache
-            entries.append(f'cache;desc="{told}"')
+            entries.append(f'cache;desc="{self.cache}"')
         return ", ".join(entries)
 
 
@@ -115,25 +114,24 @@ class Visibility:
 
     def _record(self, request: Request) -> None:
         seconds = (request.ended or perf_counter()) - request.started
-        status = GONE if request.gone and not request.ended else request.status or 500
+        status = request.status
+        if request.gone or not (request.ended or request.error):
+            status = GONE
+        elif not request.ended:
+            status = 500  # it broke off
         scope = request.scope
         self.recorder.record(request, scope["method"], route_label(scope), status, seconds)
 
     async def _answer(self, request: Request, error: Exception) -> None:
-        """Log a defect, once, and answer 500 if nothing was sent yet."""
+        """Log a defect, once, and answer 500 if nothing was sent yet.
+
+        Else the server sees an answer that has no end, and closes the connection.
+        """
         request.error = type(error).__qualname__
         log.error("unhandled error", exc_info=error)
-        if request.status:
-            return  # the server sees an answer without an end, and closes the connection
-        content = errors.body(
-            errors.Problem(500, DEFECT), request.scope["method"], request.scope["path"]
-        )
-        headers = [
-            (b"content-type", errors.MEDIA_TYPE.encode()),
-            (b"content-length", str(len(content)).encode()),
-        ]
-        await request.on_send({"type": "http.response.start", "status": 500, "headers": headers})
-        await request.on_send({"type": "http.response.body", "body": content})
+        if not request.status:
+            answer = errors.answer(request.scope, errors.Problem(500, DEFECT))
+            await answer(request.scope, request.receive, request.on_send)
 
 
 _ids: list[str] = []

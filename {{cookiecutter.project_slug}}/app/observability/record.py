@@ -6,11 +6,11 @@ look-up, a few list elements and one `%`.
 
 import json
 import logging
-from collections.abc import Callable, Container
+from collections.abc import Callable
 from dataclasses import dataclass
 from time import time
 
-from app.observability.logs import Writer, timestamp
+from app.observability.logs import stdout, timestamp
 from app.observability.metrics import CALLS, SECONDS, Histogram, Metrics
 from app.observability.route_label import UNMATCHED
 from app.observability.tally import Tally
@@ -22,6 +22,7 @@ OTHER_METHOD = "_OTHER"
 OTHER_ROUTE = "__other__"
 MAX_OUTCOMES = 2_000  # a bound for what no rule of ours foresaw
 MANY_REPEATS = 10  # of one statement in one request: a query for each line of another
+PROBES = ("/livez", "/readyz", "/health", "/metrics")  # logged only when they fail
 NOTICED_MS = 1  # a shorter wait for a connection is not worth a field
 # The same values in the same order; what is "%%" in the end is a "%" of the route.
 LINES = {
@@ -47,27 +48,23 @@ class Outcome:
     line: str  # empty if it is not logged
     seconds: Histogram
     calls: Histogram
-    operations: Histogram
 
 
 class Recorder:
-    """Logs and counts each request; `quiet` routes are logged only when they fail."""
+    """Logs and counts each request."""
 
     def __init__(
         self,
         metrics: Metrics,
-        writer: Writer,
-        *,
         log_format: str,
         log_level: str,
-        quiet: Container[str] = (),
+        write: Callable[[str], None] = stdout.write,
         trace_id: Callable[[], str] | None = None,
     ) -> None:
         self.metrics = metrics
-        self._writer = writer
+        self._write = write
         self._format = log_format
         self._level = logging.getLevelNamesMapping()[log_level.upper()]
-        self._quiet = quiet
         self._trace_id = trace_id
         self._outcomes: dict[tuple[str, str, int], Outcome] = {}
 
@@ -80,25 +77,27 @@ class Recorder:
         calls, ms, repeats, more = 0, 0.0, 0, ""
         if tally.calls or tally.cache != "none":
             calls, ms = tally.total("db")
-            repeats = self._look_closer(tally, outcome, route)
+            repeats = self._look_closer(tally, route)
             more = self._more(tally)
         outcome.calls.observe(calls)
         if outcome.line:
             trace_id = self._trace_id() if self._trace_id is not None else ""
             told = (ms, repeats, tally.cache, tally.bytes_out, tally.error, more)
             head = (timestamp(time()), tally.request_id, trace_id, seconds * 1000, calls)
-            self._writer.write(outcome.line % (*head, *told))
+            self._write(outcome.line % (*head, *told))
 
-    def _look_closer(self, tally: Tally, outcome: Outcome, route: str) -> int:
+    def _look_closer(self, tally: Tally, route: str) -> int:
         """Count what only some requests have; answers how often one statement ran."""
+        labels = {"http_route": route}
         if tally.cache != "none":
-            labels = {"http_route": route, "result": tally.cache}
-            self.metrics.count("cache_requests_total", labels)
-        for kind, ms, _ in tally.calls:
-            if kind == "db":
-                outcome.operations.observe(ms / 1000)
+            self.metrics.count("cache_requests_total", labels | {"result": tally.cache})
         if not (statements := tally.statements()):
             return 0
+        name = "db_client_operation_duration_seconds"
+        operations = self.metrics.histogram(name, SECONDS, labels)
+        for kind, ms, _ in tally.calls:
+            if kind == "db":
+                operations.observe(ms / 1000)
         statement, repeats = statements[0]
         if repeats >= MANY_REPEATS:
             told = {"statement": statement, "repeats": repeats}
@@ -110,7 +109,7 @@ class Recorder:
         field, more = FIELD[self._format], ""
         for kind in dict.fromkeys(call[0] for call in tally.calls if call[0] != "db"):
             calls, ms = tally.total(kind)
-            if kind != "pool" or ms >= NOTICED_MS:
+            if kind != "pool_wait" or ms >= NOTICED_MS:
                 more += field % (f"{kind}_calls", calls) + field % (f"{kind}_ms", round(ms, 3))
         if tally.cache_reason:
             more += field % ("cache_reason", json.dumps(tally.cache_reason))
@@ -132,7 +131,7 @@ class Recorder:
         asked = {"http_request_method": OTHER_METHOD if route == UNMATCHED else method}
         asked |= labels | {"http_response_status_code": str(status)}
         level = logging.ERROR if status >= 500 else logging.INFO
-        logged = level >= self._level and (level == logging.ERROR or route not in self._quiet)
+        logged = level >= self._level and (level == logging.ERROR or route not in PROBES)
         line = LINES[self._format].format(
             level=logging.getLevelName(level).lower(),
             method=method,
@@ -143,5 +142,4 @@ class Recorder:
             line if logged else "",
             histogram("http_server_request_duration_seconds", SECONDS, asked),
             histogram("http_server_request_db_calls", CALLS, labels),
-            histogram("db_client_operation_duration_seconds", SECONDS, labels),
         )

@@ -52,7 +52,7 @@ def add(kind: str, ms: float, statement: str = "") -> None:
 
 def slow(statement: str, ms: float) -> None:
     """Warn of a statement that took long; its parameters are nowhere."""
-    log.warning("slow statement", extra={"statement": statement, "ms": round(ms, 1)})
+    log.warning("slow statement", extra={"statement": statement, "statement_ms": round(ms, 1)})
 
 
 def cache(result: CacheResult, reason: str = "") -> None:
