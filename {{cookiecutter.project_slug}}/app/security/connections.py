@@ -1,0 +1,148 @@
+"""Which connections are served, and how long may a client take to send its request?
+
+The HTTP parser itself has no limit on headers and waits for ever. What is refused here has not
+become a request yet, so its answer is empty.
+"""
+
+import asyncio
+from itertools import takewhile
+from typing import Any
+
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+
+PROBES = (b"/livez", b"/readyz", b"/health", b"/metrics")
+
+
+class Gate:
+    """The limits that all connections share, and which of them wait for what.
+
+    `most` connections are served. Above that, the one that has been without a request for longest
+    gives way; if each has one, `spare` more are taken, and only probes are answered on them.
+    """
+
+    def __init__(self, most: int, spare: int, header_bytes: int, read_seconds: float) -> None:
+        self.most, self.spare = most, spare
+        self.header_bytes, self.read_seconds = header_bytes, read_seconds
+        self.open: set[Connection] = set()
+        self.idle: dict[Connection, None] = {}  # without a request; the longest first
+        self.reading: dict[Connection, float] = {}  # and since when; the longest first
+        self._closing: dict[Connection, float] = {}
+
+    def enter(self, connection: "Connection") -> None:
+        """Let a connection in, in the place of an idle one if need be; without room, drop it."""
+        if self.full() and self.idle:
+            self.drop(next(iter(self.idle)))
+        elif len(self.open) >= self.most + self.spare:
+            connection.transport.abort()
+        self.open.add(connection)
+        self.idle[connection] = None
+
+    def full(self) -> bool:
+        """Are as many connections open as are served?"""
+        return len(self.open) >= self.most
+
+    def leave(self, connection: "Connection") -> None:
+        """Forget a connection."""
+        self.open.discard(connection)
+        for waiting in (self.idle, self.reading, self._closing):
+            waiting.pop(connection, None)
+
+    def drop(self, connection: "Connection") -> None:
+        """Close a connection now, whatever is still to be sent."""
+        self.leave(connection)
+        connection.transport.abort()
+
+    def sweep(self, now: float) -> None:
+        """End what has taken too long: to send a request, or to fetch the rest of an answer."""
+        oldest = now - self.read_seconds
+        for connection in [c for c, _ in takewhile(lambda c: c[1] < oldest, self.reading.items())]:
+            del self.reading[connection]
+            connection.too_slow()
+        closing = [c for c in self.open if c.transport.is_closing()]
+        self._closing = {c: self._closing.get(c, now) for c in closing}
+        for connection in [c for c, since in self._closing.items() if since < oldest]:
+            self.drop(connection)
+
+
+class Connection(HttpToolsProtocol):
+    """One client's connection, held to the limits of its gate."""
+
+    gate: Gate
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._in_headers = True
+        self._header_bytes = 0
+        self._above = False
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._above = self.gate.full() and not self.gate.idle
+        self.gate.enter(self)
+        self.gate.reading[self] = self.loop.time()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self.gate.leave(self)
+        self.end("gone")
+        super().connection_lost(exc)
+
+    def data_received(self, data: bytes) -> None:
+        if not self._in_headers:
+            super().data_received(data)
+            return
+        room = self.gate.header_bytes - self._header_bytes
+        self._header_bytes += len(data)
+        super().data_received(data[:room])
+        if len(data) <= room or self.transport.is_closing():
+            return
+        if self._in_headers and self._header_bytes > self.gate.header_bytes:
+            self._refuse(431)
+        else:
+            self.data_received(data[room:])
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self.gate.reading.setdefault(self, self.loop.time())
+
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        self.gate.idle.pop(self, None)
+        self._above = self._above and self.gate.full()
+        if self._above and self.url.partition(b"?")[0] not in PROBES:
+            self.scope["state"]["end"] = "full"
+        super().on_headers_complete()
+
+    def on_message_complete(self) -> None:
+        self._in_headers, self._header_bytes = True, 0
+        self.gate.reading.pop(self, None)
+        super().on_message_complete()
+
+    def on_response_complete(self) -> None:
+        if self.cycle.response_complete:  # not so if the next request is here already
+            self.gate.idle[self] = None
+        super().on_response_complete()
+
+    def too_slow(self) -> None:
+        """Answer 408, as far as there is something to answer."""
+        if not self._in_headers:
+            self.end("slow")
+        elif self._header_bytes:
+            self._refuse(408)
+        else:
+            self.transport.close()
+
+    def end(self, reason: str) -> None:
+        """Have the request that is being answered ended."""
+        if self.cycle is not None and not self.cycle.response_complete:
+            self.cycle.scope["state"]["end"] = reason
+
+    def close_after_answer(self) -> None:
+        """Tell the client with the running answer that this connection closes."""
+        if self.cycle is not None:
+            self.cycle.keep_alive = False
+
+    def _refuse(self, status: int) -> None:
+        headers = [*self.server_state.default_headers, (b"content-length", b"0")]
+        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+        self.transport.write(STATUS_LINE[status] + lines + b"connection: close\r\n\r\n")
+        self.transport.close()
