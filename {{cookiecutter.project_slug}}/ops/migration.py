@@ -3,6 +3,7 @@ is written from what the tables in the code have and the database has not.
 """
 
 import sys
+from collections.abc import Mapping
 
 from ops import shell, steps
 from ops.steps import Refused
@@ -10,12 +11,12 @@ from ops.steps import Refused
 ALEMBIC = [shell.PYTHON, "-m", "alembic"]
 
 
-def apply() -> str:
-    """Bring the database at APP_DATABASE_URL up to date. Safe to repeat.
+def apply(environment: Mapping[str, str] | None = None) -> str:
+    """Bring the database that the settings name up to date. Safe to repeat.
 
     Raises `Refused` with the reason when it cannot: nothing is changed then.
     """
-    return shell.must([*ALEMBIC, "upgrade", "head"])
+    return shell.must([*ALEMBIC, "upgrade", "head"], environment)
 
 
 def write(name: str) -> str:

