@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import traceback
-from io import StringIO
+from collections.abc import Iterator
 from types import FrameType
 
 import uvicorn
@@ -30,7 +30,7 @@ log = logging.getLogger(__name__)
 def serve(service: FastAPI, settings: Settings) -> int:
     """Serve until a signal tells to stop; returns the exit status, 1 if the port can't be had."""
     try:
-        listener = _bind(settings.host, settings.port)
+        listener = bind(settings.host, settings.port)
     except OSError as error:
         sys.stderr.write(
             f"APP_PORT: {settings.host}:{settings.port}: {error.strerror}; expected an address of "
@@ -41,7 +41,7 @@ def serve(service: FastAPI, settings: Settings) -> int:
     return 0
 
 
-def _bind(host: str, port: int) -> socket.socket:
+def bind(host: str, port: int) -> socket.socket:
     """Take the address, without listening yet."""
     family = socket.AF_INET6 if ":" in host else socket.AF_INET
     listener = socket.socket(family)
@@ -54,32 +54,34 @@ def _bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def _connections(wanted: int) -> int:
+def connections(wanted: int) -> int:
     """How many connections the descriptors allow: at most half of them, the rest is for all else.
 
     Raises the process's own limit as far as the system lets it.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-    needed = 4 * wanted
-    if soft == resource.RLIM_INFINITY or soft >= needed:
+    needed, unlimited = 4 * wanted, resource.RLIM_INFINITY
+    if soft == unlimited or soft >= needed:
         return wanted
-    soft = needed if hard == resource.RLIM_INFINITY else min(needed, hard)
+    soft = needed if hard == unlimited else min(needed, hard)
     resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
-    if soft // 2 < wanted:
+    allowed = min(wanted, soft // 2)
+    if allowed < wanted:
         log.warning(
-            "APP_MAX_CONNECTIONS: %d with %d descriptors; serves %d; raise `ulimit -n`",
+            "APP_MAX_CONNECTIONS: found %d with %d file descriptors; serves %d; raise it with "
+            "ulimit -n or LimitNOFILE",
             wanted,
             soft,
-            soft // 2,
+            allowed,
         )
-    return min(wanted, soft // 2)
+    return allowed
 
 
 class Server(uvicorn.Server):
     """uvicorn's server with limits, a drain, and an end that is bounded."""
 
     def __init__(self, service: FastAPI, settings: Settings) -> None:
-        most = _connections(settings.max_connections)
+        most = connections(settings.max_connections)
         self._gate = Gate(most, most // 2, settings.max_header_bytes, settings.request_read_seconds)
         super().__init__(
             uvicorn.Config(
@@ -160,9 +162,23 @@ class Server(uvicorn.Server):
 
     def _show_stacks(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Write to the log what each thread and task is doing: SIGUSR1 asks a stuck process."""
-        stacks = StringIO()
+        stacks = []
         for ident, running in sys._current_frames().items():  # noqa: SLF001 - the documented way
-            stacks.write(f"thread {ident}\n" + "".join(traceback.format_stack(running)))
+            stacks.append(f"thread {ident}\n" + "".join(traceback.format_stack(running)))
         for task in asyncio.all_tasks(self._loop):
-            task.print_stack(file=stacks)
-        log.warning("stacks of all threads and tasks:\n%s", stacks.getvalue())
+            frames = [(waiting, waiting.f_lineno) for waiting in _awaited(task.get_coro())]
+            lines = traceback.StackSummary.extract(frames).format()
+            stacks.append(f"task {task.get_name()}\n" + "".join(lines))
+        log.warning("stacks of all threads and tasks:\n%s", "".join(stacks))
+
+
+def _awaited(waits: object) -> Iterator[FrameType]:
+    """The frames from a coroutine down to what it waits for; a task itself tells the first only."""
+    while waits is not None:
+        for kind, inner in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
+            if (frame := getattr(waits, f"{kind}_frame", None)) is not None:
+                yield frame
+                waits = getattr(waits, inner)
+                break
+        else:
+            return

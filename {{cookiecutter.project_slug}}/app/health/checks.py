@@ -150,13 +150,11 @@ class Checks:
         self._answered(check.name, " ".join(reason.split())[:MAX_REASON], started)
 
     def _answered(self, name: str, reason: str, started: float) -> None:
-        now, before = _now(), self._states.get(name)
-        up = not reason
-        state = State(name, name in self._required, up, reason, time.monotonic() - started)
-        if before and before.up == up:
-            state = replace(state, since=before.since)
+        now, before, up = _now(), self._states.get(name), not reason
+        since = before.since if before and before.up == up else now
         last_ok = now if up else before.last_ok if before else None
-        self._learn(replace(state, last_ok=last_ok))
+        seconds = time.monotonic() - started
+        self._learn(State(name, name in self._required, up, reason, seconds, since, last_ok))
 
     def _learn(self, state: State) -> None:
         before = self._states.get(state.name)

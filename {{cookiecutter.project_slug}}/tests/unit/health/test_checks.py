@@ -1,0 +1,204 @@
+"""Do the checks tell the truth, in time, whatever a probe does?"""
+
+import asyncio
+import logging
+import time
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+
+import pytest
+
+from app.health import checks as module
+from app.health.checks import Check, Checks, State, Unfit
+
+
+class Thing:
+    """Something outside that can be switched off, or made to hang."""
+
+    def __init__(self, name: str = "thing") -> None:
+        self.check = Check(name, self.probe)
+        self.reason = ""
+        self.hangs = False
+        self.resists = False
+        self.asked = 0
+
+    async def probe(self) -> None:
+        self.asked += 1
+        while self.hangs:
+            try:
+                await asyncio.sleep(3600)
+            except asyncio.CancelledError:
+                if not self.resists:
+                    raise
+        if self.reason:
+            raise Unfit(self.reason)
+
+
+@pytest.fixture(autouse=True)
+def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INTERVAL_SECONDS", 0.01)
+    monkeypatch.setattr(module, "DEADLINE_SECONDS", 0.05)
+
+
+@asynccontextmanager
+async def asking(*things: Thing, required: tuple[str, ...] = ()) -> AsyncIterator[Checks]:
+    checks = Checks([thing.check for thing in things], required)
+    await checks.open()
+    try:
+        yield checks
+    finally:
+        for thing in things:
+            thing.resists = thing.hangs = False
+        await checks.close()
+
+
+async def until(condition: Callable[[], object]) -> None:
+    deadline = time.monotonic() + 10
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come about"
+        await asyncio.sleep(0.005)
+
+
+def state_of(checks: Checks, name: str = "thing") -> State:
+    return next(state for state in checks.states() if state.name == name)
+
+
+async def test_every_check_has_answered_once_before_the_service_is_ready() -> None:
+    thing = Thing()
+    checks = Checks([thing.check], ["thing"])
+    assert checks.failing() == ["starting"]
+
+    await checks.open()
+
+    assert thing.asked == 1
+    assert checks.failing() == []
+    await checks.close()
+
+
+async def test_a_required_check_that_fails_is_named_with_its_reason_until_it_passes() -> None:
+    thing = Thing()
+    async with asking(thing, required=("thing",)) as checks:
+        thing.reason = "gone"
+        await until(lambda: checks.failing() == ["thing"])
+        assert (state_of(checks).status, state_of(checks).reason) == ("fail", "gone")
+
+        thing.reason = ""
+        await until(lambda: not checks.failing())
+        assert (state_of(checks).status, state_of(checks).reason) == ("pass", "")
+
+
+async def test_an_optional_check_that_fails_leaves_the_service_ready() -> None:
+    thing = Thing()
+    thing.reason = "gone"
+    async with asking(thing) as checks:
+        assert state_of(checks).status == "warn"
+        assert checks.failing() == []
+
+
+async def test_any_error_of_a_probe_is_an_answer_on_one_line() -> None:
+    async def refused() -> None:
+        raise ConnectionRefusedError("nobody\nlistens")
+
+    checks = Checks([Check("thing", refused)], [])
+    await checks.open()
+
+    assert state_of(checks).reason == "ConnectionRefusedError: nobody listens"
+    await checks.close()
+
+
+async def test_a_hanging_check_is_cut_and_does_not_delay_the_others() -> None:
+    hanging, quick = Thing("hanging"), Thing("quick")
+    hanging.hangs = True
+    async with asking(hanging, quick) as checks:
+        assert state_of(checks, "hanging").reason == "no answer within 0.05 s"
+        assert state_of(checks, "quick").up
+
+        await until(lambda: hanging.asked > 1)  # it was cut, so it can be asked again
+
+
+async def test_a_check_that_resists_being_cut_is_not_asked_a_second_time() -> None:
+    thing, other = Thing(), Thing("other")
+    thing.hangs = thing.resists = True
+    async with asking(thing, other) as checks:
+        await until(lambda: other.asked > 3)
+
+        assert thing.asked == 1
+        assert not state_of(checks).up
+
+
+async def test_a_yes_that_is_too_old_is_no_yes(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "INTERVAL_SECONDS", 3600)
+    monkeypatch.setattr(module, "STALE_SECONDS", 0.02)
+    async with asking(Thing(), required=("thing",)) as checks:
+        await until(lambda: checks.failing() == ["thing"])
+
+        assert state_of(checks).reason == "no answer for 0.02 s"
+
+
+async def test_a_jump_of_the_wall_clock_changes_nothing(monkeypatch: pytest.MonkeyPatch) -> None:
+    thing = Thing()
+    async with asking(thing, required=("thing",)) as checks:
+        now = time.time()
+        monkeypatch.setattr(time, "time", lambda: now + 7200)
+        asked = thing.asked
+
+        await until(lambda: thing.asked > asked + 2)
+
+        assert checks.failing() == []
+
+
+async def test_a_change_is_logged_once_and_kept(caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.INFO, module.__name__)
+    thing = Thing()
+    async with asking(thing, required=("thing",)) as checks:
+        thing.reason = "gone"
+        await until(checks.failing)
+        asked = thing.asked
+        await until(lambda: thing.asked > asked + 2)
+        thing.reason = ""
+        await until(lambda: not checks.failing())
+
+        assert [(c.status, c.reason) for c in checks.changes()] == [("pass", ""), ("fail", "gone")]
+    lost, back = caplog.messages
+    assert lost == "check thing: fail: gone"
+    assert back.startswith("check thing passes again after")
+
+
+async def test_since_tells_of_the_change_and_last_ok_of_the_last_yes() -> None:
+    thing = Thing()
+    async with asking(thing) as checks:
+        first = state_of(checks)
+        thing.reason = "gone"
+        await until(lambda: not state_of(checks).up)
+        lost = state_of(checks)
+        asked = thing.asked
+        await until(lambda: thing.asked > asked + 1)
+
+        assert state_of(checks).since == lost.since > first.since
+        assert state_of(checks).last_ok == lost.last_ok
+        assert lost.last_ok is not None
+        assert first.since <= lost.last_ok <= lost.since
+
+
+async def test_only_the_last_changes_are_kept(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(module, "CHANGES_KEPT", 3)
+    thing = Thing()
+    async with asking(thing) as checks:
+        for reason in ["gone", "", "gone", "", "gone"]:
+            thing.reason = reason
+            await until(lambda reason=reason: state_of(checks).reason == reason)
+
+        assert len(checks.changes()) == 3
+
+
+async def test_a_service_that_drains_is_not_ready_though_all_checks_pass() -> None:
+    async with asking(Thing(), required=("thing",)) as checks:
+        checks.drain()
+
+        assert checks.failing() == ["draining"]
+        assert checks.changes()[0].name == "draining"
+
+
+def test_a_required_check_that_nothing_has_is_refused() -> None:
+    with pytest.raises(ValueError, match="databse"):
+        Checks([Thing("database").check], ["databse"])
