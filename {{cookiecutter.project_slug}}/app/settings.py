@@ -1,32 +1,21 @@
 """What can be set from outside, and what is each setting for?
 
 A setting is an environment variable: APP_ and the field's name in capitals. Its description is
-also the text of the refusal. Only `__main__`, `main`, `resources` and `server` read settings;
-everything below them is handed plain values.
+also the text of the refusal. Only `__main__`, `main`, `layers`, `resources` and `server` read
+settings; everything below them is handed plain values.
 """
 
-import difflib
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Annotated, Literal
-from urllib.parse import urlsplit
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, SecretStr, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
-PREFIX = "APP_"
-REFERENCE = "secret://"
-IN_LOCAL = {"log_format": "text", "server_timing": "true", "docs": "true"}
-PLACEHOLDERS = ("change", "example", "password", "placeholder")
+from app import environment, values
+from app.environment import SettingsRefused
+from app.values import Hosts, KeyUrl, Networks, Origins
 
-
-def _url(*schemes: str) -> AfterValidator:
-    def check(value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):
-            raise ValueError("a URL that starts with " + " or ".join(f"{s}://" for s in schemes))
-        return value
-
-    return AfterValidator(check)
+__all__ = ["Settings", "SettingsRefused", "load", "secret_names"]
 
 
 class Settings(BaseModel):
@@ -85,9 +74,26 @@ class Settings(BaseModel):
     ops_token: SecretStr = Field(
         SecretStr("placeholder-ops-token"), min_length=16, description="opens the operators' paths"
     )
+
+    max_upload_bytes: int = Field(
+        5_242_880, ge=1_024, le=104_857_600, description="an uploaded file; above it 413"
+    )
+    allowed_hosts: Hosts = Field((), description="the hosts that are answered for; none: any")
+    cors_origins: Origins = Field((), description="the pages whose scripts may read our answers")
+    trusted_proxies: Networks = Field(
+        (), description="who is believed about a client's address and scheme"
+    )
+    auth: Literal["off", "jwt"] = Field(
+        "off", description="off lets everybody do everything; jwt asks for a token where one is due"
+    )
+    auth_issuer: str = Field("", description="the iss of a good token", validate_default=True)
+    auth_audience: str = Field("", description="the aud of a good token", validate_default=True)
+    auth_jwks_url: KeyUrl = Field(
+        "", description="where the issuer's public keys are", validate_default=True
+    )
     # jinja: if cookiecutter.database
 
-    database_url: Annotated[SecretStr, _url("postgresql", "sqlite")] = Field(
+    database_url: Annotated[SecretStr, values.url("postgresql", "sqlite")] = Field(
         SecretStr("sqlite:///local.db"),
         description="postgresql://user:password@host:5432/name, or sqlite:///file",
     )
@@ -100,7 +106,7 @@ class Settings(BaseModel):
     # jinja: endif
     # jinja: if cookiecutter.cache
 
-    cache_url: Annotated[SecretStr, _url("mem", "redis", "rediss")] = Field(
+    cache_url: Annotated[SecretStr, values.url("mem", "redis", "rediss")] = Field(
         SecretStr("mem://"), description="mem:// in this process, or redis://host:6379/0"
     )
     cache_ttl_seconds: int = Field(
@@ -108,86 +114,19 @@ class Settings(BaseModel):
     )
     # jinja: endif
 
-
-class SettingsRefused(Exception):
-    """Every fault of the settings at once, a line each."""
-
-    def __init__(self, faults: list[str]) -> None:
-        super().__init__("\n".join(faults))
-        self.faults = faults
+    @field_validator("auth_issuer", "auth_audience", "auth_jwks_url")
+    @classmethod
+    def _needed_for_tokens(cls, value: str, info: ValidationInfo) -> str:
+        if info.data.get("auth") == "jwt" and not value:
+            raise ValueError("a value, because APP_AUTH is jwt")
+        return value
 
 
 def load(environ: Mapping[str, str]) -> Settings:
-    """Read the settings from environment variables.
-
-    Raises SettingsRefused with all faults at once: unknown names, missing settings and secrets,
-    wrong values, placeholders. The value of a secret is never shown.
-    """
-    given = {n.removeprefix(PREFIX).lower(): v for n, v in environ.items() if n.startswith(PREFIX)}
-    known = {name: value for name, value in given.items() if name in Settings.model_fields}
-    faults = [_unknown(name) for name in given if name not in known]
-    faults += _resolve_secrets(known)
-    if given.get("environment", "local") == "local":
-        known = IN_LOCAL | known
-    if given.get("environment") in ("staging", "production"):
-        faults += [_missing(name) for name in Settings.model_fields if name not in given]
-        faults += [_placeholder(name) for name in secret_names() if _is_placeholder(known, name)]
-    try:
-        settings = Settings.model_validate(known)
-    except ValidationError as error:
-        faults += [_wrong(str(e["loc"][0]), e["msg"], given) for e in error.errors()]
-    if faults:
-        raise SettingsRefused(faults)
-    return settings
+    """Read the settings from environment variables. Raises SettingsRefused with all faults."""
+    return environment.read(Settings, environ)
 
 
 def secret_names() -> list[str]:
     """The fields whose value may never be shown."""
-    return [n for n, field in Settings.model_fields.items() if field.annotation is SecretStr]
-
-
-def _resolve_secrets(known: dict[str, str]) -> list[str]:
-    """Put the text of each file that a secret://NAME stands for in its place."""
-    folder = Path(known.get("secrets_dir", Settings.model_fields["secrets_dir"].default))
-    faults = []
-    for name in [n for n in secret_names() if known.get(n, "").startswith(REFERENCE)]:
-        file = folder / known.pop(name).removeprefix(REFERENCE)
-        try:
-            known[name] = file.read_text(encoding="utf-8").strip()
-        except (OSError, UnicodeDecodeError) as error:
-            why = getattr(error, "strerror", None) or "not text"
-            faults.append(f"{_env(name)}: {file}: {why}; expected {_purpose(name)}; put it there")
-    return faults
-
-
-def _is_placeholder(known: Mapping[str, str], name: str) -> bool:
-    value = known.get(name, "")
-    secret = (urlsplit(value).password or "") if "://" in value else value
-    return any(word in secret.lower() for word in PLACEHOLDERS)
-
-
-def _env(name: str) -> str:
-    return PREFIX + name.upper()
-
-
-def _purpose(name: str) -> str | None:
-    return Settings.model_fields[name].description
-
-
-def _unknown(name: str) -> str:
-    near = difflib.get_close_matches(name, Settings.model_fields, n=1, cutoff=0)[0]
-    return f"{_env(name)}: no such setting; the nearest is {_env(near)}; rename or remove it"
-
-
-def _missing(name: str) -> str:
-    return f"{_env(name)}: not given; outside local and test it must be: {_purpose(name)}"
-
-
-def _placeholder(name: str) -> str:
-    return f"{_env(name)}: found a placeholder; expected a real secret: {_purpose(name)}"
-
-
-def _wrong(name: str, message: str, given: Mapping[str, str]) -> str:
-    found = "this secret" if name in secret_names() else repr(given.get(name))
-    expected = re.sub("^(Value error, |Input should be |Value should have )", "", message)
-    return f"{_env(name)}: found {found}; expected {expected}: {_purpose(name)}"
+    return environment.secret_names(Settings)

@@ -15,6 +15,7 @@ LEVELS = {
     "app.__main__": 7,
     "app.server": 6,
     "app.main": 5,
+    "app.layers": 4,
     "app.resources": 4,
     "app.health": 1,
     "app.observability": 1,
@@ -23,6 +24,8 @@ LEVELS = {
     "app.settings": 0,
     "app.errors": 0,
     "app.observability.tally": 0,
+    "app.environment": -1,
+    "app.values": -1,
 }
 FEATURE, RESOURCE = 3, 2
 SHARED = "app.observability.tally"  # the one word that all may say

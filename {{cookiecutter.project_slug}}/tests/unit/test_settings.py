@@ -4,7 +4,8 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import IN_LOCAL, Settings, SettingsRefused, load, secret_names
+from app.environment import IN_LOCAL
+from app.settings import Settings, SettingsRefused, load, secret_names
 
 STRONG = "k7Vq2mX9sT4wB8nZ3cR6yL1"
 
@@ -18,7 +19,11 @@ def faults(**environ: str) -> list[str]:
 def deployed(folder: Path) -> dict[str, str]:
     """All settings of a staging environment, with secrets in files."""
     (folder / "a_secret").write_text(f"{STRONG}\n")
-    given = {n: str(f.default) for n, f in Settings.model_fields.items() if n not in secret_names()}
+    given = {
+        name: ",".join(field.default) if field.default == () else str(field.default)
+        for name, field in Settings.model_fields.items()
+        if name not in secret_names()
+    }
     given |= {"environment": "staging", "secrets_dir": str(folder)}
     for name in secret_names():
         default = Settings.model_fields[name].default.get_secret_value()
@@ -109,3 +114,38 @@ def test_a_missing_secret_is_told_with_the_file_that_was_looked_for(tmp_path: Pa
     (line,) = faults(SECRETS_DIR=str(tmp_path), OPS_TOKEN="secret://ops")
 
     assert line.startswith(f"APP_OPS_TOKEN: {tmp_path / 'ops'}: No such file or directory")
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("ALLOWED_HOSTS", "*"),
+        ("ALLOWED_HOSTS", "api.example.com, https://api.example.com"),
+        ("CORS_ORIGINS", "*"),
+        ("CORS_ORIGINS", "shop.example.com"),
+        ("CORS_ORIGINS", "https://shop.example.com/"),
+        ("TRUSTED_PROXIES", "*"),
+        ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("AUTH_JWKS_URL", "http://issuer.example.com/jwks.json"),
+    ],
+)
+def test_what_opens_the_service_too_far_is_refused(name: str, value: str) -> None:
+    (line,) = faults(**{name: value})
+
+    assert line.startswith(f"APP_{name}: found '{value}'; expected ")
+
+
+def test_lists_are_given_by_comma() -> None:
+    settings = load({"APP_ALLOWED_HOSTS": "api.example.com, *.example.org"})
+
+    assert settings.allowed_hosts == ("api.example.com", "*.example.org")
+
+
+def test_tokens_are_not_asked_for_without_knowing_whose() -> None:
+    told = faults(AUTH="jwt")
+
+    assert [line.split(":")[0] for line in told] == [
+        "APP_AUTH_ISSUER",
+        "APP_AUTH_AUDIENCE",
+        "APP_AUTH_JWKS_URL",
+    ]

@@ -1,0 +1,59 @@
+"""Which texts does a setting take, beside plain text and numbers? Lists are given by comma."""
+
+import re
+from collections.abc import Callable
+from ipaddress import ip_network
+from typing import Annotated
+
+from pydantic import AfterValidator, BeforeValidator, SecretStr
+
+HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?").fullmatch
+ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?").fullmatch
+
+
+def url(*schemes: str) -> AfterValidator:
+    """A URL with one of the schemes; a fault shows nothing of it."""
+
+    def check(value: SecretStr) -> SecretStr:
+        if not value.get_secret_value().startswith(tuple(f"{scheme}://" for scheme in schemes)):
+            raise ValueError("a URL that starts with " + " or ".join(f"{s}://" for s in schemes))
+        return value
+
+    return AfterValidator(check)
+
+
+def _by_comma(fits: Callable[[str], object], rule: str) -> BeforeValidator:
+    def split(value: object) -> object:
+        if not isinstance(value, str):
+            return value
+        parts = tuple(part.strip() for part in value.split(",") if part.strip())
+        if not all(map(fits, parts)):
+            raise ValueError(rule)
+        return parts
+
+    return BeforeValidator(split)
+
+
+def _key_url(value: str) -> str:
+    if value and not value.startswith(("https://", "file:///")):
+        raise ValueError("a URL that starts with https:// or file:///")
+    return value
+
+
+def _is_network(text: str) -> bool:
+    try:
+        return ip_network(text).prefixlen > 0
+    except ValueError:
+        return False
+
+
+Hosts = Annotated[
+    tuple[str, ...], _by_comma(HOST, "host names such as api.example.com, *.example.com, by comma")
+]
+Origins = Annotated[
+    tuple[str, ...], _by_comma(ORIGIN, "origins such as https://shop.example.com, by comma; no *")
+]
+Networks = Annotated[
+    tuple[str, ...], _by_comma(_is_network, "addresses or networks such as 10.0.0.0/8, by comma")
+]
+KeyUrl = Annotated[str, AfterValidator(_key_url)]
