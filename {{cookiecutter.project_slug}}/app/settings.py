@@ -12,10 +12,10 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from app import environment, values
-from app.environment import SettingsRefused
+from app.environment import PLACEHOLDERS, PREFIX, REFERENCE, SettingsRefused
 from app.values import Hosts, KeyUrl, Networks, Origins
 
-__all__ = ["Settings", "SettingsRefused", "load", "secret_names"]
+__all__ = ["PLACEHOLDERS", "PREFIX", "REFERENCE", "Settings", "SettingsRefused", "load"]
 
 
 class Settings(BaseModel):
