@@ -6,6 +6,7 @@ Modules that are named on the command line run before each start.
 import os
 import socket
 import sys
+from contextlib import AbstractContextManager, nullcontext, suppress
 
 from watchfiles import PythonFilter, watch
 
@@ -16,7 +17,7 @@ WATCHED = [shell.ROOT / name for name in ("app", "config", "migrations")]
 
 
 def serve(before: list[str], port: int) -> None:
-    """Serve on 127.0.0.1 until Ctrl-C.
+    """Serve on 127.0.0.1 until Ctrl-C. While a module of `before` fails, only that is tried again.
 
     Raises `Refused` when the port is taken.
     """
@@ -26,13 +27,17 @@ def serve(before: list[str], port: int) -> None:
         watch_filter=PythonFilter(extra_extensions=(".env",)),
         raise_interrupt=True,
     )
-    address = {"APP_HOST": "127.0.0.1", "APP_PORT": str(port)}
-    while True:  # until Ctrl-C
-        for module in before:
-            shell.attach([shell.PYTHON, "-m", module])
-        with shell.Program([shell.PYTHON, "-m", "app"], environment=address):
+    while True:
+        with _started(before, port):
             changed = next(changes)
         steps.say(f"changed: {', '.join(sorted({os.path.relpath(path) for _, path in changed}))}")
+
+
+def _started(before: list[str], port: int) -> AbstractContextManager[object]:
+    if any(shell.attach([shell.PYTHON, "-m", module]) for module in before):
+        return nullcontext()
+    address = {"APP_HOST": "127.0.0.1", "APP_PORT": str(port)}
+    return shell.Program([shell.PYTHON, "-m", "app"], environment=address)
 
 
 def refuse_taken(port: int) -> None:
@@ -55,5 +60,10 @@ def port() -> int:
     return int(given)
 
 
+def main() -> None:
+    with suppress(KeyboardInterrupt):  # how it is meant to end
+        serve(sys.argv[1:], port())
+
+
 if __name__ == "__main__":
-    steps.exit_with(lambda: serve(sys.argv[1:], port()))
+    steps.exit_with(main)

@@ -1,4 +1,6 @@
+import shutil
 import socket
+from pathlib import Path
 
 import pytest
 
@@ -31,3 +33,42 @@ def test_without_a_port_it_is_8000(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PORT", raising=False)
 
     assert run.port() == 8000
+
+
+APP = """
+import os, signal, time
+signal.signal(signal.SIGINT, signal.SIG_DFL)
+print("{} on", os.environ["APP_PORT"], flush=True)
+time.sleep(60)
+"""
+BEFORE = "print('before', flush=True)"
+
+
+def test_a_change_restarts_the_service_and_ctrl_c_ends_it_well(tmp_path: Path) -> None:
+    project = tmp_path / "größe two"
+    shutil.copytree(shell.ROOT / "ops", project / "ops")
+    start = project / "app" / "__main__.py"
+    start.parent.mkdir()
+    start.write_text(APP.format("one"))
+    (project / "before.py").write_text(BEFORE)
+    port = str(shell.free_port())
+    said = tmp_path / "said"
+
+    with (
+        said.open("wb") as output,
+        shell.Program(
+            [shell.PYTHON, "-m", "ops.run", "before"],
+            environment={"PORT": port},
+            output=output,
+            folder=project,
+        ) as run,
+    ):
+        assert run.wait_until(lambda: f"one on {port}" in said.read_text(), within_seconds=20)
+        start.write_text(APP.format("two"))
+        assert run.wait_until(lambda: f"two on {port}" in said.read_text(), within_seconds=20)
+        assert run.stop() == 0
+
+    first, changed, second = said.read_text().partition("changed: app/__main__.py\n")
+    assert first == f"before\none on {port}\n"
+    assert changed
+    assert second == f"before\ntwo on {port}\n"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 
+from app.settings import Settings
 from ops import services
 from ops.services import Server, Service, until_ready
 from ops.steps import Refused
@@ -17,13 +18,20 @@ def throw_away() -> Iterator[Server]:
 THING = Service("Thing", "TEST_THING_URL", "APP_THING_URL", throw_away)
 
 
-@pytest.fixture(autouse=True)
+def test_every_service_feeds_a_setting_of_the_app() -> None:
+    settings = {f"APP_{name.upper()}" for name in Settings.model_fields}
+
+    assert {service.setting for service in services.known()} <= settings
+
+
+@pytest.fixture
 def only_a_thing(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("ops.services.known", lambda: [THING])
     monkeypatch.setattr("ops.setup.installed", lambda _: True)
     monkeypatch.delenv("TEST_THING_URL", raising=False)
 
 
+@pytest.mark.usefixtures("only_a_thing")
 def test_a_service_that_is_given_by_url_is_the_one_that_is_met(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
@@ -34,12 +42,14 @@ def test_a_service_that_is_given_by_url_is_the_one_that_is_met(
         assert running.described == ["Thing: the one at TEST_THING_URL"]
 
 
+@pytest.mark.usefixtures("only_a_thing")
 def test_without_a_url_a_throw_away_server_is_started_and_named() -> None:
     with services.running() as running:
         assert running.environment == {"APP_THING_URL": "thing://throw-away"}
         assert running.described == ["Thing: 1.2, throw-away"]
 
 
+@pytest.mark.usefixtures("only_a_thing")
 def test_the_wheels_are_installed_on_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[Path] = []
     monkeypatch.setattr("ops.setup.installed", lambda _: False)
