@@ -16,6 +16,7 @@ STEPS = {
     "types": ["pyrefly check"],
     "unit": ["coverage run -m pytest tests/unit tests/ops", "coverage report"],
     "integration": ["pytest tests/integration"],
+    "config": ["ops.config"],
 }
 AT_ONCE = 2
 RECORD = shell.ROOT / "build" / "check.json"

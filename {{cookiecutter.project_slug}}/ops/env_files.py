@@ -1,0 +1,61 @@
+"""What do the files in config/ say? They are read here as compose and kustomize read them."""
+
+import re
+from pathlib import Path
+from typing import NamedTuple
+
+ENVIRONMENTS = ("staging", "production")
+# What every reader reads alike: ASCII without blanks, quotes, $, # and backslashes.
+LINE = re.compile(r"([A-Z][A-Z0-9_]*)=([!%&(-[\]-_a-~]*)")
+WHY = "# why:"
+
+
+class Line(NamedTuple):
+    name: str
+    value: str
+    where: str
+    why: str
+
+
+class Configuration:
+    """The lines of common.env, staging.env and production.env, by name."""
+
+    def __init__(self, root: Path) -> None:
+        """Read config/ in `root`. What can't be read is kept in `faults`, not raised."""
+        self.root = root
+        self.faults: list[str] = []
+        self.common = self._read("common")
+        self.own = {name: self._read(name) for name in ENVIRONMENTS}
+
+    def lines(self) -> list[Line]:
+        """All lines of all files."""
+        return [line for of in (self.common, *self.own.values()) for line in of.values()]
+
+    def resolved(self, environment: str) -> dict[str, Line]:
+        """The lines that count there."""
+        return self.common | self.own[environment]
+
+    def values(self, environment: str) -> dict[str, str]:
+        """What the process there is to be given."""
+        return {name: line.value for name, line in self.resolved(environment).items()}
+
+    def _read(self, name: str) -> dict[str, Line]:
+        lines: dict[str, Line] = {}
+        file, why = self.root / "config" / f"{name}.env", ""
+        if not file.is_file():
+            self.faults.append(f"config/{name}.env: not there; expected the file; write it")
+            return lines
+        for number, text in enumerate(file.read_bytes().decode(errors="replace").split("\n"), 1):
+            where = f"config/{name}.env:{number}"
+            if text.startswith(WHY):
+                why = text.removeprefix(WHY).strip()
+            elif found := LINE.fullmatch(text):
+                if found[1] in lines:
+                    self.faults.append(f"{where}: {found[1]} stands twice; remove one")
+                lines[found[1]], why = Line(found[1], found[2], where, why), ""
+            elif text and not text.startswith("#"):
+                self.faults.append(
+                    f"{where}: found a line with {text.partition('=')[0][:40]!r} that compose and "
+                    "kustomize read differently; expected NAME=value; leave out blanks and \"'`$#\\"
+                )
+        return lines
