@@ -9,12 +9,11 @@ import signal
 import subprocess
 import sys
 import time
-import urllib.error
-import urllib.request
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import IO, TypeVar
 
+from benchmarks import traffic
 from tests import baking
 
 Done = TypeVar("Done")
@@ -24,18 +23,6 @@ LOG = DEMO / "service.log"
 OURS = f"demo-{os.getpid()}"  # the commit that the service gives: so we know that ours answers
 START_WITHIN_SECONDS = 30
 STOP_WITHIN_SECONDS = 30
-
-# method, path, body, expected status, times. A first read misses the cache, a later one hits it.
-TRAFFIC = [
-    ("POST", "/items", {"name": "coffee", "price": 12.5}, 201, 1),
-    ("POST", "/items", {"name": "tea", "price": 4}, 201, 1),
-    ("GET", "/items", None, 200, 5),
-    ("GET", "/items/1", None, 200, 20),
-    ("PUT", "/items/1", {"name": "coffee", "price": 13}, 200, 1),
-    ("GET", "/items/1", None, 200, 10),
-    ("GET", "/items/404", None, 404, 1),
-    ("POST", "/items", {"name": "", "price": -1}, 422, 1),
-]
 
 
 class Failed(Exception):
@@ -50,7 +37,7 @@ class Failed(Exception):
 
 def main() -> int:
     """Show the whole way; 0 after Ctrl-C while it serves, 130 before that, 1 on a failure."""
-    for end in (signal.SIGTERM, signal.SIGHUP):
+    for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(end, signal.default_int_handler)
     try:
         project = step("generate a service with the defaults into build/demo/", generate)
@@ -82,8 +69,12 @@ def step(title: str, work: Callable[[], Done]) -> Done:
 
 def generate() -> Path:
     """Generate the service anew; what an earlier demo left is deleted."""
+    try:
+        template = baking.template()
+    except (OSError, subprocess.CalledProcessError) as error:
+        raise Failed(str(error), "git can't list the template's files", "a clone of it") from error
     shutil.rmtree(DEMO, ignore_errors=True)
-    run(baking.template(), sys.executable, "-m", "cookiecutter", ".", "--no-input", "-o", str(DEMO))
+    run(template, sys.executable, "-m", "cookiecutter", ".", "--no-input", "-o", str(DEMO))
     (project,) = DEMO.iterdir()
     return project
 
@@ -140,38 +131,18 @@ def wait_until_healthy(service: subprocess.Popen[bytes], address: str) -> None:
     deadline = time.monotonic() + START_WITHIN_SECONDS
     while service.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
-            status, body = ask("GET", f"{address}/health")
+            status, body = traffic.ask("GET", f"{address}/health")
             if status == 200 and json.loads(body).get("releaseId") == OURS:
                 return
         time.sleep(0.05)  # between two looks
     raise Failed(log(), "the service is not healthy", f"200 from {address}/health by now")
 
 
-def ask(method: str, url: str, body: object = None) -> tuple[int, bytes]:
-    """Send one request; an error status is an answer too."""
-    data = None if body is None else json.dumps(body).encode()
-    request = urllib.request.Request(
-        url, data=data, method=method, headers={"Content-Type": "application/json"}
-    )
-    try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read()
-    except urllib.error.HTTPError as error:
-        with error:
-            return error.code, error.read()
-
-
 def send_traffic(address: str) -> collections.Counter[int]:
-    """Send TRAFFIC and count the answers by status. Raises Failed at the first unexpected one."""
-    answers: collections.Counter[int] = collections.Counter()
-    for method, path, body, expected, times in TRAFFIC:
-        for _ in range(times):
-            status, said = ask(method, address + path, body)
-            if status != expected:
-                found = f"{method} {path} was answered {status}: {said.decode(errors='replace')}"
-                raise Failed(log(), found, str(expected))
-            answers[status] += 1
-    return answers
+    try:
+        return traffic.send(address)
+    except (traffic.Unexpected, OSError) as error:
+        raise Failed(log(), "the service did not answer as it should", str(error)) from error
 
 
 def report(answers: collections.Counter[int], address: str) -> str:

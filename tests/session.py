@@ -108,8 +108,6 @@ def show_demo(log: str) -> str:
 
 def main() -> None:
     """Play what README.md shows, and put the output in its place."""
-    from tests.test_demo import demo
-
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with demo(folder / "demo.log") as running:

@@ -1,0 +1,54 @@
+"""What does a client of the example feature send, and what is it answered?"""
+
+import collections
+import json
+import urllib.error
+import urllib.request
+
+# method, path, body, expected status, times. A first read misses the cache, a later one hits it.
+TRAFFIC = [
+    ("POST", "/items", {"name": "coffee", "price": 12.5}, 201, 1),
+    ("POST", "/items", {"name": "tea", "price": 4}, 201, 1),
+    ("GET", "/items", None, 200, 5),
+    ("GET", "/items/1", None, 200, 20),
+    ("PUT", "/items/1", {"name": "coffee", "price": 13}, 200, 1),
+    ("GET", "/items/1", None, 200, 10),
+    ("GET", "/items/404", None, 404, 1),
+    ("POST", "/items", {"name": "", "price": -1}, 422, 1),
+]
+
+
+class Unexpected(Exception):
+    """An answer with another status than the one that was expected."""
+
+
+def send(address: str) -> collections.Counter[int]:
+    """Send TRAFFIC to a service without items and count the answers by status.
+
+    Raises Unexpected at the first answer that does not fit, and OSError when there is none.
+    """
+    answers: collections.Counter[int] = collections.Counter()
+    for method, path, body, expected, times in TRAFFIC:
+        for _ in range(times):
+            status, said = ask(method, address + path, body)
+            if status != expected:
+                text = said.decode(errors="replace")
+                raise Unexpected(
+                    f"{method} {path} was answered {status} {text}; expected {expected}"
+                )
+            answers[status] += 1
+    return answers
+
+
+def ask(method: str, url: str, body: object = None) -> tuple[int, bytes]:
+    """Send one request; an error status is an answer too. Raises OSError when there is none."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(
+        url, data=data, method=method, headers={"Content-Type": "application/json"}
+    )
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, answer.read()
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, error.read()

@@ -1,0 +1,56 @@
+"""A real haproxy in front of two instances, that asks /readyz and never tries twice."""
+
+import subprocess
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+from tests import baking
+from tests.faults.client import ask
+
+CONFIG = """
+global
+  maxconn 500
+defaults
+  mode http
+  retries 0
+  timeout connect 2s
+  timeout client 20s
+  timeout server 20s
+frontend all
+  bind 127.0.0.1:{port}
+  http-request return status 200 if {{ path /balancer }}
+  default_backend instances
+backend instances
+  option httpchk GET /readyz
+  default-server check inter 200ms fall 1 rise 1
+"""
+
+
+@contextmanager
+def balancer(folder: Path, ports: Sequence[int]) -> Iterator[int]:
+    """Balance over the ports; yields the port to ask, once both instances are in use."""
+    port = baking.free_port()
+    config = folder / "haproxy.cfg"
+    servers = "".join(f"  server i{p} 127.0.0.1:{p}\n" for p in ports)
+    config.write_text(CONFIG.format(port=port) + servers, encoding="utf-8")
+    log = folder / "haproxy.log"
+    with (
+        log.open("wb") as lines,
+        subprocess.Popen(
+            ["haproxy", "-q", "-db", "-f", config], stdout=lines, stderr=subprocess.STDOUT
+        ) as process,
+    ):
+        try:
+            baking.wait_until(lambda: _up(port) or process.poll() is not None, 20)
+            assert process.poll() is None, log.read_text()
+            yield port
+        finally:
+            process.terminate()
+
+
+def _up(port: int) -> bool:
+    try:
+        return ask(port, "/balancer").status == 200
+    except OSError:
+        return False

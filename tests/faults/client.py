@@ -1,0 +1,129 @@
+"""How do the tests talk to the service, alone and in crowds?"""
+
+import http.client
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from typing import Any, Self
+
+
+@dataclass(frozen=True)
+class Answer:
+    status: int
+    headers: dict[str, str]
+    body: bytes
+    ms: float
+
+    def json(self) -> Any:
+        return json.loads(self.body)
+
+
+class Client:
+    """One connection that is kept; as long as the server keeps it, too."""
+
+    def __init__(self, port: int, timeout: float = 20) -> None:
+        self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
+
+    def ask(self, path: str, method: str = "GET", content: object = None) -> Answer:
+        started = time.perf_counter()
+        body = None if content is None else json.dumps(content)
+        headers = {} if content is None else {"Content-Type": "application/json"}
+        self._connection.request(method, path, body, headers)
+        answer = self._connection.getresponse()
+        read = answer.read()
+        ms = (time.perf_counter() - started) * 1000
+        return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, read, ms)
+
+    @property
+    def is_open(self) -> bool:
+        return self._connection.sock is not None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._connection.close()
+
+
+def ask(port: int, path: str, method: str = "GET", content: object = None) -> Answer:
+    """Ask once, on a connection of its own."""
+    with Client(port) as client:
+        return client.ask(path, method, content)
+
+
+def raw(port: int, data: bytes, wait_seconds: float = 10) -> bytes:
+    """Send bytes as they are; return what came back until the server closed."""
+    with socket.create_connection(("127.0.0.1", port), wait_seconds) as connection:
+        came = bytearray()
+        with suppress(OSError):  # refused before all was sent: the answer may be there already
+            connection.sendall(data)
+        with suppress(ConnectionResetError):  # what came before it counts
+            while part := connection.recv(65_536):
+                came += part
+        return bytes(came)
+
+
+@dataclass
+class Crowd:
+    """Clients that do the same over and over, and what became of it."""
+
+    answers: list[Answer] = field(default_factory=list)
+    failures: list[str] = field(default_factory=list)
+
+    def failed(self) -> list[str]:
+        """Every exception, and every answer that is the server's fault."""
+        return self.failures + [
+            f"{a.status} {a.body[:80]!r}" for a in self.answers if a.status > 499
+        ]
+
+    def slowest_ms(self) -> float:
+        return max((answer.ms for answer in self.answers), default=0)
+
+
+@contextmanager
+def crowd(
+    clients: int, port: int, request: Callable[[Client], Answer], pause_seconds: float = 0
+) -> Iterator[Crowd]:
+    """Let clients ask again and again while the block runs; on its own connection each."""
+    result, over = Crowd(), threading.Event()
+
+    def one() -> None:
+        with Client(port) as client:
+            while not over.is_set():
+                try:
+                    result.answers.append(request(client))
+                except (OSError, http.client.HTTPException) as error:
+                    result.failures.append(repr(error))
+                over.wait(pause_seconds)
+
+    threads = [threading.Thread(target=one) for _ in range(clients)]
+    for thread in threads:
+        thread.start()
+    try:
+        yield result
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+def all_at_once(count: int, request: Callable[[int], Answer]) -> Crowd:
+    """Ask `count` times at the same time, and wait for all the answers."""
+    result = Crowd()
+
+    def one(number: int) -> None:
+        try:
+            result.answers.append(request(number))
+        except (OSError, http.client.HTTPException) as error:
+            result.failures.append(repr(error))
+
+    threads = [threading.Thread(target=one, args=(number,)) for number in range(count)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    return result

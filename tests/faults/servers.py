@@ -1,0 +1,112 @@
+"""How are the real servers that the service depends on frozen, stopped and brought back?"""
+
+import json
+import signal
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+import psutil
+
+from tests import baking
+from tests.faults.service import Project, accepts
+
+HOLD = """
+import json, sys
+from ops import services
+with services.running() as running:
+    print(json.dumps(running.environment), flush=True)
+    sys.stdin.read()
+"""
+
+
+class Server:
+    """A real PostgreSQL or Valkey, started by the project's own `ops.services`."""
+
+    def __init__(self, url: str, process: psutil.Process) -> None:
+        self.url = url
+        self.port = int(url.rpartition(":")[2].partition("/")[0])
+        self._process = process
+        self._command, self._user, self._group = process.cmdline(), *_owner(process)
+
+    def freeze(self) -> None:
+        """It keeps its connections and answers nothing."""
+        self._send(signal.SIGSTOP)
+
+    def thaw(self) -> None:
+        self._send(signal.SIGCONT)
+
+    def stop(self) -> None:
+        """Shut it down; its connections are closed."""
+        self._process.send_signal(signal.SIGINT)
+        baking.wait_until(lambda: not accepts(self.port), 20)
+        self._process.wait(20)
+
+    def start(self) -> None:
+        """Bring it back as it was, on the same port."""
+        self._process = psutil.Popen(
+            self._command,
+            user=self._user,
+            group=self._group,
+            extra_groups=[],
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        baking.wait_until(lambda: accepts(self.port), 20)
+
+    def restore(self) -> None:
+        """Have it up for the next test, whatever this one did."""
+        if self._runs():
+            self.thaw()
+        else:
+            self.start()
+
+    def end(self) -> None:
+        if self._runs():
+            self.stop()
+
+    def _runs(self) -> bool:
+        return self._process.is_running() and self._process.status() != psutil.STATUS_ZOMBIE
+
+    def _send(self, number: int) -> None:
+        for process in [self._process, *self._process.children(recursive=True)]:
+            process.send_signal(number)
+
+
+def _owner(process: psutil.Process) -> tuple[int, int]:
+    return process.uids().real, process.gids().real
+
+
+@contextmanager
+def held(project: Project) -> Iterator[tuple[Server, Server]]:
+    """A throw-away PostgreSQL with the schema in it, and a throw-away Valkey."""
+    command = [project.python, "-c", HOLD]
+    with subprocess.Popen(
+        command,
+        cwd=project.folder,
+        env=baking.environment(),
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        text=True,
+    ) as holder:
+        environment = _environment(holder)
+        children = {p.name().split("-")[0]: p for p in psutil.Process(holder.pid).children()}
+        servers = (
+            Server(environment["APP_DATABASE_URL"], children["postgres"]),
+            Server(environment["APP_CACHE_URL"], children["valkey"]),
+        )
+        yield servers
+        for server in servers:
+            server.end()
+        holder.communicate()
+
+
+def _environment(holder: "subprocess.Popen[str]") -> dict[str, str]:
+    """What the holder prints last of all, once both are up."""
+    assert holder.stdout is not None
+    for line in holder.stdout:
+        if line.startswith("{"):
+            environment: dict[str, str] = json.loads(line)
+            return environment
+    raise AssertionError("the throw-away servers did not start: see above")

@@ -1,0 +1,28 @@
+"""The generated service with routes that take their time. Run by its own Python, in its folder."""
+
+import asyncio
+import os
+import sys
+
+from app import server
+from app.main import create_app
+from app.observability import logs
+from app.settings import load
+
+settings = load(os.environ)
+logs.install(logs.stdout, settings.log_format, settings.log_level)
+service = create_app(settings)
+
+
+@service.get("/slow")
+async def slow() -> str:
+    await asyncio.sleep(0.2)
+    return "done"
+
+
+@service.post("/echo")
+async def echo(body: dict[str, int]) -> dict[str, int]:
+    return body
+
+
+sys.exit(server.serve(service, settings))
