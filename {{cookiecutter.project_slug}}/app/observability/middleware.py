@@ -58,10 +58,14 @@ class Request(tally.Tally):
                 self.ended = perf_counter()
         elif message["type"] == "http.response.start":
             self.status = message["status"]
+            given = message.get("headers", ())
             own = [(b"x-request-id", self.request_id.encode()), *self.layer.headers]
+            if self.layer.defaults:
+                names = [name for name, _ in given]
+                own += [header for header in self.layer.defaults if header[0] not in names]
             if self.layer.server_timing:
                 own.append((b"server-timing", self.timing().encode()))
-            message["headers"] = [*message.get("headers", ()), *own]  # the list may be shared
+            message["headers"] = [*given, *own]  # the list may be shared
         return self.send(message)
 
     def timing(self) -> str:
@@ -76,7 +80,10 @@ class Request(tally.Tally):
 
 
 class Visibility:
-    """Watch each request. `headers` are fixed ones that every answer gets."""
+    """Watch each request. `headers` are fixed ones that every answer gets.
+
+    `defaults` are those that an answer gets if it has none of its own under the name.
+    """
 
     def __init__(
         self,
@@ -85,11 +92,13 @@ class Visibility:
         recorder: Recorder,
         server_timing: bool,
         headers: Iterable[tuple[bytes, bytes]] = (),
+        defaults: Iterable[tuple[bytes, bytes]] = (),
     ) -> None:
         self.app = app
         self.recorder = recorder
         self.server_timing = server_timing
         self.headers = tuple(headers)
+        self.defaults = tuple(defaults)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -111,6 +120,8 @@ class Visibility:
             self.recorder.metrics.active -= 1
             self._record(request)
             tally.current.reset(token)
+            if (outer := tally.current.get()) is not None:  # a test's budget
+                outer.calls += request.calls
 
     def _record(self, request: Request) -> None:
         seconds = (request.ended or perf_counter()) - request.started

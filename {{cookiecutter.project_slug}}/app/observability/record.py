@@ -9,6 +9,7 @@ import logging
 from collections.abc import Callable
 from dataclasses import dataclass
 from time import time
+from typing import Protocol
 
 from app.observability.logs import stdout, timestamp
 from app.observability.metrics import CALLS, SECONDS, Histogram, Metrics
@@ -22,7 +23,8 @@ OTHER_METHOD = "_OTHER"
 OTHER_ROUTE = "__other__"
 MAX_OUTCOMES = 2_000  # a bound for what no rule of ours foresaw
 MANY_REPEATS = 10  # of one statement in one request: a query for each line of another
-PROBES = ("/livez", "/readyz", "/health", "/metrics")  # logged only when they fail
+# Logged only when they fail: who watches the service asks for these again and again.
+PROBES = ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json")
 NOTICED_MS = 1  # a shorter wait for a connection is not worth a field
 # The same values in the same order; what is "%%" in the end is a "%" of the route.
 LINES = {
@@ -39,6 +41,13 @@ LINES = {
 FIELD = {"json": ',"%s":%s', "text": " %s=%s"}
 
 log = logging.getLogger("app.requests")
+
+
+class Notes(Protocol):
+    """Whoever wants to be told of requests that are not well."""
+
+    def failed(self, method: str, route: str, status: int, error: str, request_id: str) -> None: ...
+    def repeated(self, route: str, statement: str, times: int, request_id: str) -> None: ...
 
 
 @dataclass(slots=True)
@@ -60,12 +69,14 @@ class Recorder:
         log_level: str,
         write: Callable[[str], None] = stdout.write,
         trace_id: Callable[[], str] | None = None,
+        notes: Notes | None = None,
     ) -> None:
         self.metrics = metrics
         self._write = write
         self._format = log_format
         self._level = logging.getLevelNamesMapping()[log_level.upper()]
         self._trace_id = trace_id
+        self._notes = notes
         self._outcomes: dict[tuple[str, str, int], Outcome] = {}
 
     def record(self, tally: Tally, method: str, route: str, status: int, seconds: float) -> None:
@@ -80,6 +91,8 @@ class Recorder:
             repeats = self._look_closer(tally, route)
             more = self._more(tally)
         outcome.calls.observe(calls)
+        if status >= 500 and self._notes is not None:
+            self._notes.failed(method, route, status, tally.error, tally.request_id)
         if outcome.line:
             trace_id = self._trace_id() if self._trace_id is not None else ""
             told = (ms, repeats, tally.cache, tally.bytes_out, tally.error, more)
@@ -102,6 +115,8 @@ class Recorder:
         if repeats >= MANY_REPEATS:
             told = {"statement": statement, "repeats": repeats}
             log.warning("one statement ran many times in one request", extra=told)
+            if self._notes is not None:
+                self._notes.repeated(route, statement, repeats, tally.request_id)
         return repeats
 
     def _more(self, tally: Tally) -> str:

@@ -1,0 +1,157 @@
+"""Do lines arrive whole, and does nobody ever wait for them?"""
+
+import json
+import logging
+import os
+import re
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from app.observability import logs, tally
+from app.observability.logs import MAX_LINES, Writer
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    return tmp_path / "log"
+
+
+@pytest.fixture
+def writer(file: Path) -> Iterator[Writer]:
+    descriptor = os.open(file, os.O_CREAT | os.O_WRONLY | os.O_APPEND)
+    writer = Writer(descriptor)
+    yield writer
+    writer.close()
+    os.close(descriptor)
+
+
+@pytest.fixture
+def root(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
+    """The root logger, whose handlers come back after the test."""
+    root = logging.getLogger()
+    monkeypatch.setattr(root, "handlers", [])
+    monkeypatch.setattr(root, "level", logging.INFO)
+    return root
+
+
+def until(condition: Callable[[], bool], within_seconds: float = 10) -> None:
+    deadline = time.monotonic() + within_seconds
+    while not condition():
+        assert time.monotonic() < deadline, "it did not come true in time"
+        threading.Event().wait(0.005)
+
+
+def test_lines_from_many_threads_are_all_written_whole(writer: Writer, file: Path) -> None:
+    def write(name: int) -> None:
+        for number in range(500):
+            writer.write(f"{name}:{number}\n")
+
+    threads = [threading.Thread(target=write, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    writer.close()
+
+    expected = {f"{name}:{number}" for name in range(8) for number in range(500)}
+    assert set(file.read_text().splitlines()) == expected
+    assert writer.dropped == 0
+
+
+def test_a_line_is_written_without_anyone_closing_the_writer(writer: Writer, file: Path) -> None:
+    writer.write("first\n")
+    until(lambda: file.read_text() == "first\n")
+
+    writer.write("second\n")
+
+    until(lambda: file.read_text() == "first\nsecond\n")
+
+
+def test_a_pipe_that_nobody_reads_costs_lines_and_nothing_else() -> None:
+    reader, descriptor = os.pipe()
+    writer = Writer(descriptor)
+    line = "x" * 99 + "\n"
+
+    for _ in range(3 * MAX_LINES):
+        writer.write(line)
+    writer.close(within_seconds=0.1)
+
+    assert writer.dropped >= MAX_LINES
+    os.close(reader)  # ends the thread's last write: the reader is gone
+    until(lambda: all(thread.name != "log-writer" for thread in threading.enumerate()))
+    os.close(descriptor)
+
+
+def test_lines_that_cannot_be_written_are_counted() -> None:
+    reader, descriptor = os.pipe()
+    os.close(reader)
+    writer = Writer(descriptor)
+
+    for _ in range(3):
+        writer.write("lost\n")
+    writer.close()
+
+    assert writer.dropped == 3
+    os.close(descriptor)
+
+
+def test_a_line_of_the_users_own_carries_its_request(
+    writer: Writer, file: Path, root: logging.Logger
+) -> None:
+    logs.install(writer, "json", "info")
+    token = tally.current.set(tally.Tally("01234567"))
+
+    logging.getLogger("mine").info("%d found", 3, extra={"colour": "red\n"})
+    root.debug("too little to tell")
+
+    tally.current.reset(token)
+    writer.close()
+    (line,) = map(json.loads, file.read_text().splitlines())
+    assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))
+    assert line == {
+        "level": "info",
+        "event": "3 found",
+        "logger": "mine",
+        "request_id": "01234567",
+        "route": "",
+        "colour": "red\n",
+    }
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_an_exception_is_told_by_types_and_frames_without_its_text(
+    log_format: str, writer: Writer, file: Path, root: logging.Logger
+) -> None:
+    logs.install(writer, log_format, "info")
+
+    error = ExceptionGroup("hunter2", [ValueError("hunter2")])
+    error.__cause__ = KeyError("hunter2")
+    try:
+        _raise(error)
+    except ExceptionGroup:
+        root.exception("it failed\nfuture: hunter2")
+
+    writer.close()
+    text = file.read_text()
+    assert "hunter2" not in text
+    assert [n for n in ("ExceptionGroup", "ValueError", "KeyError") if n not in text] == []
+    assert re.search(r"test_logs\.py:\d+:_raise", text)
+
+
+def test_no_text_of_a_client_can_begin_a_line_of_the_log(
+    writer: Writer, file: Path, root: logging.Logger
+) -> None:
+    logs.install(writer, "text", "info")
+
+    root.info("name: %s", "x\n2026-01-01T00:00:00.000Z info forged\r")
+
+    writer.close()
+    assert not any(line.startswith("2026-01-01") for line in file.read_text().splitlines())
+
+
+def _raise(error: Exception) -> None:
+    raise error

@@ -1,0 +1,66 @@
+"""Does every request get the label of the route that answered it?"""
+
+from pathlib import Path
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI
+from starlette.routing import Mount
+from starlette.staticfiles import StaticFiles
+
+from tests.unit.observability.conftest import Lines, told
+
+TABLE = {
+    "GET /plain/1": "/plain/{number}",
+    "GET /plain/x": "/plain/{number}",  # 422
+    "POST /plain/1": "/plain/{number}",  # 405
+    "HEAD /head": "/head",
+    "GET /api/outer/b/1": "/api/outer/b/{number}",
+    "GET /again/outer/b/1": "/again/outer/b/{number}",
+    "POST /again/outer/b/1": "/again/outer/b/{number}",
+    "GET /api/outer/mid/inner/1": "/api/outer/mid/inner/{number}",
+    "GET /plain/1/": "__unmatched__",  # a redirect to the path without the slash
+    "GET /nope": "__unmatched__",
+    "GET /mounted/s/1": "/mounted/s/{number}",
+    "GET /mounted/v1/t/1": "/mounted/v1/t/{number}",
+    "GET /mounted/nope": "__mounted__",
+    "GET /of/acme/s/1": "__mounted__/s/{number}",
+    "GET /static/nope": "__mounted__",
+    "GET /docs": "__mounted__",
+}
+
+
+async def number_(number: int = 0) -> int:
+    return number
+
+
+@pytest.fixture
+def service(service: FastAPI, tmp_path: Path) -> FastAPI:
+    """The watched service, with a route of every shape."""
+    inner, outer = APIRouter(prefix="/inner"), APIRouter(prefix="/outer")
+    inner.get("/{number}")(number_)
+    outer.get("/b/{number}")(number_)
+    outer.include_router(inner, prefix="/mid")
+    mounted, versioned = FastAPI(), APIRouter(prefix="/v1")
+    mounted.get("/s/{number}")(number_)
+    versioned.get("/t/{number}")(number_)
+    mounted.include_router(versioned)
+    service.get("/plain/{number}")(number_)
+    service.api_route("/head", methods=["GET", "HEAD"])(number_)
+    service.include_router(outer, prefix="/api")
+    service.include_router(outer, prefix="/again")
+    service.mount("/mounted", mounted)
+    service.router.routes.append(Mount("/of/{tenant}", app=mounted))
+    service.mount("/static", StaticFiles(directory=tmp_path))
+    return service
+
+
+@pytest.mark.parametrize("request_line", TABLE)
+async def test_a_request_is_labelled_with_the_template_of_its_route(
+    request_line: str, client: httpx.AsyncClient, lines: Lines
+) -> None:
+    method, path = request_line.split()
+
+    await client.request(method, path)
+
+    assert told(lines)["route"] == TABLE[request_line]
