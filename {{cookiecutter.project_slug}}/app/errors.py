@@ -43,7 +43,34 @@ WORDS = {
     "extra_forbidden": ("unknown", "only known fields"),
     "json_invalid": ("not valid JSON", "valid JSON"),
 }
+RULES = {
+    "Value error, ": "",
+    "Input should be ": "",
+    "String should have": "text with",
+    "String should match pattern": "text that matches",
+}
 BOUNDS = ("greater_than", "less_than")
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": ["type", "title", "status", "detail", "instance", "request_id", "retry_safe"],
+    "properties": {
+        "type": {"type": "string", "description": "the kind of problem: urn:problem:..."},
+        "title": {"type": "string"},
+        "status": {"type": "integer"},
+        "detail": {"type": "string", "description": "what was found, and what was expected"},
+        "instance": {"type": "string", "description": "the path that was asked for"},
+        "request_id": {"type": "string", "description": "under which the log tells more"},
+        "retry_safe": {
+            "type": "boolean",
+            "description": "whether the very same request may be sent again safely and usefully",
+        },
+        "errors": {
+            "type": "array",
+            "items": {"type": "object", "additionalProperties": {"type": "string"}},
+        },
+    },
+}
+EVERYWHERE = (400, 404, 408, 413, 500, 503)  # what any path may answer
 
 
 class Problem(Exception):
@@ -94,6 +121,12 @@ def body(problem: Problem, method: str, path: str) -> bytes:
     return json.dumps(content).encode()
 
 
+def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
+    """How OpenAPI tells of answers with these statuses; the description holds SCHEMA once."""
+    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+    return {s: {"description": TITLES[s], "content": content} for s in statuses}
+
+
 def install(app: FastAPI) -> None:
     """Give every error that a route or the framework raises the one shape."""
     app.add_exception_handler(Problem, _problem)
@@ -131,7 +164,8 @@ def _field_error(fault: Mapping[str, Any]) -> dict[str, str]:
     """Name the field, what is wrong and what was expected, never what was sent."""
     field = ".".join(str(part) for part in fault["loc"])[:200]
     kind, rule = fault["type"], fault["msg"]
-    rule = rule.removeprefix("Value error, ").removeprefix("Input should be ")
+    for theirs, ours in RULES.items():
+        rule = rule.replace(theirs, ours)
     expected = f"a number {rule}" if kind.startswith(BOUNDS) else rule
     problem, expected = WORDS.get(kind, (f"not {rule}", expected))
     return {"field": field, "problem": problem, "expected": expected}

@@ -4,20 +4,18 @@ from collections.abc import AsyncIterator, Iterable
 from contextlib import AsyncExitStack, asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.middleware import Middleware
 
+import app.docs
 import app.health.routes
 import app.items.routes
 from app import errors
 from app.event_loop import EventLoop
 from app.health.checks import Checks
+from app.layers import build_allows, build_layers, refuse_unguarded
 from app.observability import metrics
-from app.observability.middleware import Visibility
 from app.observability.record import Recorder
 from app.resources import REQUIRED, Resource, build_resources
 from app.security import operators
-from app.security.body_limit import BodyLimit
-from app.security.deadlines import Deadlines
 from app.settings import Settings
 
 SLUG = "{{ cookiecutter.project_slug }}"
@@ -42,19 +40,18 @@ def create_app(settings: Settings) -> FastAPI:
         description="{{ cookiecutter.description }}",
         version=settings.version,
         lifespan=lambda _: opened((*outside, checks)),
-        middleware=[
-            Middleware(Visibility, recorder=recorder, server_timing=settings.server_timing),
-            Middleware(Deadlines, seconds=settings.request_seconds),
-            Middleware(BodyLimit, max_bytes=settings.max_body_bytes),
-        ],
-        docs_url="/docs" if settings.docs else None,
-        openapi_url="/openapi.json" if settings.docs else None,
-        redoc_url=None,
+        middleware=build_layers(settings, recorder, app.items.routes.UPLOADS),
+        openapi_url=None,
+        responses=errors.documented(*errors.EVERYWHERE),
+        generate_unique_id_function=lambda route: route.name,
     )
     errors.install(service)
     service.include_router(app.health.routes.router(checks, about, is_operator))
-    service.include_router(app.items.routes.router(resources.items))
+    service.include_router(app.items.routes.router(resources.items, build_allows(settings)))
     service.include_router(metrics.router(counted, operators.guard(is_operator)))
+    if settings.docs:
+        service.include_router(app.docs.router(service.openapi))
+    refuse_unguarded(service, settings)
     service.state.drain = checks.drain
     return service
 

@@ -12,6 +12,7 @@ from app.health.checks import Checks, State
 HEADERS = {"Cache-Control": "no-store"}
 PASS = b'{"status":"pass"}'
 METHODS = ["GET", "HEAD"]
+PUBLIC: dict[str, Any] = {"security": []}  # every route states who may call it
 
 
 def router(
@@ -20,12 +21,12 @@ def router(
     """The paths /livez, /readyz and /health; `about` tells /health which service this is."""
     routes = APIRouter(tags=["health"])
 
-    @routes.api_route("/livez", methods=METHODS)
+    @routes.api_route("/livez", methods=METHODS, openapi_extra=PUBLIC)
     async def livez() -> Response:
         """Does the process answer at all? Looks at nothing else, ever."""
         return Response(PASS, media_type="application/json", headers=HEADERS)
 
-    @routes.api_route("/readyz", methods=METHODS)
+    @routes.api_route("/readyz", methods=METHODS, openapi_extra=PUBLIC)
     async def readyz(exclude: Annotated[list[str], Query()] = []) -> Response:  # noqa: B006
         """May requests be sent here? Names what fails; `exclude` leaves checks out."""
         failing = checks.failing()
@@ -36,7 +37,7 @@ def router(
             return Response(PASS, media_type="application/json", headers=HEADERS)
         return _json({"status": "fail", "failing": failing}, 503)
 
-    @routes.api_route("/health", methods=METHODS)
+    @routes.api_route("/health", methods=METHODS, openapi_extra=PUBLIC)
     async def health(request: Request) -> Response:
         """How is it? For operators with the reasons and the last changes."""
         states = checks.states()

@@ -1,27 +1,26 @@
 """What is an item, and what may a client send?"""
 
-from decimal import Decimal
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer
+from pydantic import BaseModel, Field, PlainSerializer
+
+from app.boundary import Exact, Incoming, Line, Whole
 
 MAX_ID = 2**63 - 1  # what a database keeps in eight bytes
 
 Price = Annotated[
-    Decimal,
+    Exact,
     Field(gt=0, max_digits=10, decimal_places=2, examples=[12.5]),
     PlainSerializer(float, when_used="json"),
 ]
-ItemId = Annotated[int, Path(ge=1, le=MAX_ID, description="the id that POST /items answered")]
+ItemId = Annotated[Whole, Path(ge=1, le=MAX_ID, description="the id that POST /items answered")]
 
 
-class NewItem(BaseModel):
+class NewItem(Incoming):
     """What a client sends to create or replace an item."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    name: str = Field(min_length=1, max_length=200, examples=["coffee"])
+    name: Line = Field(min_length=1, max_length=200, examples=["coffee"])
     price: Price
 
 
@@ -29,6 +28,13 @@ class Item(NewItem):
     """An item as it is kept."""
 
     id: int
+
+
+class Listed(Incoming):
+    """Which items a client wants to see."""
+
+    limit: Whole = Field(20, ge=1, le=100, description="how many at most")
+    after: Whole = Field(0, ge=0, le=MAX_ID, description="the `next` of the page before")
 
 
 class ItemPage(BaseModel):

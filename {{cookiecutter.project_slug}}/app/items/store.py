@@ -3,6 +3,7 @@
 from itertools import count, islice
 from typing import Protocol
 
+from app.items.attachments import Attachment
 from app.items.models import Item, NewItem
 
 
@@ -22,7 +23,13 @@ class ItemStore(Protocol):
         """Put other contents in the item's place; None if there is none."""
 
     async def remove(self, item_id: int) -> bool:
-        """Forget the item; False if there was none."""
+        """Forget the item and its attachment; False if there was none."""
+
+    async def attachment(self, item_id: int) -> Attachment | None:
+        """The item's attachment, or None if it has none."""
+
+    async def attach(self, item_id: int, attachment: Attachment) -> bool:
+        """Put the attachment in the place of another; False if there is no such item."""
 
 
 class MemoryItems:
@@ -30,6 +37,7 @@ class MemoryItems:
 
     def __init__(self) -> None:
         self._items: dict[int, Item] = {}
+        self._attachments: dict[int, Attachment] = {}
         self._ids = count(1)
 
     async def page(self, limit: int, after: int) -> list[Item]:
@@ -50,4 +58,13 @@ class MemoryItems:
         return self._items[item_id]
 
     async def remove(self, item_id: int) -> bool:
+        self._attachments.pop(item_id, None)
         return self._items.pop(item_id, None) is not None
+
+    async def attachment(self, item_id: int) -> Attachment | None:
+        return self._attachments.get(item_id)
+
+    async def attach(self, item_id: int, attachment: Attachment) -> bool:
+        if item_id in self._items:
+            self._attachments[item_id] = attachment
+        return item_id in self._items

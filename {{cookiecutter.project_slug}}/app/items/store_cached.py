@@ -3,6 +3,7 @@
 from pydantic import ValidationError
 
 from app.cache import Cache
+from app.items.attachments import Attachment
 from app.items.models import Item, NewItem
 from app.items.store import ItemStore
 
@@ -10,7 +11,7 @@ SHAPE = 1  # add one when Item changes: two versions of the service may share on
 
 
 class CachedItems:
-    """A store in front of another one. Single items are cached, pages are not.
+    """A store in front of another one. Single items are cached, pages and attachments are not.
 
     A change forgets its item after it is kept. A reader that is overtaken by a change may keep
     what was true before it, for at most `ttl_seconds`.
@@ -46,6 +47,12 @@ class CachedItems:
             return await self._items.remove(item_id)
         finally:
             await self._cache.delete(_key(item_id))
+
+    async def attachment(self, item_id: int) -> Attachment | None:
+        return await self._items.attachment(item_id)
+
+    async def attach(self, item_id: int, attachment: Attachment) -> bool:
+        return await self._items.attach(item_id, attachment)
 
 
 def _key(item_id: int) -> str:

@@ -2,10 +2,11 @@
 
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, Integer, String, delete, select
+from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.database import Base, Database
+from app.items.attachments import Attachment
 from app.items.models import Item, NewItem
 
 
@@ -21,6 +22,18 @@ class ItemRow(Base):
 
     def item(self) -> Item:
         return Item(id=self.id, name=self.name, price=Decimal(self.price_cents).scaleb(-2))
+
+
+class AttachmentRow(Base):
+    """At most one for each item, in a table of its own: items are read without it."""
+
+    __tablename__ = "attachments"
+
+    item_id: Mapped[int] = mapped_column(
+        ForeignKey(ItemRow.id, ondelete="CASCADE"), primary_key=True
+    )
+    media_type: Mapped[str] = mapped_column(String(100))
+    content: Mapped[bytes] = mapped_column(LargeBinary)
 
 
 class DatabaseItems:
@@ -58,6 +71,19 @@ class DatabaseItems:
         async with self._database.work() as session:
             query = delete(ItemRow).where(ItemRow.id == item_id).returning(ItemRow.id)
             return await session.scalar(query) is not None
+
+    async def attachment(self, item_id: int) -> Attachment | None:
+        async with self._database.work() as session:
+            row = await session.get(AttachmentRow, item_id)
+            return Attachment(media_type=row.media_type, content=row.content) if row else None
+
+    async def attach(self, item_id: int, attachment: Attachment) -> bool:
+        async with self._database.work() as session:
+            if await session.get(ItemRow, item_id, with_for_update=True) is None:
+                return False
+            await session.execute(delete(AttachmentRow).where(AttachmentRow.item_id == item_id))
+            session.add(AttachmentRow(item_id=item_id, **attachment.model_dump()))
+            return True
 
 
 def _cents(price: Decimal) -> int:

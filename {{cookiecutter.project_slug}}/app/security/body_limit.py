@@ -1,4 +1,4 @@
-"""How large may a request's body be?
+"""How large may a request's body be? Larger where files are uploaded.
 
 Innermost of the layers, so that its refusal has the one shape of all errors and passes the others.
 """
@@ -13,33 +13,53 @@ CLOSE = {"Connection": "close"}  # what is still to come is not read
 
 
 class BodyLimit:
-    """Answers 413 to a body above `max_bytes`, declared or not, without keeping any of it."""
+    """Answers 413 to a body that is too large, declared or not, without keeping any of it.
 
-    def __init__(self, app: ASGIApp, max_bytes: int) -> None:
+    Bytes: `max_bytes`, or `max_upload_bytes` in a PUT to a path that ends like one of `uploads`.
+    """
+
+    def __init__(
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        *,
+        max_upload_bytes: int = 0,
+        uploads: tuple[str, ...] = (),
+    ) -> None:
         self._app = app
         self._max_bytes = max_bytes
-        self._refusal = f"the body is too large; expected at most {max_bytes} bytes"
+        self._max_upload_bytes = max_upload_bytes
+        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             for name, value in scope["headers"]:
-                if name == b"content-length" and int(value) > self._max_bytes:
-                    problem = Problem(413, self._refusal, headers=CLOSE)
+                if name == b"content-length" and int(value) > (most := self._most(scope)):
+                    problem = Problem(413, _refusal(most), headers=CLOSE)
                     await errors.answer(scope, problem)(scope, receive, send)
                     return
                 if name == b"transfer-encoding":
-                    receive = self._counting(receive)
+                    receive = _counting(receive, self._most(scope))
         await self._app(scope, receive, send)
 
-    def _counting(self, receive: Receive) -> Receive:
-        received = 0
+    def _most(self, scope: Scope) -> int:
+        is_upload = scope["method"] == "PUT" and scope["path"].endswith(self._uploads)
+        return self._max_upload_bytes if is_upload else self._max_bytes
 
-        async def counting_receive() -> Message:
-            nonlocal received
-            message = await receive()
-            received += len(message.get("body", b""))
-            if received > self._max_bytes:
-                raise HTTPException(413, self._refusal, CLOSE)  # any other is hidden by a 400
-            return message
 
-        return counting_receive
+def _counting(receive: Receive, most: int) -> Receive:
+    received = 0
+
+    async def counting_receive() -> Message:
+        nonlocal received
+        message = await receive()
+        received += len(message.get("body", b""))
+        if received > most:
+            raise HTTPException(413, _refusal(most), CLOSE)  # any other is hidden by a 400
+        return message
+
+    return counting_receive
+
+
+def _refusal(most: int) -> str:
+    return f"the body is too large; expected at most {most} bytes"

@@ -7,9 +7,11 @@ or as the password of HTTP Basic, so that a browser can ask for it.
 import base64
 import binascii
 import hmac
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 
 from fastapi import Request
+from fastapi.openapi.models import HTTPBearer
+from fastapi.security.base import SecurityBase
 
 from app.errors import Problem
 
@@ -28,11 +30,16 @@ def recognise(token: str, open_to_all: bool) -> Callable[[Request], bool]:
     return is_operator
 
 
-def guard(is_operator: Callable[[Request], bool]) -> Callable[[Request], Awaitable[None]]:
-    """Make the dependency that keeps all others out. Raises a 401 problem."""
+class OperatorsOnly(SecurityBase):
+    """A guard: keeps all others out. Raises a 401 problem."""
 
-    async def operators_only(request: Request) -> None:
-        if not is_operator(request):
+    def __init__(self, is_operator: Callable[[Request], bool]) -> None:
+        self.model = HTTPBearer(description="the ops token")
+        self.scheme_name = "operators"
+        self._is_operator = is_operator
+
+    async def __call__(self, request: Request) -> None:
+        if not self._is_operator(request):
             raise Problem(
                 401,
                 "this path is for operators",
@@ -40,7 +47,10 @@ def guard(is_operator: Callable[[Request], bool]) -> Callable[[Request], Awaitab
                 headers={"WWW-Authenticate": CHALLENGE},
             )
 
-    return operators_only
+
+def guard(is_operator: Callable[[Request], bool]) -> OperatorsOnly:
+    """Make the dependency that keeps all others out."""
+    return OperatorsOnly(is_operator)
 
 
 def _sent(request: Request) -> bytes:

@@ -1,6 +1,7 @@
 """How do the paths under /items answer? Here on a store in memory."""
 
 from collections.abc import AsyncIterator
+from functools import partial
 
 import httpx
 import pytest
@@ -9,6 +10,7 @@ from fastapi import FastAPI
 from app import errors
 from app.items.routes import router
 from app.items.store import MemoryItems
+from app.security.permissions import Allows
 from tests.client import client_of
 
 TEA = {"name": "tea", "price": 2.5}
@@ -18,7 +20,7 @@ TEA = {"name": "tea", "price": 2.5}
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
     errors.install(service)
-    service.include_router(router(MemoryItems()))
+    service.include_router(router(MemoryItems(), partial(Allows, None)))
     async with client_of(service) as client:
         yield client
 
