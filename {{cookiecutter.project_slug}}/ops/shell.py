@@ -102,7 +102,7 @@ class Program:
     def wait_until(self, ready: Callable[[], bool], within_seconds: float) -> bool:
         """Ask `ready` until it says yes; False when the program ended or the time is over."""
         deadline = time.monotonic() + within_seconds
-        while self.code is None and time.monotonic() < deadline:
+        while self.code is None and time.monotonic() < deadline and not interrupted.is_set():
             if ready():
                 return self.code is None
             time.sleep(0.02)

@@ -44,9 +44,21 @@ class Result:
     output: str
 
 
-def say(line: str) -> None:
+def say(line: str, end: str = "\n") -> None:
     """Print a line at once, also into a pipe."""
-    print(line, flush=True)  # noqa: T201  the one place that prints
+    print(line, end=end, flush=True)  # noqa: T201  the one place that prints
+
+
+def ask(question: str) -> bool:
+    """Whether the answer is yes; anything else is no.
+
+    Raises `Refused` where nobody can answer.
+    """
+    say(f"{question} [y/N] ", end="")
+    answer = sys.stdin.readline()
+    if not answer:
+        raise Refused("nobody there to answer", "a terminal", "YES=1 asks nothing")
+    return answer.strip().lower() in ("y", "yes")
 
 
 def run_one(step: Step) -> Result:
@@ -80,6 +92,17 @@ def report(steps: Sequence[Step], at_once: int = 1) -> list[Result]:
     for result in results:
         if result.output:
             say(f"\n{result.name}:\n{result.output.rstrip()}")
+    return results
+
+
+def in_turn(steps: Sequence[Step]) -> list[Result]:
+    """Run the steps one after the other, and none after the first that fails."""
+    width = max(len(step.name) for step in steps)
+    results: list[Result] = []
+    for step in steps:
+        results += report([step._replace(name=f"{step.name:<{width}}")])
+        if not results[-1].ok:
+            break
     return results
 
 

@@ -1,0 +1,121 @@
+"""How does a version leave? All or nothing: `make release LEVEL=patch|minor|major`.
+
+All conditions are looked at before anything is touched. Then come the notes and one question, a tag
+object that has no name yet, one push, the remote's own word for what happened, and last the name
+here. What was cut off after the remote had accepted is finished by the same command.
+"""
+
+import os
+import secrets
+from functools import partial
+
+from ops import conditions, git, notes, shell, situation, steps, terminal
+from ops.situation import Now
+from ops.steps import Refused, Step
+
+HERE = {
+    "on the main branch": conditions.on_main,
+    "nothing uncommitted": conditions.nothing_uncommitted,
+    "git knows who tags": conditions.git_knows_who_tags,
+    "check passed for this tree": conditions.check_passed,
+    "rehearsal passed for this tree": conditions.rehearsed,
+    "something to release": conditions.something_to_release,
+    "changes are on record": conditions.changes_on_record,
+    "the remote answers": conditions.remote_answers,
+}
+THERE = {
+    "the remote has this commit": conditions.same_commit_there,
+    "no version only here": conditions.no_version_only_here,
+    "every version is here": conditions.every_version_here,
+}
+AGAIN = "the same command: it finishes, or starts anew"
+NEXT = """released {version}
+  to deploy:  make deploy ENV=staging VERSION={version}
+  to undo:    make rollback ENV=staging"""
+
+
+def release(level: str, dry: bool, unasked: bool) -> int:
+    """Look, show, ask, release; return the exit code.
+
+    Raises `Refused` when git or the remote does; nothing is changed then, here or there.
+    """
+    now = situation.asked(level)
+    if sent := cut_off(now):
+        steps.say(f"{now.version} had reached {now.remote} already: finished here")
+        return name_here(now, sent)
+    if not may_leave(now):
+        return 1
+    message = tag_message(now)
+    steps.say(f"\n{message}\n")
+    if dry:
+        steps.say(f"DRY=1: {now.version} was not released, nothing was changed")
+        return 0
+    if not unasked and not steps.ask(f"release {now.version} to {now.remote}?"):
+        steps.say("not released, nothing was changed")
+        return 1
+    tag = git.unnamed_tag(now.version, f"{message}\n\nRelease-Id: {secrets.token_hex(4)}\n")
+    with terminal.finishing("sending it: one moment. Ctrl-C again gives up and asks the remote"):
+        send(now, tag)
+        return name_here(now, tag)
+
+
+def may_leave(now: Now) -> bool:
+    """Look at all conditions, and show every one that does not hold with its remedy."""
+    looked_at = HERE if now.silence else HERE | THERE
+    results = steps.report([Step(name, partial(look, now)) for name, look in looked_at.items()])
+    refused = sum(not result.ok for result in results)
+    if refused:
+        steps.say(f"\nnot released, nothing was changed: {refused} of {len(results)} FAILED")
+    return not refused
+
+
+def tag_message(now: Now) -> str:
+    """The version, and the notes of all that came since the last one."""
+    return f"{now.version}\n\n{notes.text(notes.since(conditions.base(now))) or 'First release.'}"
+
+
+def send(now: Now, tag: str) -> None:
+    """Push the tag, and on any doubt ask the remote, which alone knows whether it took it.
+
+    Raises `Refused` when it did not, or does not say.
+    """
+    ref = f"refs/tags/{now.version}"
+    try:
+        pushed = git.push(now.remote, tag, ref)
+    except KeyboardInterrupt:
+        pushed = shell.Finished(130, "interrupted")
+    if pushed.code == 0:
+        return
+    try:
+        there = git.refs(now.remote, ref).get(ref)
+    except Refused as silence:
+        found = f"not known whether {now.version} reached {now.remote}"
+        raise Refused(found, remedy=AGAIN, output=pushed.output + silence.output) from silence
+    if there is None:
+        found = f"{now.remote} did not take {now.version}: nothing was changed, here or there"
+        raise Refused(found, remedy=f"what it says above, then {AGAIN}", output=pushed.output)
+    if there != tag:
+        found = f"somebody else has just released {now.version}: nothing was changed here"
+        raise Refused(found, remedy="`git pull --ff-only`", output=pushed.output)
+
+
+def name_here(now: Now, tag: str) -> int:
+    """Give the tag its name here as well, and say what comes next."""
+    git.git("update-ref", f"refs/tags/{now.version}", tag)
+    steps.say(NEXT.format(version=now.version))
+    return 0
+
+
+def cut_off(now: Now) -> str | None:
+    """Our own tag of this commit that the remote has and that has no name here: we were stopped."""
+    for tag, found in situation.objects(now.there).items():
+        commit = now.tags[tag]
+        if tag not in situation.objects(now.here) and commit == now.head and found != commit:
+            ours = git.says_yes("cat-file", "-e", found)
+            return found if ours and tag == now.version else None
+    return None
+
+
+if __name__ == "__main__":
+    asked = os.environ.get
+    steps.exit_with(lambda: release(asked("LEVEL", ""), asked("DRY") == "1", asked("YES") == "1"))
