@@ -1,0 +1,59 @@
+"""What did the requests of a route cost together, and what does one of them cost?"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+
+@dataclass(slots=True)
+class Cost:
+    """Sums over `seconds`; `buckets` count the requests by duration up to each of `bounds`."""
+
+    bounds: Sequence[float]
+    buckets: Sequence[int]
+    errors: int
+    db_calls: int
+    statements: int
+    statement_us: int
+    cache_asked: int
+    cache_hits: int
+    seconds: float
+
+    @property
+    def requests(self) -> int:
+        return sum(self.buckets)
+
+    @property
+    def per_second(self) -> float:
+        return self.requests / self.seconds
+
+    @property
+    def error_share(self) -> float:
+        return self.errors / self.requests if self.requests else 0.0
+
+    @property
+    def db_calls_each(self) -> float:
+        return self.db_calls / self.requests if self.requests else 0.0
+
+    @property
+    def statement_ms(self) -> float | None:
+        """The mean time of a statement."""
+        return self.statement_us / self.statements / 1000 if self.statements else None
+
+    @property
+    def hit_share(self) -> float | None:
+        """None if the cache was not asked."""
+        return self.cache_hits / self.cache_asked if self.cache_asked else None
+
+    def quantile_ms(self, share: float) -> float | None:
+        """The duration that this share of the requests stays below; None without a request.
+
+        Interpolated within a bucket as Prometheus does; above the last bound it is that bound.
+        """
+        if not self.requests:
+            return None
+        rank, seen, lower = share * self.requests, 0, 0.0
+        for count, upper in zip(self.buckets, self.bounds, strict=False):
+            if count and seen + count >= rank:
+                return (lower + (upper - lower) * (rank - seen) / count) * 1000
+            seen, lower = seen + count, upper
+        return self.bounds[-1] * 1000
