@@ -25,6 +25,7 @@ REMOTE = {
     "socket_connect_timeout": ANSWER_SECONDS,
     "retry": Retry(NoBackoff(), 0),
 }
+REMEDY = "No request is lost: look whether the cache's server runs and has memory left."
 # What a server that answers nonsense makes the client library raise, beside its own errors.
 FAILURES = (CacheError, OSError, ValueError, TypeError, EOFError)
 
@@ -47,7 +48,7 @@ class Cache:
         await self._backend.close()
 
     def checks(self) -> list[Check]:
-        return [Check("cache", self._come_back)]
+        return [Check(self.name, self._come_back, REMEDY)]
 
     def gauges(self) -> dict[str, float]:
         return {}

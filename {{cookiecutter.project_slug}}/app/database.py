@@ -31,6 +31,11 @@ DRIVERS = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
 CONNECT_SECONDS = 2
 PROBE_SECONDS = 0.8  # within the deadline of a check, so that nothing is left behind it
+REMEDIES = {
+    "database": "Look whether its server runs and takes connections; no restart is needed here.",
+    "migrations": "Apply the migrations of this version, or go back to the version before it.",
+    "pool": "Look below for the slow route that holds connections; more of them come last.",
+}
 # SQLSTATE classes that pass by themselves: connection, transaction rollback, resources, operator.
 PASSING = ("08", "40", "53", "57")
 
@@ -71,9 +76,9 @@ class Database:
 
     def checks(self) -> list[Check]:
         return [
-            Check("database", self._look),
-            Check("migrations", self._schema_is_new_enough),
-            Check("pool", self._has_room),
+            Check(self.name, self._look, REMEDIES["database"]),
+            Check("migrations", self._schema_is_new_enough, REMEDIES["migrations"]),
+            Check("pool", self._has_room, REMEDIES["pool"]),
         ]
 
     def gauges(self) -> dict[str, float]:

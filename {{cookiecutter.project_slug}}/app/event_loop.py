@@ -9,6 +9,7 @@ from app.health.checks import Check, Unfit
 
 EVERY_SECONDS = 0.1
 MAX_LAG_SECONDS = 0.5
+REMEDY = "Look in the log for what blocks: kill -USR1 writes the stacks. Restart it if it stays."
 
 
 class EventLoop:
@@ -27,7 +28,7 @@ class EventLoop:
 
     def checks(self) -> list[Check]:
         """Is the event loop free to serve?"""
-        return [Check(self.name, self._probe)]
+        return [Check(self.name, self._probe, REMEDY)]
 
     async def close(self) -> None:
         """Measure no more."""

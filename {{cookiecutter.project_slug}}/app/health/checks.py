@@ -29,11 +29,13 @@ class Unfit(Exception):
 class Check:
     """A question about one thing; `probe` raises if the answer is no.
 
-    A probe has DEADLINE_SECONDS. Those of all checks start together.
+    A probe has DEADLINE_SECONDS. Those of all checks start together. `remedy` says to somebody
+    who was woken what to do when the answer is no.
     """
 
     name: str
     probe: Callable[[], Awaitable[object]]
+    remedy: str = ""
 
 
 def _now() -> datetime:
