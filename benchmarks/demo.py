@@ -131,7 +131,7 @@ def wait_until_healthy(service: subprocess.Popen[bytes], address: str) -> None:
     deadline = time.monotonic() + START_WITHIN_SECONDS
     while service.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
-            status, body = traffic.ask("GET", f"{address}/health")
+            status, body, _ = traffic.ask("GET", f"{address}/health")
             if status == 200 and json.loads(body).get("releaseId") == OURS:
                 return
         time.sleep(0.05)  # between two looks
@@ -149,8 +149,12 @@ def report(answers: collections.Counter[int], address: str) -> str:
     counted = ", ".join(f"{times} of {status}" for status, times in sorted(answers.items()))
     return f"""
   {answers.total()} requests were answered: {counted}
-  Look at {address}/health and {address}/docs
-  The service's log: {LOG.relative_to(baking.ROOT)}
+  What a read costs, first from the database, then from the cache:
+    {traffic.cost(address, "/items/2")}
+    {traffic.cost(address, "/items/2")}
+
+  Look at {address}/health, {address}/metrics, {address}/docs
+  and at a line for each request in {LOG.relative_to(baking.ROOT)}
 
   Ctrl-C stops it."""
 

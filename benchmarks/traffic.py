@@ -2,8 +2,10 @@
 
 import collections
 import json
+import re
 import urllib.error
 import urllib.request
+from email.message import Message
 
 # method, path, body, expected status, times. A first read misses the cache, a later one hits it.
 TRAFFIC = [
@@ -30,7 +32,7 @@ def send(address: str) -> collections.Counter[int]:
     answers: collections.Counter[int] = collections.Counter()
     for method, path, body, expected, times in TRAFFIC:
         for _ in range(times):
-            status, said = ask(method, address + path, body)
+            status, said, _ = ask(method, address + path, body)
             if status != expected:
                 text = said.decode(errors="replace")
                 raise Unexpected(
@@ -40,7 +42,7 @@ def send(address: str) -> collections.Counter[int]:
     return answers
 
 
-def ask(method: str, url: str, body: object = None) -> tuple[int, bytes]:
+def ask(method: str, url: str, body: object = None) -> tuple[int, bytes, Message]:
     """Send one request; an error status is an answer too. Raises OSError when there is none."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(
@@ -48,7 +50,19 @@ def ask(method: str, url: str, body: object = None) -> tuple[int, bytes]:
     )
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
-            return answer.status, answer.read()
+            return answer.status, answer.read(), answer.headers
     except urllib.error.HTTPError as error:
         with error:
-            return error.code, error.read()
+            return error.code, error.read(), error.headers
+
+
+def cost(address: str, path: str) -> str:
+    """Say what a read costs, as the service's Server-Timing header tells it."""
+    told = ask("GET", address + path)[2]["Server-Timing"]
+    timing = {name: rest for name, _, rest in (part.partition(";") for part in told.split(", "))}
+    took_ms = timing["app"].removeprefix("dur=")
+    calls = re.search(r"\d+(?= calls)", timing.get("db", ""))
+    cache = timing.get("cache", 'desc="none"').split('"')[1]
+    return (
+        f"GET {path}  {took_ms:>6} ms, database calls: {calls[0] if calls else 0}, cache: {cache}"
+    )
