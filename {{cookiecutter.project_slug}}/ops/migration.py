@@ -1,7 +1,9 @@
-"""How does the schema change? Without a name what is missing is applied; with one, a new migration
-is written from what the tables in the code have and the database has not.
+"""How does the schema change? Applies what is missing, or writes a new migration.
+
+A new one (`new`, with its NAME) is what the tables in the code have and the database has not.
 """
 
+import os
 import sys
 from collections.abc import Mapping
 
@@ -30,5 +32,10 @@ def write(name: str) -> str:
     return shell.must([*ALEMBIC, "revision", "--autogenerate", "--message", name.strip()])
 
 
+def main() -> None:
+    new = sys.argv[1:] == ["new"]
+    steps.say((write(os.environ.get("NAME", "")) if new else apply()).rstrip())
+
+
 if __name__ == "__main__":
-    steps.exit_with(lambda: steps.say((write(sys.argv[1]) if sys.argv[1:] else apply()).rstrip()))
+    steps.exit_with(main)
