@@ -4,7 +4,7 @@ A feature makes its router with `router`, and its models from `Incoming` and the
 """
 
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -63,10 +63,10 @@ class Route(APIRoute):
         refusals = [401, 403] if self._guards else []
         refusals += [415] if self.body_field else []
         self.responses = errors.documented(*refusals, 422) | self.responses
-        if "GET" in self.methods:
+        if self.methods and "GET" in self.methods:
             self.methods.add("HEAD")
 
-    def get_route_handler(self) -> Callable[[Request], Awaitable[Response]]:
+    def get_route_handler(self) -> Callable[[Request], Coroutine[Any, Any, Response]]:
         """Wrap the framework's handler: it would read the whole body first."""
         handle = super().get_route_handler()
         takes_body, takes_query = self.body_field is not None, bool(self.dependant.query_params)

@@ -45,12 +45,13 @@ def read(model: type[Model], environ: Mapping[str, str]) -> Model:
         faults += [fields.missing(name) for name in model.model_fields if name not in given]
         secrets = secret_names(model)
         faults += [fields.placeholder(name) for name in secrets if _is_placeholder(known, name)]
+    settings = None
     try:
         settings = model.model_validate(known)
     except ValidationError as error:
         found = {str(e["loc"][0]): e["msg"] for e in reversed(error.errors())}  # one for each
         faults += [fields.wrong(name, found[name], given) for name in reversed(found)]
-    if faults:
+    if faults or settings is None:
         raise SettingsRefused(faults)
     return settings
 

@@ -79,7 +79,7 @@ class Keys:
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
     """Keys come from the place that was set, and from no other."""
 
-    def redirect_request(self, *_: Any) -> None:
+    def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
 
 

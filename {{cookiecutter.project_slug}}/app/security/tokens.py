@@ -15,7 +15,7 @@ from jwt.exceptions import (
 from app.security.keys import Keys
 from app.security.permissions import bad_token
 
-WORDS = {
+WORDS: dict[type[Exception], str] = {
     ExpiredSignatureError: "the token has expired",
     ImmatureSignatureError: "the token is not valid yet",
     InvalidAudienceError: "the token is for somebody else",
@@ -55,9 +55,10 @@ class Tokens:
                 issuer=self._issuer,
                 options=REQUIRED,  # type: ignore[arg-type]
             )
-            return claims.get("scope", "").split()
+            scopes: list[str] = claims.get("scope", "").split()
         except MALFORMED as error:
             raise bad_token(WORDS.get(type(error), "this is no good token")) from error
+        return scopes
 
 
 def _key_id(token: str) -> str:

@@ -3,6 +3,7 @@
 import asyncio
 from decimal import Decimal
 
+from app.items.attachments import Attachment
 from app.items.models import NewItem
 from app.items.store import ItemStore
 
@@ -63,3 +64,20 @@ class StoreContract:
         kept = await store.page(limit=100, after=0)
 
         assert sorted(item.id for item in added) == [item.id for item in kept]
+
+    async def test_an_attachment_is_found_replaced_and_gone_with_its_item(
+        self, store: ItemStore
+    ) -> None:
+        item = await store.add(TEA)
+        old = Attachment(media_type="image/png", content=b"old")
+        new = Attachment(media_type="application/pdf", content=b"\x00new")
+
+        assert await store.attachment(item.id) is None
+        assert await store.attach(item.id, old)
+        assert await store.attach(item.id, new)
+        assert await store.attachment(item.id) == new
+        await store.remove(item.id)
+        assert await store.attachment(item.id) is None
+
+    async def test_nothing_is_attached_to_an_item_that_is_not_there(self, store: ItemStore) -> None:
+        assert not await store.attach(7, Attachment(media_type="image/png", content=b"x"))

@@ -1,0 +1,186 @@
+"""Does a good token let in as far as it grants, and does nothing else let anybody in?"""
+
+import asyncio
+import base64
+import json
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import jwt
+import pytest
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from app.errors import Problem
+from app.security import keys
+from app.security.keys import Keys
+from app.security.tokens import Tokens
+from ops.token import Issuer, publish
+from tests import issuer as process
+
+Forge = Callable[[Issuer], str]
+
+
+@pytest.fixture
+def issuer(tmp_path: Path) -> Issuer:
+    issuer = Issuer()
+    publish(tmp_path, issuer)
+    return issuer
+
+
+@pytest.fixture
+def tokens(issuer: Issuer, tmp_path: Path) -> Tokens:
+    return Tokens(Keys((tmp_path / "jwks.json").as_uri()), issuer.name, issuer.audience)
+
+
+async def test_a_good_token_grants_its_scopes(issuer: Issuer, tokens: Tokens) -> None:
+    assert await tokens.verify(issuer.token("items:write", "more")) == ["items:write", "more"]
+
+
+def signed(issuer: Issuer, algorithm: str, key: Any, kid: str | None = None) -> str:
+    claims = jwt.decode(issuer.token("items:write"), options={"verify_signature": False})
+    return jwt.encode(claims, key, algorithm, headers={"kid": kid or issuer.key_id})
+
+
+def with_public_key_as_secret(issuer: Issuer) -> str:
+    pem = issuer.key.public_key().public_bytes(
+        serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    )
+    head = {"alg": "HS256", "typ": "JWT", "kid": issuer.key_id}
+    payload = issuer.token("items:write").split(".")[1]
+    signing = f"{part(head)}.{payload}"
+    mac = jwt.get_algorithm_by_name("HS256").sign(signing.encode(), pem)
+    return f"{signing}.{base64.urlsafe_b64encode(mac).decode().rstrip('=')}"
+
+
+def part(content: object) -> str:
+    return base64.urlsafe_b64encode(json.dumps(content).encode()).decode().rstrip("=")
+
+
+def unsigned(issuer: Issuer) -> str:
+    payload = issuer.token("items:write").split(".")[1]
+    return f"{part({'alg': 'none', 'kid': issuer.key_id})}.{payload}."
+
+
+def changed(issuer: Issuer) -> str:
+    head, _, signature = issuer.token().split(".")
+    claims = {"iss": issuer.name, "aud": "api", "exp": time.time() + 60, "scope": "items:write"}
+    return f"{head}.{part(claims)}.{signature}"
+
+
+WEAK = rsa.generate_private_key(65537, 1024)
+STRANGERS = rsa.generate_private_key(65537, 2048)
+BAD: dict[str, tuple[Forge, str]] = {
+    "unsigned": (unsigned, "no good token"),
+    "the public key as a shared secret": (with_public_key_as_secret, "no good token"),
+    "another kind of key": (lambda i: signed(i, "RS256", STRANGERS), "no good token"),
+    "somebody else's key under our id": (
+        lambda i: signed(i, "ES256", ec.generate_private_key(ec.SECP256R1())),
+        "no good token",
+    ),
+    "an unknown key": (lambda i: signed(i, "ES256", i.key, "unheard-of"), "unknown key"),
+    "changed after it was signed": (changed, "no good token"),
+    "expired": (lambda i: i.token(minutes=-1), "expired"),
+    "not valid yet": (lambda i: i.token(nbf=time.time() + 60), "not valid yet"),
+    "for somebody else": (lambda i: i.token(aud="another"), "somebody else"),
+    "of another issuer": (lambda i: i.token(iss="https://other.internal"), "another issuer"),
+    "without an end": (lambda i: i.token(exp=None), "no good token"),
+    "scopes that are no text": (lambda i: i.token(scope=["items:write"]), "no good token"),
+    "no token at all": (lambda _: "hunter2", "no good token"),
+    "empty parts": (lambda _: "..", "no good token"),
+    "a header that is a list": (lambda _: f"{part([1])}.e30.x", "no good token"),
+    "a header that has no key": (lambda _: f"{part({'alg': 'ES256'})}.e30.x", "no good token"),
+    "deep nesting": (
+        lambda _: base64.urlsafe_b64encode(b"[" * 5_000).decode() + ".e30.x",
+        "no good token",
+    ),
+    "not text": (lambda _: "\udcff.\x00.é", "no good token"),
+}
+
+
+@pytest.mark.parametrize("name", BAD)
+async def test_a_bad_token_is_401_and_says_what_is_wrong(
+    issuer: Issuer, tokens: Tokens, name: str
+) -> None:
+    forge, wrong = BAD[name]
+
+    with pytest.raises(Problem, match=wrong) as refused:
+        await tokens.verify(forge(issuer))
+
+    assert refused.value.status == 401
+    assert 'error="invalid_token"' in refused.value.headers["WWW-Authenticate"]
+
+
+async def test_a_weak_key_is_no_key(issuer: Issuer, tokens: Tokens, tmp_path: Path) -> None:
+    weak = jwt.algorithms.RSAAlgorithm.to_jwk(WEAK.public_key(), as_dict=True)
+    listed = [issuer.jwk(), weak | {"kid": "weak"}]
+    (tmp_path / "jwks.json").write_text(json.dumps({"keys": listed}))
+
+    with pytest.raises(Problem, match="unknown key"):
+        await tokens.verify(_signed_weakly(issuer))
+
+
+def _signed_weakly(issuer: Issuer) -> str:
+    payload = issuer.token("items:write").split(".")[1]
+    signing = f"{part({'alg': 'RS256', 'kid': 'weak'})}.{payload}"
+    signature = jwt.get_algorithm_by_name("RS256").sign(signing.encode(), WEAK)
+    return f"{signing}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
+
+
+async def test_without_any_key_the_answer_is_503_and_not_a_refusal(tmp_path: Path) -> None:
+    tokens = Tokens(Keys((tmp_path / "nowhere.json").as_uri()), "issuer", "api")
+
+    with pytest.raises(Problem, match="away") as problem:
+        await tokens.verify(Issuer().token())
+
+    assert problem.value.status == 503
+
+
+@pytest.fixture
+def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(keys, "PAUSE_SECONDS", 0)
+
+
+@pytest.mark.usefixtures("no_pause")
+async def test_a_new_key_is_fetched_once_under_load_and_the_old_one_is_forgotten(
+    issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with process.serving(tmp_path) as address:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        tokens = Tokens(Keys(f"{address}/jwks.json"), issuer.name, issuer.audience)
+        await tokens.verify(issuer.token())
+        publish(tmp_path, rotated := Issuer())
+
+        await asyncio.gather(*(tokens.verify(rotated.token()) for _ in range(100)))
+
+        assert (tmp_path / "asked").read_text() == ".."
+        with pytest.raises(Problem, match="unknown key"):
+            await tokens.verify(issuer.token())
+
+
+@pytest.mark.usefixtures("no_pause")
+async def test_known_keys_keep_working_while_the_issuer_is_away(
+    issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with process.serving(tmp_path) as address:
+        monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
+        tokens = Tokens(Keys(f"{address}/jwks.json"), issuer.name, issuer.audience)
+        await tokens.verify(issuer.token())
+    monkeypatch.setattr(keys, "MAX_AGE_SECONDS", 0)
+
+    assert await tokens.verify(issuer.token("items:write")) == ["items:write"]
+    with pytest.raises(Problem, match="away"):
+        await tokens.verify(Issuer().token())
+    assert await tokens.verify(issuer.token("items:write")) == ["items:write"]
+
+
+async def test_an_issuer_without_a_certificate_that_we_trust_is_not_believed(
+    issuer: Issuer, tmp_path: Path
+) -> None:
+    with process.serving(tmp_path) as address:
+        tokens = Tokens(Keys(f"{address}/jwks.json"), issuer.name, issuer.audience)
+
+        with pytest.raises(Problem, match="away"):
+            await tokens.verify(issuer.token())

@@ -1,0 +1,57 @@
+"""Does the documentation come from here alone, and does it tell of every answer?"""
+
+import re
+from collections.abc import AsyncIterator
+
+import httpx
+import pytest
+
+from app.main import create_app
+from app.settings import load
+from tests.client import client_of
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(create_app(load({"APP_LOG_LEVEL": "error"}))) as client:
+        yield client
+
+
+async def test_all_that_the_page_loads_is_served_here(client: httpx.AsyncClient) -> None:
+    page = (await client.get("/docs")).text
+
+    loaded = re.findall(r'(?:src|href)="(?!data:)([^"]+)"', page)
+    assert len(loaded) == 3
+    for address in loaded:
+        assert (await client.get(f"/{address}")).status_code == 200
+
+
+async def test_no_other_file_is_served(client: httpx.AsyncClient) -> None:
+    for name in ("redoc.standalone.js", "..%2f__init__.py", "%2e%2e/core.py"):
+        assert (await client.get(f"/docs/{name}")).status_code == 404
+
+
+async def test_each_operation_tells_who_may_call_it_and_how_it_fails(
+    client: httpx.AsyncClient,
+) -> None:
+    description = (await client.get("/openapi.json")).json()
+
+    operations = {
+        f"{method} {path}": operation
+        for path, methods in description["paths"].items()
+        for method, operation in methods.items()
+    }
+    assert [name for name, told in operations.items() if "security" not in told] == []
+    told = operations["put /items/{item_id}"]
+    assert told["security"] == [{"token": []}]
+    assert sorted(told["responses"]) == sorted(
+        ["200", "400", "401", "403", "404", "408", "413", "415", "422", "500", "503"]
+    )
+    assert "head /items" not in operations
+
+
+async def test_outside_local_there_is_no_documentation() -> None:
+    settings = load({"APP_ENVIRONMENT": "test", "APP_LOG_LEVEL": "error"})
+    async with client_of(create_app(settings)) as client:
+        for path in ("/docs", "/openapi.json", "/redoc"):
+            assert (await client.get(path)).status_code == 404
