@@ -71,12 +71,12 @@ def run_one(step: Step) -> Result:
     return Result(step.name, ok, round(time.monotonic() - started, 2), detail, output)
 
 
-def report(steps: Sequence[Step], at_once: int = 1) -> list[Result]:
+def report(steps: Sequence[Step], at_once: int = 1, width: int = 0) -> list[Result]:
     """Run all steps, `at_once` at a time, and print a line for each in the order given.
 
     What failing programs said follows below all lines, so that the overview stays in one piece.
     """
-    width = max(len(step.name) for step in steps)
+    width = width or max(len(step.name) for step in steps)
     results = []
     with ThreadPoolExecutor(at_once) as pool:
         try:
@@ -100,7 +100,7 @@ def in_turn(steps: Sequence[Step]) -> list[Result]:
     width = max(len(step.name) for step in steps)
     results: list[Result] = []
     for step in steps:
-        results += report([step._replace(name=f"{step.name:<{width}}")])
+        results += report([step], width=width)
         if not results[-1].ok:
             break
     return results

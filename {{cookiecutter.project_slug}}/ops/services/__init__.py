@@ -44,8 +44,8 @@ def known() -> list[Service]:
 
 
 @contextmanager
-def running() -> Iterator[Running]:
-    """Have every service up and ready for the app; yield the settings that point the app to them.
+def running(prepared: bool = True) -> Iterator[Running]:
+    """Have every service up and `prepared` for the app; yield the settings that point to them.
 
     Raises `Refused` when a throw-away server does not start.
     """
@@ -59,7 +59,8 @@ def running() -> Iterator[Running]:
                 url, version = stack.enter_context(_throw_away(service))
                 described.append(f"{service.name}: {version}, throw-away")
             environment[service.setting] = url
-            service.prepare(environment)
+            if prepared:
+                service.prepare(environment)
         yield Running(environment, described)
 
 

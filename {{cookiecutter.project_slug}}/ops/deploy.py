@@ -1,0 +1,194 @@
+"""How does a release go live, and how is it taken back? The same steps in every place.
+
+ENV names the environment and VERSION the released tag; `ops.targets` knows the places.
+"""
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from ops import releases, shell, smoke, steps, targets, trail
+from ops.env_files import ENVIRONMENTS
+from ops.releases import Build, Release
+from ops.steps import Refused, Step
+from ops.targets import Target
+
+LOCKS = shell.ROOT / "build"
+
+
+def deploy(target: Target, release: Release) -> trail.Entry:
+    """Start the release beside what is live, try it, and switch; what was live is kept warm.
+
+    Raises `Refused` at the first step that fails: what was live stays live, and the same command
+    may be repeated. Ctrl-C does no harm either.
+    """
+    target.open(release)
+    entries = _entries(target)
+    if release.build.version in trail.bad(entries):
+        raise Refused(
+            f"{release.build.version} is marked bad: a rollback left it",
+            remedy="release the repair as a new version",
+        )
+    slot = _idle(target, entries)
+    entry = trail.entry("deploy", *release.build, slot)
+    with _nothing_left(target, slot):
+        _in_turn(
+            Step("prepare", partial(target.prepare, release)),
+            Step("migrate", partial(_migrate, target, release)),
+            Step("start", partial(target.start, release, slot)),
+            Step("ready", partial(_ready, target, release, slot)),
+            Step("smoke", partial(_smoke, target, release, slot)),
+            Step("switch", partial(target.switch, slot, trail.written([*entries, entry]))),
+        )
+    return entry
+
+
+def rollback(target: Target, environment: str, confirmed: Callable[[str], bool]) -> trail.Entry:
+    """Go back to the previous good version and mark the one that is left as bad.
+
+    Raises `Refused` when there is none, when it isn't confirmed, or when it doesn't pass its smoke
+    test; what is live stays live then.
+    """
+    entries = _entries(target)
+    goal = trail.previous_good(entries)
+    left, slot = entries[-1].version, _idle(target, entries)
+    if not confirmed(f"{environment}: go back from {left} to {goal.version}, and mark {left} bad?"):
+        raise Refused("not confirmed", remedy="nothing was changed; safe to repeat")
+    build = Build(goal.version, goal.commit)
+    entry = trail.entry("rollback", *build, slot, left)
+    release = releases.unpacked(build, environment)
+    switch = Step("switch", partial(target.switch, slot, trail.written([*entries, entry])))
+    if goal.slot == slot and _is_warm(target, release, slot):
+        _in_turn(switch)
+        return entry
+    with _nothing_left(target, slot):
+        _in_turn(
+            Step("prepare", partial(target.prepare, release)),
+            Step("start", partial(target.start, release, slot)),
+            Step("ready", partial(_ready, target, release, slot)),
+            Step("smoke", partial(_smoke, target, release, slot)),
+            switch,
+        )
+    return entry
+
+
+def live(target: Target) -> list[trail.Entry]:
+    """What happened there; the last entry is what is live. Raises `Refused` if nothing is."""
+    if entries := _entries(target):
+        return entries
+    raise Refused("nothing is live", remedy="`make deploy ENV=staging VERSION=v1.2.0`")
+
+
+@contextmanager
+def alone(environment: str) -> Iterator[None]:
+    """Let one command at a time change an environment. The lock ends with its holder.
+
+    Raises `Refused` with the holder's name when there is one.
+    """
+    LOCKS.mkdir(exist_ok=True)
+    with (LOCKS / f"deploy-{environment}.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise Refused(
+                f"{environment} is being changed: {lock.read()}",
+                remedy="wait for its end, then repeat the command",
+            ) from error
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, since {trail.entry('', '', '', '').at}")
+        lock.flush()
+        yield
+
+
+def _entries(target: Target) -> list[trail.Entry]:
+    slot, text = target.state()
+    return trail.read(text, slot)
+
+
+def _idle(target: Target, entries: list[trail.Entry]) -> str:
+    first, second = target.slots
+    return second if entries and entries[-1].slot == first else first
+
+
+def _in_turn(*todo: Step) -> None:
+    """Run the steps until one fails. Raises `Refused` then."""
+    if failed := [result for result in steps.in_turn(todo) if not result.ok]:
+        raise Refused(
+            f"stopped at {failed[0].name}: what was live is still live",
+            remedy="repair it; the same command is safe to repeat",
+        )
+
+
+def _migrate(target: Target, release: Release) -> str | None:
+    if not (release.folder / "migrations").is_dir():
+        return "no database"
+    return target.migrate(release)
+
+
+def _ready(target: Target, release: Release, slot: str) -> None:
+    with _log_on_refusal(target, slot), target.reach(slot) as url:
+        smoke.wait_until_ready(url, partial(target.running, slot), releases.host(release))
+
+
+def _smoke(target: Target, release: Release, slot: str) -> str:
+    with target.reach(slot) as url:
+        return smoke.check(url, release.build, releases.host(release))
+
+
+def _is_warm(target: Target, release: Release, slot: str) -> bool:
+    """Whether the slot still runs this very build, and it works."""
+    try:
+        return target.running(slot) and bool(_smoke(target, release, slot))
+    except Refused:
+        return False
+
+
+@contextmanager
+def _log_on_refusal(target: Target, slot: str) -> Iterator[None]:
+    try:
+        yield
+    except Refused as refused:
+        refused.output = target.log(slot)
+        raise
+
+
+@contextmanager
+def _nothing_left(target: Target, slot: str) -> Iterator[None]:
+    """Stop what was started in the slot, unless it went live."""
+    try:
+        yield
+    except BaseException:
+        steps.interrupted.clear()  # what ends here must be waited for
+        if target.state()[0] != slot:
+            target.stop(slot)
+        raise
+
+
+def main() -> None:
+    verb, environment = sys.argv[1], os.environ.get("ENV", "")
+    if environment not in ENVIRONMENTS:
+        found = f"ENV={environment}" if environment else "no ENV"
+        raise Refused(found, " or ".join(ENVIRONMENTS), f"`make {verb} ENV=staging`")
+    target = targets.here(environment)
+    if verb == "live":
+        steps.say("\n".join(map(str, live(target))))
+        return
+    with alone(environment):
+        if verb == "deploy":
+            release = releases.released(os.environ.get("VERSION", ""), environment)
+            entry = deploy(target, release)
+        else:
+            entry = rollback(target, environment, _confirmed)
+    steps.say(f"{environment}: {entry}\nto go back: `make rollback ENV={environment}`")
+
+
+def _confirmed(question: str) -> bool:
+    return bool(os.environ.get("YES")) or steps.ask(question)
+
+
+if __name__ == "__main__":
+    steps.exit_with(main)

@@ -1,0 +1,50 @@
+"""What does a throw-away staging consist of? Its secrets, its issuer, what lies behind, its place.
+
+A module in `ops.targets` that can be rehearsed has a `stage`; its name is the mode.
+"""
+
+import importlib
+import secrets
+from collections.abc import Mapping
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import NamedTuple
+
+from ops import releases
+from ops.env_files import Configuration
+from ops.releases import Release
+from ops.targets import Target
+from ops.token import Issuer, publish
+from ops.traffic import SCOPE
+
+ENVIRONMENT = "staging"
+
+
+class Stage(NamedTuple):
+    target: Target
+    front: str
+    rehearsed: str
+    not_rehearsed: str
+
+
+def raised(mode: str, folder: Path, issuer: Issuer) -> AbstractContextManager[Stage]:
+    """A staging of that mode, with nothing deployed yet; all of it is gone after the block."""
+    publish(folder, issuer)
+    module = importlib.import_module(f"ops.targets.{mode}")
+    stage: AbstractContextManager[Stage] = module.stage(folder, issuer)
+    return stage
+
+
+def headers(release: Release, issuer: Issuer) -> dict[str, str]:
+    """What a client sends that may write."""
+    token = issuer.token(SCOPE, minutes=60)
+    return {"Host": releases.host(release), "Authorization": f"Bearer {token}"}
+
+
+def keep_secrets(folder: Path, release: Release, known: Mapping[str, str]) -> None:
+    """Write a file for each secret that the release asks for: what is `known`, or a random one."""
+    folder.mkdir(exist_ok=True)
+    for name, value in Configuration(release.folder).values(release.environment).items():
+        _, is_secret, file = value.partition("secret://")
+        if is_secret and not (folder / file).exists():
+            (folder / file).write_text(known.get(name) or secrets.token_urlsafe(32))

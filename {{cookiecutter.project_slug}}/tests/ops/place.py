@@ -1,0 +1,106 @@
+"""A place to deploy to that tests can look into: a folder, and a service that answers as told."""
+
+import json
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+from ops import smoke
+from ops.releases import Build, Release
+
+Answers = dict[str, tuple[int, dict[str, object]]]
+GOOD: Answers = {"/readyz": (200, {"status": "pass"}), "/items": (200, {"next": None})}
+HEADERS = {
+    "X-Request-ID": "0123456789",
+    "X-Content-Type-Options": "nosniff",
+    "X-Frame-Options": "DENY",
+}
+
+
+def release(version: str, folder: Path) -> Release:
+    (folder / "config").mkdir(parents=True, exist_ok=True)
+    return Release(Build(version, f"commit-of-{version}"), folder, "staging")
+
+
+class Place:
+    """Two slots; what runs there, what is live and the trail are files, so that they outlive us."""
+
+    slots = ("blue", "green")
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.broken: Answers = {}  # what the service answers wrongly, by path
+
+    def open(self, _: Release) -> None:
+        self.folder.mkdir(exist_ok=True)
+
+    def state(self) -> tuple[str, str]:
+        slot, text = (self._read(name) for name in ("slot", "trail"))
+        return slot, text
+
+    def prepare(self, release: Release) -> None: ...
+
+    def migrate(self, release: Release) -> None: ...
+
+    def start(self, release: Release, slot: str) -> None:
+        (self.folder / slot).write_text(json.dumps(release.build))
+
+    def running(self, slot: str) -> bool:
+        return (self.folder / slot).exists()
+
+    @contextmanager
+    def reach(self, slot: str) -> Iterator[str]:
+        with answering(Build(*json.loads(self._read(slot))), self.broken) as url:
+            yield url
+
+    def log(self, slot: str) -> str:
+        return f"the log of {slot}"
+
+    def stop(self, slot: str) -> None:
+        (self.folder / slot).unlink(missing_ok=True)
+
+    def switch(self, slot: str, trail: str) -> None:
+        (self.folder / "trail").write_text(trail)
+        (self.folder / "slot").write_text(slot)
+
+    def _read(self, name: str) -> str:
+        file = self.folder / name
+        return file.read_text() if file.exists() else ""
+
+
+@contextmanager
+def answering(build: Build, broken: Answers, without: str = "") -> Iterator[str]:
+    """A service that is as a deployment wants it, but for `broken` answers and one header."""
+    problem: dict[str, object] = dict.fromkeys(smoke.MEMBERS, "")
+    answers: Answers = {
+        **GOOD,
+        "/health": (200, {"version": build.version, "releaseId": build.commit}),
+        "/no-such-path": (404, problem),
+        **broken,
+    }
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            status, content = answers[self.path.partition("?")[0]]
+            kind = "application/problem+json" if status == 404 else "application/json"
+            body = json.dumps(content).encode()
+            self.send_response(status)
+            headers = HEADERS | {"Content-Type": kind, "Content-Length": str(len(body))}
+            for name, value in headers.items():
+                if name != without:
+                    self.send_header(name, value)
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
+
+    with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        try:
+            yield f"http://127.0.0.1:{server.server_address[1]}"
+        finally:
+            server.shutdown()
+            thread.join()

@@ -1,0 +1,179 @@
+import signal
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from ops import deploy, shell
+from ops.releases import Release
+from ops.steps import Refused
+from tests.ops.place import Answers, Place, release
+
+# Kills itself before or after one step of a deployment.
+DEPLOYMENT = """
+import functools, os, pathlib, signal, sys
+from ops import deploy
+from tests.ops.place import Answers, Place, release
+folder, step, moment = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
+place = Place(folder)
+def killing(do):
+    @functools.wraps(do)
+    def verb(*given):
+        if moment == "before":
+            os.kill(os.getpid(), signal.SIGKILL)
+        do(*given)
+        os.kill(os.getpid(), signal.SIGKILL)
+    return verb
+setattr(place, step, killing(getattr(place, step)))
+with deploy.alone("staging"):
+    deploy.deploy(place, release("v2", folder / "release"))
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
+    """A place where v1 is live."""
+    monkeypatch.setattr("ops.deploy.LOCKS", tmp_path)
+    monkeypatch.setattr(
+        "ops.releases.unpacked",
+        lambda build, _: Release(build, tmp_path / build.version, "staging"),
+    )
+    place = Place(tmp_path / "place")
+    for version in ("v1", "v2", "v3"):
+        release(version, tmp_path / version)
+    deploy.deploy(place, release("v1", tmp_path / "v1"))
+    return place
+
+
+def live(place: Place) -> str:
+    return deploy.live(place)[-1].version
+
+
+def test_a_release_goes_live_beside_the_one_that_is_kept_warm(place: Place, tmp_path: Path) -> None:
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+
+    assert live(place) == "v2"
+    assert all(place.running(slot) for slot in place.slots)
+
+
+@pytest.mark.parametrize("broken", [{"/readyz": (503, {})}, {"/items": (500, {})}])
+def test_a_bad_build_is_refused_and_stopped_and_the_old_one_stays_live(
+    broken: Answers, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.smoke.READY_SECONDS", 0.1)
+    place.broken = broken
+
+    with pytest.raises(Refused, match="what was live is still live"):
+        deploy.deploy(place, release("v2", tmp_path / "v2"))
+
+    assert live(place) == "v1"
+    assert [place.running(slot) for slot in place.slots] == [True, False]
+
+
+def test_ctrl_c_leaves_the_old_one_live_and_nothing_half_started(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def interrupt(*_: object) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(place, "running", interrupt)
+
+    with pytest.raises(KeyboardInterrupt):
+        deploy.deploy(place, release("v2", tmp_path / "v2"))
+
+    monkeypatch.undo()
+    assert live(place) == "v1"
+    assert [place.running(slot) for slot in place.slots] == [True, False]
+
+
+@pytest.mark.parametrize(
+    ("moment", "step", "left_live"),
+    [
+        ("after", "prepare", "v1"),
+        ("before", "start", "v1"),
+        ("after", "start", "v1"),
+        ("before", "switch", "v1"),
+        ("after", "switch", "v2"),
+    ],
+)
+def test_killed_at_a_step_it_leaves_one_live_and_the_same_command_again_succeeds(
+    moment: str, step: str, left_live: str, place: Place, tmp_path: Path
+) -> None:
+    command = [shell.PYTHON, "-c", DEPLOYMENT, str(place.folder), step, moment]
+
+    killed = subprocess.run(command, cwd=shell.ROOT, check=False)
+
+    assert killed.returncode == -signal.SIGKILL
+    assert live(place) == left_live
+    with deploy.alone("staging"):
+        deploy.deploy(place, release("v2", tmp_path / "v2"))
+    assert live(place) == "v2"
+    assert deploy.live(place)[0].version == "v1"
+
+
+def test_a_rollback_goes_to_the_warm_one_and_marks_the_one_it_leaves(
+    place: Place, tmp_path: Path
+) -> None:
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+    asked: list[str] = []
+
+    deploy.rollback(place, "staging", lambda question: not asked.append(question))
+
+    assert asked == ["staging: go back from v2 to v1, and mark v2 bad?"]
+    assert live(place) == "v1"
+    assert place.running("green"), "what was left is stopped"
+    with pytest.raises(Refused, match="v2 is marked bad"):
+        deploy.deploy(place, release("v2", tmp_path / "v2"))
+
+
+def test_a_rollback_starts_the_previous_one_again_when_it_is_not_warm(
+    place: Place, tmp_path: Path
+) -> None:
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+    place.stop("blue")
+
+    deploy.rollback(place, "staging", lambda _: True)
+
+    assert live(place) == "v1"
+    assert place.running("blue")
+
+
+def test_another_build_in_the_slot_is_not_taken_for_the_warm_one(
+    place: Place, tmp_path: Path
+) -> None:
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+    place.start(release("v3", tmp_path / "v3"), "blue")
+
+    deploy.rollback(place, "staging", lambda _: True)
+
+    assert place.folder.joinpath("blue").read_text() == '["v1", "commit-of-v1"]'
+
+
+def test_a_rollback_that_is_not_confirmed_changes_nothing(place: Place, tmp_path: Path) -> None:
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+
+    with pytest.raises(Refused, match="not confirmed"):
+        deploy.rollback(place, "staging", lambda _: False)
+
+    assert live(place) == "v2"
+
+
+def test_where_nothing_is_live_it_is_said(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="nothing is live"):
+        deploy.live(Place(tmp_path))
+
+
+def test_a_second_command_is_refused_with_the_name_of_the_first(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("ops.deploy.LOCKS", tmp_path)
+
+    with (
+        deploy.alone("staging"),
+        pytest.raises(Refused, match=r"process \d+, since 20"),
+        deploy.alone("staging"),
+    ):
+        raise AssertionError
+
+    with deploy.alone("staging"):
+        pass  # the lock went with its holder
