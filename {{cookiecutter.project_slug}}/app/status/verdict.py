@@ -23,10 +23,10 @@ PHASES = ("starting", "draining")
 REMEDIES = {
     "starting": "Wait: traffic comes as soon as every check has answered once.",
     "draining": "Nothing, if somebody deploys or restarts it; else look who sent SIGTERM.",
-    "errors": "Take a request id from the last errors below and look for it in the log.",
-    "slow": "See what changed last; compare before and after: make compare BASE=<tag>.",
-    "slow-statements": "Look for the warning `slow statement` in the log, and at the database.",
-    "repeated-statements": "Ask for all rows in one statement; a query budget in a test keeps it.",
+    "ErrorBudgetBurn": "Take a request id from the last errors below and look for it in the log.",
+    "LatencyBudgetBurn": "If it began with a deployment, go back; else see what it waits for: database, cache.",
+    "SlowStatements": "Look for the warning `slow statement` in the log, and at the database.",
+    "RepeatedStatements": "Ask for all rows in one statement; a query budget in a test keeps it.",
 }
 
 Points = Callable[[str, int], Sequence[Cost]]  # of a route, in the last so many slots
@@ -103,18 +103,18 @@ def _counted(route: str, points: Points) -> Iterable[Finding]:
     if errors >= MIN_REQUESTS and errors >= ERRING_SHARE * requests:
         told = f"{errors} of its last {requests} requests ended in a server error"
         since = _since(points(route, SLOTS), _errs)
-        yield _warn("errors", f"In service, but {route} fails.", told, since)
+        yield _warn("ErrorBudgetBurn", f"In service, but {route} fails.", told, since)
     if statement_ms >= SLOW_STATEMENT_MS:
         told = f"a statement took {statement_ms:.0f} ms on average in the last minute"
         since = _since(points(route, SLOTS), _asks_slowly)
         yield _warn(
-            "slow-statements", f"In service, but {route} waits for the database.", told, since
+            "SlowStatements", f"In service, but {route} waits for the database.", told, since
         )
     elif all(_is_slow(cost) for cost in recent):
         p95_ms = max(cost.quantile_ms(0.95) or 0 for cost in recent)
         told = f"in the last minute 5 of 100 requests took longer than {p95_ms:.0f} ms"
         yield _warn(
-            "slow",
+            "LatencyBudgetBurn",
             f"In service, but {route} is slow.",
             told,
             _since(points(route, SLOTS), _is_slow),
@@ -126,7 +126,7 @@ def _repeated(repeats: Iterable[Repeats]) -> Iterable[Finding]:
         if datetime.now(UTC) - each.last < timedelta(seconds=REPEATS_SECONDS):
             sentence = f"In service, but {each.route} asks the database too often."
             told = f"one request ran one statement {each.times} times: {each.statement}"
-            yield _warn("repeated-statements", sentence, told, each.since)
+            yield _warn("RepeatedStatements", sentence, told, each.since)
 
 
 def _warn(name: str, sentence: str, told: str, since: datetime) -> Finding:
