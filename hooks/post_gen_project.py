@@ -10,6 +10,7 @@ REMOVED = {
             "alembic.ini",
             "app/database.py",
             "app/items/store_database.py",
+            "deploy/prometheus/rules/database.yaml",
             "migrations",
             "ops/migration.py",
             "ops/services/postgres.py",
@@ -24,6 +25,7 @@ REMOVED = {
         "false": [
             "app/cache.py",
             "app/items/store_cached.py",
+            "deploy/prometheus/rules/cache.yaml",
             "ops/services/valkey.py",
             "tests/integration/test_cache.py",
             "tests/unit/items/test_store_cached.py",
