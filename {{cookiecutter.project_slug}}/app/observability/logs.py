@@ -21,6 +21,7 @@ MAX_LINES = 10_000
 MAX_TEXT = 65_536  # characters of one message
 MAX_ERRORS = 8  # of one chain of causes
 MAX_FRAMES = 30
+SECOND = "%Y-%m-%dT%H:%M:%S"
 GATHER_SECONDS = 0.05  # lines written together
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "color_message", "taskName"}
 
@@ -93,17 +94,6 @@ def install(writer: Writer, log_format: str, level: str) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of whole URLs
 
 
-def timestamp(now: float) -> str:
-    """UTC to the millisecond, as RFC 3339 writes it."""
-    seconds = int(now)
-    if seconds != _second[0]:
-        _second[:] = [seconds, time.strftime("%Y-%m-%dT%H:%M:%S.", time.gmtime(seconds))]
-    return f"{_second[1]}{int((now - seconds) * 1000):03d}Z"
-
-
-_second: list[Any] = [0, ""]
-
-
 def account(error: BaseException) -> list[dict[str, Any]]:
     """The types and frames of an exception, its causes and its members; none of their values."""
     todo, told = [error], list[dict[str, Any]]()
@@ -122,6 +112,11 @@ def _frames(trace: TracebackType | None) -> list[str]:
         frames.append(f"{code.co_filename}:{trace.tb_lineno}:{code.co_name}")
         trace = trace.tb_next
     return frames[-MAX_FRAMES:]
+
+
+def _time(record: logging.LogRecord) -> str:
+    """UTC to the millisecond, as RFC 3339 writes it."""
+    return f"{time.strftime(SECOND, time.gmtime(record.created))}.{int(record.msecs):03d}Z"
 
 
 class _Handler(logging.Handler):
@@ -148,7 +143,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
 
 
 def _json(record: logging.LogRecord, fields: dict[str, Any]) -> str:
-    head = {"time": timestamp(record.created), "level": record.levelname.lower()}
+    head = {"time": _time(record), "level": record.levelname.lower()}
     return json.dumps(head | fields, default=str) + "\n"
 
 
@@ -158,5 +153,5 @@ def _text(record: logging.LogRecord, fields: dict[str, Any]) -> str:
     frames = "".join(
         f"\n  {e['type']}" + "".join(f"\n    {f}" for f in e["frames"]) for e in errors
     )
-    line = f"{timestamp(record.created)} {record.levelname.lower():7} {event}{told}"
+    line = f"{_time(record)} {record.levelname.lower():7} {event}{told}"
     return line.replace("\r", "\\r").replace("\n", "\n    ") + frames + "\n"

@@ -8,7 +8,7 @@ nobody caught, and has it all written down. Measure before you add a line here (
 import logging
 import os
 import re
-from collections.abc import Awaitable, Iterable
+from collections.abc import Awaitable, Sequence
 from time import perf_counter
 
 from starlette.requests import ClientDisconnect
@@ -20,6 +20,7 @@ from app.observability.record import Recorder
 from app.observability.route_label import route_label
 
 GONE = 499  # the client went away: nginx's number
+Headers = Sequence[tuple[bytes, bytes]]
 KNOWN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}").fullmatch
 DEFECT = "a defect of the service; it is logged under this request_id"
 
@@ -54,29 +55,28 @@ class Request(tally.Tally):
     def on_send(self, message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.body":
             self.bytes_out += len(message.get("body", b""))
-            if not message.get("more_body"):
+            if not message.get("more_body", False):
                 self.ended = perf_counter()
         elif message["type"] == "http.response.start":
             self.status = message["status"]
-            given = message.get("headers", ())
-            own = [(b"x-request-id", self.request_id.encode()), *self.layer.headers]
-            if self.layer.defaults:
-                names = [name for name, _ in given]
-                own += [header for header in self.layer.defaults if header[0] not in names]
+            given = message.get("headers", ())  # may be shared: it stays as it is
+            own = (b"x-request-id", self.request_id.encode())
+            fixed = self.layer.fixed(given)
             if self.layer.server_timing:
-                own.append((b"server-timing", self.timing().encode()))
-            message["headers"] = [*given, *own]  # the list may be shared
+                message["headers"] = [*given, own, self.timing(), *fixed]
+            else:
+                message["headers"] = [*given, own, *fixed]
         return self.send(message)
 
-    def timing(self) -> str:
-        """The vitals so far, as a Server-Timing header holds them."""
-        entries = [f"app;dur={(perf_counter() - self.started) * 1000:.1f}"]
-        for kind in dict.fromkeys(call[0] for call in self.calls):
+    def timing(self) -> tuple[bytes, bytes]:
+        """The vitals so far, as a Server-Timing header."""
+        told = b"app;dur=%.1f" % ((perf_counter() - self.started) * 1000)
+        for kind in dict.fromkeys(call[0] for call in self.calls) if self.calls else ():
             calls, ms = self.total(kind)
-            entries.append(f'{kind};dur={ms:.1f};desc="{calls} calls"')
+            told += f', {kind};dur={ms:.1f};desc="{calls} calls"'.encode()
         if self.cache != "none":
-            entries.append(f'cache;desc="{self.cache}"')
-        return ", ".join(entries)
+            told += f', cache;desc="{self.cache}"'.encode()
+        return b"server-timing", told
 
 
 class Visibility:
@@ -91,14 +91,24 @@ class Visibility:
         *,
         recorder: Recorder,
         server_timing: bool,
-        headers: Iterable[tuple[bytes, bytes]] = (),
-        defaults: Iterable[tuple[bytes, bytes]] = (),
+        headers: Headers = (),
+        defaults: Headers = (),
     ) -> None:
         self.app = app
         self.recorder = recorder
         self.server_timing = server_timing
-        self.headers = tuple(headers)
-        self.defaults = tuple(defaults)
+        self._headers = tuple(headers)
+        self._defaults = dict(defaults)
+        self._all = (*self._headers, *self._defaults.items())
+
+    def fixed(self, given: Headers) -> Headers:
+        """The headers for an answer that has `given` ones."""
+        for name, _ in given:
+            if name in self._defaults:
+                names = dict(given)
+                left = [item for item in self._defaults.items() if item[0] not in names]
+                return [*self._headers, *left]
+        return self._all
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":

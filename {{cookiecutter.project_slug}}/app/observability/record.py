@@ -8,10 +8,10 @@ import json
 import logging
 from collections.abc import Callable
 from dataclasses import dataclass
-from time import time
+from time import gmtime, strftime, time
 from typing import Protocol
 
-from app.observability.logs import stdout, timestamp
+from app.observability.logs import SECOND, stdout
 from app.observability.metrics import CALLS, SECONDS, Histogram, Metrics
 from app.observability.route_label import UNMATCHED
 from app.observability.tally import Tally
@@ -26,17 +26,19 @@ MANY_REPEATS = 10  # of one statement in one request: a query for each line of a
 # Logged only when they fail: who watches the service asks for these again and again.
 PROBES = ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json")
 NOTICED_MS = 1  # a shorter wait for a connection is not worth a field
-# The same values in the same order; what is "%%" in the end is a "%" of the route.
+MILLISECONDS = tuple(f"{number:03d}" for number in range(1000))
+# A request's line: what all requests with one outcome share is filled in once.
 LINES = {
     "json": (
-        '{{"time":"%s","level":"{level}","event":"request","request_id":"%s","trace_id":"%s",'
-        '"method":"{method}","route":"{route}","status":{status},"duration_ms":%.3f,"db_calls":%d,'
-        '"db_ms":%.3f,"db_repeats":%d,"cache":"%s","bytes_out":%d,"error":"%s"%s}}\n'
+        '{{"time":"%s.%sZ","level":"{level}","event":"request","request_id":"%s","trace_id":"%s",'
+        '"method":"{method}","route":"{route}","status":{status},"duration_ms":%.3f,%s,'
+        '"bytes_out":%d,"error":"%s"%s}}\n'
     ),
-    "text": (
-        "%s {level:7} %s%s {method} {route} {status} %.1f ms, database %d calls %.1f ms "
-        "%d repeats, cache %s, %d bytes %s%s\n"
-    ),
+    "text": ("%s.%sZ {level:7} %s %s{method} {route} {status} %.1f ms, %s, %d bytes %s%s\n"),
+}
+COSTS = {
+    "json": '"db_calls":%d,"db_ms":%.3f,"db_repeats":%d,"cache":"%s"',
+    "text": "database %d calls %.1f ms %d repeats, cache %s",
 }
 FIELD = {"json": ',"%s":%s', "text": " %s=%s"}
 
@@ -74,6 +76,9 @@ class Recorder:
         self.metrics = metrics
         self._write = write
         self._format = log_format
+        self._no_costs = COSTS[log_format] % (0, 0, 0, "none")
+        self._second = 0
+        self._second_text = ""
         self._level = logging.getLevelNamesMapping()[log_level.upper()]
         self._trace_id = trace_id
         self._notes = notes
@@ -85,19 +90,32 @@ class Recorder:
         if outcome is None:
             outcome = self._outcome(method, route, status)
         outcome.seconds.observe(seconds)
-        calls, ms, repeats, more = 0, 0.0, 0, ""
+        calls, costs, more = 0, self._no_costs, ""
         if tally.calls or tally.cache != "none":
             calls, ms = tally.total("db")
             repeats = self._look_closer(tally, route)
+            costs = COSTS[self._format] % (calls, ms, repeats, tally.cache)
             more = self._more(tally)
         outcome.calls.observe(calls)
-        if status >= 500 and self._notes is not None:
-            self._notes.failed(method, route, status, tally.error, tally.request_id)
         if outcome.line:
-            trace_id = self._trace_id() if self._trace_id is not None else ""
-            told = (ms, repeats, tally.cache, tally.bytes_out, tally.error, more)
-            head = (timestamp(time()), tally.request_id, trace_id, seconds * 1000, calls)
-            self._write(outcome.line % (*head, *told))
+            now = time()
+            second = int(now)
+            if second != self._second:
+                self._second, self._second_text = second, strftime(SECOND, gmtime(second))
+            self._write(
+                outcome.line
+                % (
+                    self._second_text,
+                    MILLISECONDS[int((now - second) * 1000)],
+                    tally.request_id,
+                    "" if self._trace_id is None else self._trace_id(),
+                    seconds * 1000,
+                    costs,
+                    tally.bytes_out,
+                    tally.error,
+                    more,
+                )
+            )
 
     def _look_closer(self, tally: Tally, route: str) -> int:
         """Count what only some requests have; answers how often one statement ran."""
