@@ -16,7 +16,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ops import deploy, git, releases, shell, smoke, staging, steps, versions
+from ops import deploy, git, releases, shell, smoke, staging, steps
 from ops.releases import Build, Release
 from ops.staging import ENVIRONMENT, Stage
 from ops.steps import Refused, Result, Step
@@ -135,9 +135,9 @@ def _play(mode: str, tree: str, issuer: Issuer) -> Iterator[Play]:
 
 def _last_release(tree: str) -> Release:
     """The newest version that this history holds; before the first, this tree once more."""
-    version = versions.newest(git.git("tag", "--merged", "HEAD").split())
-    commit = git.git("rev-parse", f"{version}^{{commit}}") if version else tree
-    return releases.unpacked(Build(version or "before-the-first", commit), ENVIRONMENT)
+    if version := releases.last_version():
+        return releases.of(version, ENVIRONMENT)
+    return releases.unpacked(Build("before-the-first", tree), ENVIRONMENT)
 
 
 def _played(scene: Callable[[Play], str | None], play: Play) -> Result:

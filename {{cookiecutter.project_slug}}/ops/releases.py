@@ -36,7 +36,20 @@ def released(version: str, environment: str) -> Release:
         raise Refused(
             f"{version} here is not what it is on the remote", remedy=f"`git tag -d {version}`"
         )
-    return unpacked(Build(version, git.git("rev-parse", f"{ref}^{{commit}}")), environment)
+    return of(version, environment)
+
+
+def last_version() -> str | None:
+    """The newest version that this history holds, or None before the first."""
+    if not git.is_repository() or not git.says_yes("rev-parse", "--verify", "--quiet", "HEAD"):
+        return None
+    return versions.newest(git.git("tag", "--merged", "HEAD").split())
+
+
+def of(version: str, environment: str) -> Release:
+    """The files of a version that is known here."""
+    commit = git.git("rev-parse", f"refs/tags/{version}^{{commit}}")
+    return unpacked(Build(version, commit), environment)
 
 
 def unpacked(build: Build, environment: str) -> Release:
