@@ -61,6 +61,15 @@ def secret_names(model: type[BaseModel]) -> list[str]:
     return [n for n, field in model.model_fields.items() if field.annotation is SecretStr]
 
 
+def shown(settings: BaseModel) -> dict[str, str]:
+    """Each setting as a variable; a secret's value is a row of asterisks."""
+    values = settings.model_dump(mode="json").items()
+    return {
+        PREFIX + name.upper(): ",".join(value) if isinstance(value, list) else str(value)
+        for name, value in values
+    }
+
+
 class Fields:
     """The refusals of one model's fields."""
 

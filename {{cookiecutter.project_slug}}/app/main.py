@@ -1,24 +1,25 @@
 """Where does it all come together? Start reading here."""
 
-from collections.abc import AsyncIterator, Iterable
-from contextlib import AsyncExitStack, asynccontextmanager
-
 from fastapi import FastAPI
 
 import app.docs
 import app.health.routes
 import app.items.routes
-from app import errors
+import app.status.routes
+from app import environment, errors
 from app.event_loop import EventLoop
 from app.health.checks import Checks
 from app.layers import build_allows, build_layers, refuse_unguarded
 from app.observability import metrics
 from app.observability.record import Recorder
-from app.resources import REQUIRED, Resource, build_resources
+from app.resources import REQUIRED, build_resources, opened
 from app.security import operators
 from app.settings import Settings
+from app.status.history import History
+from app.status.notes import Notes
+from app.status.snapshot import Watch
 
-SLUG = "{{ cookiecutter.project_slug }}"
+NAME, SLUG = "{{ cookiecutter.project_name }}", "{{ cookiecutter.project_slug }}"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -31,15 +32,17 @@ def create_app(settings: Settings) -> FastAPI:
     )
     about = {"version": settings.version, "releaseId": settings.commit, "serviceId": SLUG}
     outside = (event_loop, *resources.outside)
-    running = {"version": settings.version, "commit": settings.commit}
-    running |= {"environment": settings.environment}
+    running = settings.model_dump(include={"version", "commit", "environment"})
     counted = metrics.Metrics(running, checks.states, [each.gauges for each in outside])
-    recorder = Recorder(counted, settings.log_format, settings.log_level)
+    history, notes = History(counted.text, metrics.SECONDS), Notes()
+    recorder = Recorder(counted, settings.log_format, settings.log_level, notes=notes)
+    shown = environment.shown(settings)
+    watch = Watch({"name": NAME, **running}, shown, checks, history, notes)
     service = FastAPI(
-        title="{{ cookiecutter.project_name }}",
+        title=NAME,
         description="{{ cookiecutter.description }}",
         version=settings.version,
-        lifespan=lambda _: opened((*outside, checks)),
+        lifespan=lambda _: opened((*outside, checks, history)),
         middleware=build_layers(settings, recorder, app.items.routes.UPLOADS),
         openapi_url=None,
         responses=errors.documented(*errors.EVERYWHERE),
@@ -49,18 +52,9 @@ def create_app(settings: Settings) -> FastAPI:
     service.include_router(app.health.routes.router(checks, about, is_operator))
     service.include_router(app.items.routes.router(resources.items, build_allows(settings)))
     service.include_router(metrics.router(counted, operators.guard(is_operator)))
+    service.include_router(app.status.routes.router(watch, operators.guard(is_operator)))
     if settings.docs:
         service.include_router(app.docs.router(service.openapi))
     refuse_unguarded(service, settings)
     service.state.drain = checks.drain
     return service
-
-
-@asynccontextmanager
-async def opened(parts: Iterable[Resource | Checks]) -> AsyncIterator[None]:
-    """Open what has to be opened, in order; close it in reverse."""
-    async with AsyncExitStack() as stack:
-        for part in parts:
-            await part.open()
-            stack.push_async_callback(part.close)
-        yield

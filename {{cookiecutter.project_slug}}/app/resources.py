@@ -1,7 +1,8 @@
 # ruff: noqa: I001 - the imports of one resource stay together as a block that can be left out
 """What is this service built from, and in which order is it opened?"""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -33,22 +34,26 @@ REQUIRED = frozenset(
 )
 
 
-class Resource(Protocol):
-    """Something outside the process that is opened at the start and closed at the end."""
-
-    name: str
+class Lasting(Protocol):
+    """What is opened at the start and closed at the end."""
 
     async def open(self) -> None:
         """Get ready to be used; a dependency that is away is no error: its check says so."""
+
+    async def close(self) -> None:
+        """Give back what `open` took."""
+
+
+class Resource(Lasting, Protocol):
+    """Something outside the process."""
+
+    name: str
 
     def checks(self) -> list[Check]:
         """The questions whose answers tell whether it can be used."""
 
     def gauges(self) -> Mapping[str, float]:
         """What it holds now, under the names of /metrics."""
-
-    async def close(self) -> None:
-        """Give back what `open` took."""
 
 
 @dataclass(frozen=True)
@@ -85,3 +90,13 @@ def build_resources(settings: Settings) -> Resources:
     items = CachedItems(items, cache, ttl_seconds=settings.cache_ttl_seconds)
     # jinja: endif
     return Resources(tuple(outside), items)
+
+
+@asynccontextmanager
+async def opened(parts: Iterable[Lasting]) -> AsyncIterator[None]:
+    """Open what has to be opened, in order; close it in reverse."""
+    async with AsyncExitStack() as stack:
+        for part in parts:
+            await part.open()
+            stack.push_async_callback(part.close)
+        yield

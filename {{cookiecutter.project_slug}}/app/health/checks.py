@@ -116,6 +116,10 @@ class Checks:
         """Every name that `failing` can hold now, and the optional ones."""
         return list(self._states)
 
+    def remedies(self) -> dict[str, str]:
+        """What to do about each check."""
+        return {check.name: check.remedy for check in self._checks.values()}
+
     def changes(self) -> list[State]:
         """The last changes, newest first."""
         return list(reversed(self._changes))

@@ -1,8 +1,9 @@
 """What does the page know at this moment? The same as /status.json."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Protocol
 
 from app.status.cost import Cost
 from app.status.history import History
@@ -62,6 +63,14 @@ class Snapshot:
     settings: Mapping[str, str]
 
 
+class Checks(Protocol):
+    """Whoever knows how the checks stand."""
+
+    def states(self) -> Sequence[State]: ...
+    def changes(self) -> Sequence[State]: ...
+    def remedies(self) -> Mapping[str, str]: ...
+
+
 class Watch:
     """Puts together what the process knows of itself."""
 
@@ -69,18 +78,13 @@ class Watch:
         self,
         about: Mapping[str, str],
         settings: Mapping[str, str],
-        *,
-        states: Callable[[], Iterable[State]],
-        changes: Callable[[], Iterable[State]],
-        remedies: Mapping[str, str],
+        checks: Checks,
         history: History,
         notes: Notes,
     ) -> None:
         self._about = about
         self._settings = settings
-        self._states = states
-        self._changes = changes
-        self._remedies = remedies
+        self._checks = checks
         self._history = history
         self._notes = notes
         self._up_since = datetime.now(UTC)
@@ -91,8 +95,9 @@ class Watch:
         totals = {route: self._history.total(route) for route in self._history.routes()}
         routes = sorted(totals, key=lambda route: -(totals[route].quantile_ms(0.95) or 0))
         shown = routes[:MAX_ROUTES_SHOWN]
-        states, repeats = list(self._states()), self._notes.repeats()
-        found = findings(states, self._remedies, routes, self._history.points, repeats)
+        states, repeats = self._checks.states(), self._notes.repeats()
+        points = self._history.points
+        found = findings(states, self._checks.remedies(), routes, points, repeats)
         return Snapshot(
             about=self._about,
             at=datetime.now(UTC),
@@ -101,8 +106,8 @@ class Watch:
             sentence=found[0].sentence if found else _all_is_well(len(states), totals.values()),
             findings=found,
             checks=[_check_row(state) for state in states],
-            changes=[_check_row(state) for state in self._changes()],
-            routes=[_row(route, totals[route], self._history.points(route)) for route in shown],
+            changes=[_check_row(state) for state in self._checks.changes()],
+            routes=[_row(route, totals[route], points(route)) for route in shown],
             routes_not_shown=len(routes) - len(shown),
             repeats=repeats,
             failures=self._notes.failures(),

@@ -24,7 +24,7 @@ REMEDIES = {
     "starting": "Wait: traffic comes as soon as every check has answered once.",
     "draining": "Nothing, if somebody deploys or restarts it; else look who sent SIGTERM.",
     "ErrorBudgetBurn": "Take a request id from the last errors below and look for it in the log.",
-    "LatencyBudgetBurn": "If it began with a deployment, go back; else see what it waits for: database, cache.",
+    "LatencyBudgetBurn": "If it began with a deployment, go back; else see what it waits for.",
     "SlowStatements": "Look for the warning `slow statement` in the log, and at the database.",
     "RepeatedStatements": "Ask for all rows in one statement; a query budget in a test keeps it.",
 }

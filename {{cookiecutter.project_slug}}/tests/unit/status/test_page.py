@@ -1,7 +1,7 @@
 """Is the page complete in itself, small, safe, and closed to others?"""
 
 import re
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from html.parser import HTMLParser
 
@@ -19,6 +19,22 @@ from tests.unit.status.counted import Counted
 TOKEN = "a-token-for-operators"
 
 
+class Known:
+    """Checks that stand as a test wants them to."""
+
+    def __init__(self, states: Sequence[State]) -> None:
+        self._states = states
+
+    def states(self) -> Sequence[State]:
+        return self._states
+
+    def changes(self) -> Sequence[State]:
+        return self._states
+
+    def remedies(self) -> dict[str, str]:
+        return {"database": "look at its server"}
+
+
 class Page:
     """The page of a service that a test has made up."""
 
@@ -28,11 +44,9 @@ class Page:
         self.watch = Watch(
             {"name": "Orders & <more>", "version": "v1.2.0"},
             settings or {},
-            states=lambda: states,
-            changes=lambda: states,
-            remedies={"database": "look at its server"},
-            history=self.counted.history,
-            notes=self.notes,
+            Known(states),
+            self.counted.history,
+            self.notes,
         )
 
     @asynccontextmanager
