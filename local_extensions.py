@@ -102,7 +102,8 @@ def template_url(source: str) -> str:
     url = urlsplit(source)
     if len(url.scheme) < 2 or url.scheme.endswith("file"):
         return ""
-    return url._replace(netloc=url.netloc.rpartition("@")[2]).geturl()
+    user = f"{url.username}@" if url.username and "ssh" in url.scheme else ""
+    return url._replace(netloc=user + url.netloc.rpartition("@")[2]).geturl()
 
 
 class Answers(Extension):

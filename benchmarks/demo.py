@@ -74,7 +74,8 @@ def generate() -> Path:
     except (OSError, subprocess.CalledProcessError) as error:
         raise Failed(str(error), "git can't list the template's files", "a clone of it") from error
     shutil.rmtree(DEMO, ignore_errors=True)
-    run(template, sys.executable, "-m", "cookiecutter", ".", "--no-input", "-o", str(DEMO))
+    defaults = ("--no-input", "--config-file", str(baking.user_config()))
+    run(template, sys.executable, "-m", "cookiecutter", ".", *defaults, "-o", str(DEMO))
     (project,) = DEMO.iterdir()
     return project
 

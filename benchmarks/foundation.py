@@ -12,6 +12,7 @@ from tests import baking
 PAIRS = 9
 IMPORT = [sys.executable, "-c", "import cookiecutter.cli"]
 GENERATE = [sys.executable, "-m", "cookiecutter", str(baking.template()), "--no-input"]
+GENERATE += ["--config-file", str(baking.user_config())]
 
 
 def main() -> None:

@@ -47,7 +47,7 @@ def play(session: str, folder: Path) -> str:
         ["bash", "-c", "\n".join(f"printf '\\0'\n{command}" for command in commands)],
         cwd=folder / "services",
         env=baking.environment(
-            PATH=f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            PATH=f"{os.environ['PATH']}:{Path(sys.executable).parent}",
             COOKIECUTTER_CONFIG=str(baking.user_config()),
             **READER,
         ),

@@ -173,6 +173,7 @@ def test_a_path_is_never_kept_as_the_templates_address():
     ("given", "kept"),
     [
         ("https://user:secret@host.example/vitals.git", "https://host.example/vitals.git"),
+        ("ssh://git:secret@host.example/vitals", "ssh://git@host.example/vitals"),
         ("git@host.example:team/vitals.git", "git@host.example:team/vitals.git"),
         ("gh:team/vitals", "gh:team/vitals"),
         ("/home/me/vitals", ""),
