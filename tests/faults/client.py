@@ -28,31 +28,39 @@ class Client:
     def __init__(self, port: int, timeout: float = 20) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
 
-    def ask(self, path: str, method: str = "GET", content: object = None) -> Answer:
+    def ask(
+        self, path: str, method: str = "GET", content: object = None, token: str = ""
+    ) -> Answer:
         started = time.perf_counter()
         body = None if content is None else json.dumps(content)
-        headers = {} if content is None else {"Content-Type": "application/json"}
+        headers = {"Content-Type": "application/json"} if body else {}
+        headers |= {"Authorization": f"Bearer {token}"} if token else {}
         self._connection.request(method, path, body, headers)
         answer = self._connection.getresponse()
         read = answer.read()
         ms = (time.perf_counter() - started) * 1000
         return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, read, ms)
 
-    @property
-    def is_open(self) -> bool:
-        return self._connection.sock is not None
+    def send(self, path: str) -> None:
+        """Ask, and don't wait for an answer."""
+        self._connection.request("GET", path)
+
+    def close(self) -> None:
+        self._connection.close()
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
-        self._connection.close()
+        self.close()
 
 
-def ask(port: int, path: str, method: str = "GET", content: object = None) -> Answer:
+def ask(
+    port: int, path: str, method: str = "GET", content: object = None, token: str = ""
+) -> Answer:
     """Ask once, on a connection of its own."""
     with Client(port) as client:
-        return client.ask(path, method, content)
+        return client.ask(path, method, content, token)
 
 
 def raw(port: int, data: bytes, wait_seconds: float = 10) -> bytes:

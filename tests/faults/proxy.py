@@ -1,50 +1,65 @@
-"""A network between the service and a server that can be slow, silent, cut, or mad."""
+"""A network between the service and a server that is slow, or mad."""
 
 import socket
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from time import sleep
 
 
 class Proxy:
-    """Passes bytes on between clients and a port of 127.0.0.1, as its switches say."""
+    """Passes bytes on between its own port and another of 127.0.0.1, as its switches say."""
 
     def __init__(self, target: int) -> None:
-        self.target = target
-        self.delay_seconds = 0.0  # for what the server says
-        self.garbage = b""  # in the place of what the server says
-        self.connections: list[socket.socket] = []
+        self.delay_seconds = 0.0  # for each piece that the server says
+        self.garbage = b""  # said in the place of it
+        self._target = target
         self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
         self.port: int = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._ends: list[socket.socket] = []
+        self._threads = [_started(self._accept)]
 
     def _accept(self) -> None:
         with suppress(OSError):  # closed
             while True:
                 client, _ = self._listener.accept()
-                server = socket.create_connection(("127.0.0.1", self.target))
-                self.connections += [client, server]
-                for source, sink in ((client, server), (server, client)):
-                    pump = threading.Thread(target=self._pump, args=(source, sink), daemon=True)
-                    pump.start()
+                self._threads.append(_started(self._serve, client))
 
-    def _pump(self, source: socket.socket, sink: socket.socket) -> None:
-        from_server = source.getpeername()[1] == self.target
-        with suppress(OSError):  # one side is gone: so will be the other
+    def _serve(self, client: socket.socket) -> None:
+        with client, socket.socket() as server:
+            self._ends += [client, server]
+            if server.connect_ex(("127.0.0.1", self._target)):
+                return  # it is down, and so is this way to it
+            there = _started(self._pump, client, server, False)
+            self._pump(server, client, True)
+            there.join()
+
+    def _pump(self, source: socket.socket, sink: socket.socket, from_server: bool) -> None:
+        with suppress(OSError):  # one side is gone, so the other goes
             while data := source.recv(65_536):
                 if from_server:
                     sleep(self.delay_seconds)
                     data = self.garbage or data
                 sink.sendall(data)
-        for end in (source, sink):
-            with suppress(OSError):
-                end.shutdown(socket.SHUT_RDWR)
+        _hang_up(source, sink)
 
     def close(self) -> None:
+        _hang_up(self._listener, *self._ends)
+        for thread in self._threads:
+            thread.join()
         self._listener.close()
-        for connection in self.connections:
-            connection.close()
+
+
+def _started(work: Callable[..., None], *args: object) -> threading.Thread:
+    thread = threading.Thread(target=work, args=args)
+    thread.start()
+    return thread
+
+
+def _hang_up(*ends: socket.socket) -> None:
+    for end in ends:
+        with suppress(OSError):  # it is closed already
+            end.shutdown(socket.SHUT_RDWR)
 
 
 @contextmanager

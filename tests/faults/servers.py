@@ -39,8 +39,7 @@ class Server:
     def stop(self) -> None:
         """Shut it down; its connections are closed."""
         self._process.send_signal(signal.SIGINT)
-        baking.wait_until(lambda: not accepts(self.port), 20)
-        self._process.wait(20)
+        baking.wait_until(lambda: not self._runs(), 20)
 
     def start(self) -> None:
         """Bring it back as it was, on the same port."""

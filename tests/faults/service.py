@@ -17,6 +17,7 @@ from tests import baking
 from tests.faults.client import Answer, ask
 
 SLOW_ROUTES = Path(__file__).with_name("slow_routes.py")
+OPS_TOKEN = "ops-token-of-the-faults"
 LISTENS = re.compile(r"listening on http://127\.0\.0\.1:(\d+)")
 
 
@@ -49,7 +50,7 @@ class Service:
         self.log = log
         self.port = 0
         program = [str(SLOW_ROUTES)] if slow_routes else ["-m", "app"]
-        defaults = {"ENVIRONMENT": "test", "PORT": "0", "DRAIN_SECONDS": "1"}
+        defaults = {"ENVIRONMENT": "test", "PORT": "0", "OPS_TOKEN": OPS_TOKEN}
         chosen = defaults | {name.upper(): str(value) for name, value in settings.items()}
         variables = {f"APP_{name}": value for name, value in chosen.items()}
         with log.open("wb") as lines:
@@ -93,7 +94,9 @@ class Service:
 
     def metric(self, name: str, labels: str = "") -> float:
         """The sum of a metric over the series whose labels hold a text."""
-        lines = self.ask("/metrics").body.decode().splitlines()
+        answer = ask(self.port, "/metrics", token=OPS_TOKEN)
+        assert answer.status == 200, answer
+        lines = answer.body.decode().splitlines()
         found = [line for line in lines if re.match(rf"{name}[ {{]", line) and labels in line]
         return sum(float(line.split()[-1]) for line in found)
 

@@ -15,8 +15,8 @@ service = create_app(settings)
 
 
 @service.get("/slow")
-async def slow() -> str:
-    await asyncio.sleep(0.2)
+async def slow(seconds: float = 0.2) -> str:
+    await asyncio.sleep(seconds)
     return "done"
 
 

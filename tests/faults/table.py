@@ -20,7 +20,11 @@ class Row:
 
     def at_most(self, what: str, seen: float, asked: float, unit: str = "ms") -> None:
         """Hold a figure that may be worse on a busy machine."""
-        self._tell(what, f"≤ {asked:g} {unit}", f"{seen:.0f} {unit}")
+        self._tell(
+            what,
+            f"≤ {asked:g} {unit}",
+            f"{seen:.3g} {unit}" if seen < 100 else f"{seen:.0f} {unit}",
+        )
         assert seen <= BUSY * asked, f"{self.id}: {what}: {seen:.0f} {unit}, asked: {asked:g}"
 
     def exactly(self, what: str, seen: object, asked: object) -> None:

@@ -1,0 +1,48 @@
+"""Can writing logs stop the service?"""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from tests import baking
+from tests.faults.client import Answer, Client
+from tests.faults.service import Service
+from tests.faults.table import Row
+
+Start = Callable[..., Service]
+Begin = Callable[..., Row]
+REQUESTS = 3_000
+
+
+def answered(service: Service) -> list[Answer]:
+    """Requests that are each logged."""
+    with Client(service.port) as client:
+        return [client.ask("/nowhere") for _ in range(REQUESTS)]
+
+
+def test_r10_a_pipe_that_nobody_reads_stops_nothing(start: Start, row: Begin) -> None:
+    r10 = row("R10", "stdout is a pipe that nobody reads", "stops after 143 to 175")
+    reader, writer = os.pipe()
+    with os.fdopen(reader), os.fdopen(writer, "wb") as pipe:
+        service = start(port=baking.free_port(), stdout=pipe, drain_seconds=0)
+        answers = answered(service)
+
+        r10.exactly("answered", [a.status for a in answers].count(404), REQUESTS)
+        r10.at_most("slowest", max(a.ms for a in answers), 100)
+        service.process.terminate()
+        told = time.monotonic()
+        service.process.wait(30)
+        r10.at_most("exit after", (time.monotonic() - told) * 1000, 2_000)
+
+
+def test_r10_a_full_disk_costs_lines_and_says_how_many(start: Start, row: Begin) -> None:
+    r10 = row("R10", "stdout is full (no space left)")
+    with Path("/dev/full").open("wb") as full:
+        service = start(port=baking.free_port(), stdout=full)
+        answers = answered(service)
+
+        r10.exactly("answered", [a.status for a in answers].count(404), REQUESTS)
+        dropped = "log_lines_dropped_total"
+        baking.wait_until(lambda: service.metric(dropped) >= REQUESTS, 10)
+        r10.at_least("lines dropped and counted", service.metric(dropped), REQUESTS)
