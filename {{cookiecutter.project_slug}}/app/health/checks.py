@@ -112,10 +112,6 @@ class Checks:
         states = self._states.values()
         return [s.name for s in states if s.required and (not s.up or s.stale)]
 
-    def names(self) -> list[str]:
-        """Every name that `failing` can hold now, and the optional ones."""
-        return list(self._states)
-
     def remedies(self) -> dict[str, str]:
         """What to do about each check."""
         return {check.name: check.remedy for check in self._checks.values()}

@@ -32,7 +32,9 @@ def router(
         failing = checks.failing()
         if request.scope["query_string"]:  # a declared parameter costs a third of the answer
             exclude = request.query_params.getlist("exclude")
-            _refuse_unknown(exclude, checks.names())
+            if not set(exclude) <= (known := {state.name for state in checks.states()}):
+                expected = "one of " + ", ".join(sorted(known))
+                raise Problem(400, "exclude: no such check", expected=expected)
             failing = [name for name in failing if name not in exclude]
         if not failing:
             return Response(PASS, media_type="application/json", headers=HEADERS)
@@ -41,14 +43,13 @@ def router(
     @routes.api_route("/health", methods=METHODS, openapi_extra=PUBLIC)
     async def health(request: Request) -> Response:
         """How is it? For operators with the reasons and the last changes."""
-        states = checks.states()
+        states, fully = checks.states(), is_operator(request)
         statuses = {state.status for state in states}
         status = next((s for s in ("fail", "warn") if s in statuses), "pass")
-        shown = _for_operators if is_operator(request) else _for_all
         content: dict[str, Any] = {"ok": status != "fail", "status": status, **about}
-        content["checks"] = {state.name: [shown(state)] for state in states}
-        if shown is _for_operators:
-            content["changes"] = [_change(state) for state in checks.changes()]
+        content["checks"] = {s.name: [_shown(s, fully)] for s in states}
+        if fully:
+            content["changes"] = [{"name": s.name, **_shown(s, fully)} for s in checks.changes()]
         return _json(content, 200 if content["ok"] else 503, "application/health+json")
 
     return routes
@@ -59,11 +60,9 @@ def _json(content: object, status: int, media_type: str = "application/json") ->
     return Response(json.dumps(content), status, headers, media_type)
 
 
-def _for_all(state: State) -> dict[str, Any]:
-    return {"status": state.status}
-
-
-def _for_operators(state: State) -> dict[str, Any]:
+def _shown(state: State, fully: bool) -> dict[str, Any]:
+    if not fully:
+        return {"status": state.status}
     shown = {
         "status": state.status,
         "required": state.required,
@@ -73,13 +72,3 @@ def _for_operators(state: State) -> dict[str, Any]:
         "observedUnit": "ms",
     }
     return shown | ({"output": state.reason} if state.reason else {})
-
-
-def _change(state: State) -> dict[str, str]:
-    shown = {"since": state.since.isoformat(), "name": state.name, "status": state.status}
-    return shown | ({"output": state.reason} if state.reason else {})
-
-
-def _refuse_unknown(exclude: list[str], known: list[str]) -> None:
-    if not set(exclude) <= set(known):
-        raise Problem(400, "exclude: no such check", expected="one of " + ", ".join(known))
