@@ -13,6 +13,7 @@ from typing import Protocol
 
 from app.observability.logs import SECOND, stdout
 from app.observability.metrics import CALLS, SECONDS, Histogram, Metrics
+from app.observability.request_line import STYLES
 from app.observability.route_label import UNMATCHED
 from app.observability.tally import Tally
 
@@ -25,23 +26,7 @@ MAX_OUTCOMES = 2_000  # a bound for what no rule of ours foresaw
 MANY_REPEATS = 10  # of one statement in one request: a query for each line of another
 # Logged only when they fail: who watches the service asks for these again and again.
 PROBES = ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json")
-NOTICED_MS = 1  # a shorter wait for a connection is not worth a field
 MILLISECONDS = tuple(f"{number:03d}" for number in range(1000))
-# A request's line: what all requests with one outcome share is filled in once.
-LINES = {
-    "json": (
-        '{{"time":"%s.%sZ","level":"{level}","event":"request","request_id":"%s","trace_id":"%s",'
-        '"method":"{method}","route":"{route}","status":{status},"duration_ms":%.3f,%s,'
-        '"bytes_out":%d,"error":"%s"%s}}\n'
-    ),
-    "text": ("%s.%sZ {level:7} %s %s{method} {route} {status} %.1f ms, %s, %d bytes %s%s\n"),
-}
-COSTS = {
-    "json": '"db_calls":%d,"db_ms":%.3f,"db_repeats":%d,"cache":"%s"',
-    "text": "database %d calls %.1f ms %d repeats, cache %s",
-}
-FIELD = {"json": ',"%s":%s', "text": " %s=%s"}
-
 log = logging.getLogger("app.requests")
 
 
@@ -56,7 +41,8 @@ class Notes(Protocol):
 class Outcome:
     """What requests with one method, route and status have in common."""
 
-    line: str  # empty if it is not logged
+    before: str  # pieces of the line; empty if it is not logged
+    between: str
     seconds: Histogram
     calls: Histogram
 
@@ -75,8 +61,10 @@ class Recorder:
     ) -> None:
         self.metrics = metrics
         self._write = write
-        self._format = log_format
-        self._no_costs = COSTS[log_format] % (0, 0, 0, "none")
+        self._style = STYLES[log_format]
+        self._no_trace = self._style.trace % ""
+        self._no_costs = self._style.costs % (0, 0, 0, "none")
+        self._no_more = self._style.error % "" + self._style.end
         self._second = 0
         self._second_text = ""
         self._level = logging.getLevelNamesMapping()[log_level.upper()]
@@ -90,31 +78,27 @@ class Recorder:
         if outcome is None:
             outcome = self._outcome(method, route, status)
         outcome.seconds.observe(seconds)
-        calls, costs, more = 0, self._no_costs, ""
+        costs, more = self._no_costs, self._no_more
         if tally.calls or tally.cache != "none":
             calls, ms = tally.total("db")
             repeats = self._look_closer(tally, route)
-            costs = COSTS[self._format] % (calls, ms, repeats, tally.cache)
-            more = self._more(tally)
-        outcome.calls.observe(calls)
-        if outcome.line:
+            costs = self._style.costs % (calls, ms, repeats, tally.cache)
+            outcome.calls.observe(calls)
+        else:
+            outcome.calls.counts[0] += 1
+        if outcome.before:
+            if tally.calls or tally.cache_reason or tally.error:
+                more = self._style.more(tally)
+            trace = self._style.trace % self._trace_id() if self._trace_id else self._no_trace
             now = time()
             second = int(now)
             if second != self._second:
-                self._second, self._second_text = second, strftime(SECOND, gmtime(second))
+                self._second = second
+                self._second_text = self._style.opening + strftime(SECOND, gmtime(second))
             self._write(
-                outcome.line
-                % (
-                    self._second_text,
-                    MILLISECONDS[int((now - second) * 1000)],
-                    tally.request_id,
-                    "" if self._trace_id is None else self._trace_id(),
-                    seconds * 1000,
-                    costs,
-                    tally.bytes_out,
-                    tally.error,
-                    more,
-                )
+                f"{self._second_text}.{MILLISECONDS[int((now - second) * 1000)]}{outcome.before}"
+                f"{tally.request_id}{trace}{outcome.between}{seconds * 1000:.3f}{costs}"
+                f"{tally.bytes_out}{more}"
             )
 
     def _look_closer(self, tally: Tally, route: str) -> int:
@@ -137,17 +121,6 @@ class Recorder:
                 self._notes.repeated(route, statement, repeats, tally.request_id)
         return repeats
 
-    def _more(self, tally: Tally) -> str:
-        """The fields that join the line only when there is something to tell."""
-        field, more = FIELD[self._format], ""
-        for kind in dict.fromkeys(call[0] for call in tally.calls if call[0] != "db"):
-            calls, ms = tally.total(kind)
-            if kind != "pool_wait" or ms >= NOTICED_MS:
-                more += field % (f"{kind}_calls", calls) + field % (f"{kind}_ms", round(ms, 3))
-        if tally.cache_reason:
-            more += field % ("cache_reason", json.dumps(tally.cache_reason))
-        return more
-
     def _outcome(self, method: str, route: str, status: int) -> Outcome:
         """Look up or prepare what is common; no client can make it grow without bound."""
         if method not in METHODS:
@@ -165,14 +138,10 @@ class Recorder:
         asked |= labels | {"http_response_status_code": str(status)}
         level = logging.ERROR if status >= 500 else logging.INFO
         logged = level >= self._level and (level == logging.ERROR or route not in PROBES)
-        line = LINES[self._format].format(
-            level=logging.getLevelName(level).lower(),
-            method=method,
-            route=json.dumps(route)[1:-1].replace("%", "%%"),
-            status=status,
-        )
+        style, name = self._style, logging.getLevelName(level).lower()
         return Outcome(
-            line if logged else "",
+            style.before % name if logged else "",
+            style.between % (method, json.dumps(route)[1:-1], status),
             histogram("http_server_request_duration_seconds", SECONDS, asked),
             histogram("http_server_request_db_calls", CALLS, labels),
         )
