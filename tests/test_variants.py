@@ -2,7 +2,6 @@
 
 import itertools
 import json
-import runpy
 import subprocess
 import sys
 import tomllib
@@ -10,9 +9,9 @@ import tomllib
 import pytest
 import yaml
 
-from tests.baking import IN_PLACE, ROOT, VARIANTS, bake, files_of, generate, make
+from tests.answers import UNUSUAL
+from tests.baking import VARIANTS, bake, files_of, generate, make
 
-HOOK = runpy.run_path(str(ROOT / "hooks" / "post_gen_project.py"))
 TRACES = {
     "database": (
         "sqlalchemy",
@@ -32,21 +31,15 @@ COMBINATIONS = [
         VARIANTS.values(), ["compose", "kubernetes"], ["github", "gitlab", "none"]
     )
 ]
-UNUSUAL = [
-    {"project_name": "x" * 60, "project_slug": "x" * 40, "description": "word " * 23 + "words"},
-    {"project_name": "Abc", "description": "."},
-    {"project_name": "日本語", "description": "Où l\u2019on range les commandes \u2013 à 100 % ✓"},
-    {"project_name": "$(touch executed) <b>&amp; %s", "project_slug": "not", "owner": "@a/b"},
-    {
-        "project_name": "# jinja: if [x]",
-        "project_slug": "class",
-        "description": "$PATH: ~ | # - !x",
-    },
-]
 
 
-def named(answers: dict[str, str]) -> str:
-    return "-".join(f"{question}={ascii(answer)[:12]}" for question, answer in answers.items())
+def each(rows: list[dict[str, str]]) -> list:
+    """Name each set of answers, and keep its tests in one process, so that it is baked once."""
+    names = ["-".join(f"{key}={ascii(answer)[:12]}" for key, answer in row.items()) for row in rows]
+    return [
+        pytest.param(row, id=name, marks=pytest.mark.xdist_group(name))
+        for row, name in zip(rows, names, strict=True)
+    ]
 
 
 @pytest.mark.parametrize(
@@ -66,7 +59,7 @@ def test_what_was_not_chosen_leaves_no_trace(variant, question):
     assert traces == []
 
 
-@pytest.mark.parametrize("answers", COMBINATIONS + UNUSUAL, ids=named)
+@pytest.mark.parametrize("answers", each(COMBINATIONS + UNUSUAL))
 def test_a_fresh_project_is_what_its_own_formatter_and_linter_would_leave(answers):
     project = bake(**answers)
 
@@ -92,7 +85,7 @@ def is_tidy(text: str) -> bool:
     )
 
 
-@pytest.mark.parametrize("answers", UNUSUAL, ids=named)
+@pytest.mark.parametrize("answers", each(UNUSUAL))
 def test_an_unusual_answer_arrives_as_it_was_given(answers):
     project = bake(**answers)
     files = files_of(project)
@@ -111,7 +104,7 @@ def test_an_unusual_answer_arrives_as_it_was_given(answers):
     ] == []
 
 
-@pytest.mark.parametrize("answers", COMBINATIONS, ids=named)
+@pytest.mark.parametrize("answers", each(COMBINATIONS))
 def test_nothing_of_the_template_is_left(answers):
     files = files_of(bake(**answers))
 
@@ -122,70 +115,6 @@ def test_nothing_of_the_template_is_left(answers):
     ]
 
     assert left == []
-
-
-def test_every_path_that_the_hook_removes_exists():
-    paths = {
-        path
-        for by_answer in HOOK["REMOVED"].values()
-        for removed in by_answer.values()
-        for path in removed
-    }
-
-    assert [path for path in sorted(paths) if not (IN_PLACE / path).exists()] == []
-
-
-@pytest.mark.parametrize("variant", VARIANTS)
-def test_the_locks_of_the_variant_are_the_projects_locks(variant):
-    project = bake(**VARIANTS[variant])
-    locks = IN_PLACE / "locks" / variant
-
-    assert sorted(path.name for path in locks.iterdir()) == [
-        "requirements-dev.txt",
-        "requirements-services.txt",
-        "requirements.txt",
-    ]
-    for lock in locks.iterdir():
-        assert (project / lock.name).read_bytes() == lock.read_bytes()
-
-
-def test_the_template_lints_with_the_ruff_that_projects_lint_with():
-    pins = [
-        next(line for line in lock.read_text().splitlines() if line.startswith("ruff=="))
-        for lock in (ROOT / "requirements.txt", IN_PLACE / "requirements-dev.txt")
-    ]
-
-    assert pins[0] == pins[1]
-
-
-def test_the_folder_in_place_holds_the_locks_of_the_full_variant():
-    for lock in (IN_PLACE / "locks" / "full").iterdir():
-        assert (IN_PLACE / lock.name).read_bytes() == lock.read_bytes()
-
-
-def test_a_path_is_never_kept_as_the_templates_address():
-    kept = json.loads(files_of(bake())[".vitals.json"])
-
-    assert (kept["template"], kept["version"]) == ("", "")
-
-
-@pytest.mark.parametrize(
-    ("given", "kept"),
-    [
-        ("https://user:secret@host.example/vitals.git", "https://host.example/vitals.git"),
-        ("ssh://git:secret@host.example/vitals", "ssh://git@host.example/vitals"),
-        ("git@host.example:team/vitals.git", "git@host.example:team/vitals.git"),
-        ("gh:team/vitals", "gh:team/vitals"),
-        ("/home/me/vitals", ""),
-        ("../vitals", ""),
-        ("file:///home/me/vitals", ""),
-        ("git+file:///home/me/vitals", ""),
-    ],
-)
-def test_the_templates_address_is_kept_without_credentials(given, kept):
-    template_url = runpy.run_path(str(ROOT / "local_extensions.py"))["template_url"]
-
-    assert template_url(given) == kept
 
 
 CHECKED = [  # the fast tests also check the full variant: it is README.md's session

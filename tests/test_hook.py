@@ -1,0 +1,74 @@
+"""Does a project get its own locks and the template's address, and lose only what exists?"""
+
+import json
+import runpy
+
+import pytest
+
+from tests.baking import IN_PLACE, ROOT, VARIANTS, bake, files_of
+
+HOOK = runpy.run_path(str(ROOT / "hooks" / "post_gen_project.py"))
+
+
+def test_every_path_that_the_hook_removes_exists():
+    paths = {
+        path
+        for by_answer in HOOK["REMOVED"].values()
+        for removed in by_answer.values()
+        for path in removed
+    }
+
+    assert [path for path in sorted(paths) if not (IN_PLACE / path).exists()] == []
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_the_locks_of_the_variant_are_the_projects_locks(variant):
+    project = bake(**VARIANTS[variant])
+    locks = IN_PLACE / "locks" / variant
+
+    assert sorted(path.name for path in locks.iterdir()) == [
+        "requirements-dev.txt",
+        "requirements-services.txt",
+        "requirements.txt",
+    ]
+    for lock in locks.iterdir():
+        assert (project / lock.name).read_bytes() == lock.read_bytes()
+
+
+def test_the_template_lints_with_the_ruff_that_projects_lint_with():
+    pins = [
+        next(line for line in lock.read_text().splitlines() if line.startswith("ruff=="))
+        for lock in (ROOT / "requirements.txt", IN_PLACE / "requirements-dev.txt")
+    ]
+
+    assert pins[0] == pins[1]
+
+
+def test_the_folder_in_place_holds_the_locks_of_the_full_variant():
+    for lock in (IN_PLACE / "locks" / "full").iterdir():
+        assert (IN_PLACE / lock.name).read_bytes() == lock.read_bytes()
+
+
+def test_a_path_is_never_kept_as_the_templates_address():
+    kept = json.loads(files_of(bake())[".vitals.json"])
+
+    assert (kept["template"], kept["version"]) == ("", "")
+
+
+@pytest.mark.parametrize(
+    ("given", "kept"),
+    [
+        ("https://user:secret@host.example/vitals.git", "https://host.example/vitals.git"),
+        ("ssh://git:secret@host.example/vitals", "ssh://git@host.example/vitals"),
+        ("git@host.example:team/vitals.git", "git@host.example:team/vitals.git"),
+        ("gh:team/vitals", "gh:team/vitals"),
+        ("/home/me/vitals", ""),
+        ("../vitals", ""),
+        ("file:///home/me/vitals", ""),
+        ("git+file:///home/me/vitals", ""),
+    ],
+)
+def test_the_templates_address_is_kept_without_credentials(given, kept):
+    template_url = runpy.run_path(str(ROOT / "local_extensions.py"))["template_url"]
+
+    assert template_url(given) == kept
