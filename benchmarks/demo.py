@@ -2,6 +2,7 @@
 
 import collections
 import contextlib
+import itertools
 import json
 import os
 import shutil
@@ -20,6 +21,13 @@ Done = TypeVar("Done")
 
 DEMO = baking.ROOT / "build" / "demo"
 LOG = DEMO / "service.log"
+FEATURE = baking.ROOT / "benchmarks" / "demo"  # what the demo adds to the generated service
+WIRED = {  # a line of its app/main.py -> the line after it
+    "import app.items.routes\n": "import app.reports.routes\n",
+    "    errors.install(service)\n": (
+        "    service.include_router(app.reports.routes.router(resources.items))\n"
+    ),
+}
 OURS = f"demo-{os.getpid()}"  # the commit that the service gives: so we know that ours answers
 START_WITHIN_SECONDS = 30
 STOP_WITHIN_SECONDS = 30
@@ -41,13 +49,14 @@ def main() -> int:
         signal.signal(end, signal.default_int_handler)
     try:
         project = step("generate a service with the defaults into build/demo/", generate)
+        step("add a slow route, and one that asks the database too often", lambda: add(project))
         step("make setup: install from the locks", lambda: run(project, "make", "setup"))
         step("make the tables", lambda: run(project, ".venv/bin/python", "-m", "ops.migration"))
         with started(project) as (service, address):
             step("start it: python -m app", lambda: wait_until_healthy(service, address))
             answers = step("send it a little traffic", lambda: send_traffic(address))
             print(report(answers, address), flush=True)
-            serve(service)
+            serve(service, address)
     except Failed as failed:
         print(f"\n{failed}", file=sys.stderr)
         return 1
@@ -78,6 +87,18 @@ def generate() -> Path:
     run(template, sys.executable, "-m", "cookiecutter", ".", *defaults, "-o", str(DEMO))
     (project,) = DEMO.iterdir()
     return project
+
+
+def add(project: Path) -> None:
+    """Add the demo's own feature, so that there is something to see. Raises Failed."""
+    shutil.copytree(FEATURE, project, dirs_exist_ok=True)
+    main = project / "app" / "main.py"
+    text = main.read_text(encoding="utf-8")
+    for line, next_line in WIRED.items():
+        if line not in text:
+            raise Failed("", f"{main.name} has no line {line.strip()!r}", "it, to wire the demo")
+        text = text.replace(line, line + next_line)
+    main.write_text(text, encoding="utf-8")
 
 
 def run(folder: Path, *command: str) -> None:
@@ -154,19 +175,26 @@ def report(answers: collections.Counter[int], address: str) -> str:
     {traffic.cost(address, "/items/2")}
     {traffic.cost(address, "/items/2")}
 
-  Look at {address}/health, {address}/metrics, {address}/docs
+  Open {address}/status to see the service under load
+  and look at {address}/health, {address}/metrics, {address}/docs
   and at a line for each request in {LOG.relative_to(baking.ROOT)}
 
-  Ctrl-C stops it."""
+  Traffic goes on. Ctrl-C stops it."""
 
 
-def serve(service: subprocess.Popen[bytes]) -> None:
-    """Wait for Ctrl-C. Raises Failed if the service ends by itself."""
+def serve(service: subprocess.Popen[bytes], address: str) -> None:
+    """Send traffic until Ctrl-C. Raises Failed if the service ends by itself."""
     try:
-        status = service.wait()
+        for path in itertools.cycle(traffic.STEADY):
+            if service.poll() is not None:
+                break
+            with contextlib.suppress(OSError):  # if it ended, the next look tells
+                traffic.ask("GET", address + path)
+            time.sleep(traffic.PAUSE_SECONDS)
     except KeyboardInterrupt:
         return
-    raise Failed(log(), f"the service ended by itself with {status}", "it to serve until Ctrl-C")
+    ended = f"the service ended by itself with {service.returncode}"
+    raise Failed(log(), ended, "it to serve until Ctrl-C")
 
 
 def log() -> str:

@@ -11,6 +11,7 @@ from email.message import Message
 TRAFFIC = [
     ("POST", "/items", {"name": "coffee", "price": 12.5}, 201, 1),
     ("POST", "/items", {"name": "tea", "price": 4}, 201, 1),
+    ("POST", "/items", {"name": "biscuit", "price": 2.25}, 201, 38),
     ("GET", "/items", None, 200, 5),
     ("GET", "/items/1", None, 200, 20),
     ("PUT", "/items/1", {"name": "coffee", "price": 13}, 200, 1),
@@ -18,6 +19,14 @@ TRAFFIC = [
     ("GET", "/items/404", None, 404, 1),
     ("POST", "/items", {"name": "", "price": -1}, 422, 1),
 ]
+# What goes on while the demo serves: mostly hits, a miss now and then, and the demo's two faults.
+STEADY = [
+    *["/items/1", "/items/2", "/items"] * 4,
+    "/reports/prices",
+    *["/items/3", "/items/404", "/items"] * 2,
+    "/reports/sales",
+]
+PAUSE_SECONDS = 0.1  # about 7 requests a second
 
 
 class Unexpected(Exception):
