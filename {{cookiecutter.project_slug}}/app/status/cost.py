@@ -44,6 +44,10 @@ class Cost:
         """None if the cache was not asked."""
         return self.cache_hits / self.cache_asked if self.cache_asked else None
 
+    def slower_than(self, bound: float) -> int:
+        """How many requests took longer than one of the bounds, in seconds."""
+        return sum(self.buckets[self.bounds.index(bound) + 1 :])
+
     def quantile_ms(self, share: float) -> float | None:
         """The duration that this share of the requests stays below; None without a request.
 

@@ -16,7 +16,8 @@ from app.status.notes import Repeats
 RECENT_SLOTS = 5  # what happens now: about a minute
 MIN_REQUESTS = 3  # fewer say nothing
 ERRING_SHARE = 0.01
-SLOW_MS = 1_000
+SLOW_SECONDS = 1.0  # a bound of the histogram
+SLOW_SHARE = 0.05
 SLOW_STATEMENT_MS = 100
 REPEATS_SECONDS = 300
 PHASES = ("starting", "draining")
@@ -110,15 +111,10 @@ def _counted(route: str, points: Points) -> Iterable[Finding]:
         yield _warn(
             "SlowStatements", f"In service, but {route} waits for the database.", told, since
         )
-    elif all(_is_slow(cost) for cost in recent):
-        p95_ms = max(cost.quantile_ms(0.95) or 0 for cost in recent)
-        told = f"in the last minute 5 of 100 requests took longer than {p95_ms:.0f} ms"
-        yield _warn(
-            "LatencyBudgetBurn",
-            f"In service, but {route} is slow.",
-            told,
-            _since(points(route, SLOTS), _is_slow),
-        )
+    elif (slow := sum(cost.slower_than(SLOW_SECONDS) for cost in recent)) > SLOW_SHARE * requests:
+        told = f"{slow} of its last {requests} requests took longer than {SLOW_SECONDS:g} s"
+        since = _since(points(route, SLOTS), _is_slow)
+        yield _warn("LatencyBudgetBurn", f"In service, but {route} is slow.", told, since)
 
 
 def _repeated(repeats: Iterable[Repeats]) -> Iterable[Finding]:
@@ -142,7 +138,7 @@ def _asks_slowly(cost: Cost) -> bool:
 
 
 def _is_slow(cost: Cost) -> bool:
-    return (cost.quantile_ms(0.95) or 0) >= SLOW_MS
+    return cost.slower_than(SLOW_SECONDS) > SLOW_SHARE * cost.requests
 
 
 def _since(costs: Sequence[Cost], is_bad: Callable[[Cost], bool]) -> datetime:
