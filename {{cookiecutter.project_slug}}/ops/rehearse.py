@@ -58,7 +58,7 @@ class Play(NamedTuple):
 
 def deploy_the_last_release(play: Play) -> None:
     deploy.deploy(play.stage.target, play.before)
-    smoke.wait_until_ready(play.stage.front, lambda: True, releases.host(play.before))
+    smoke.wait_until_ready(play.stage.front(), lambda: True, releases.host(play.before))
 
 
 def deploy_this_tree(play: Play) -> None:
@@ -71,7 +71,7 @@ def roll_back(play: Play) -> None:
 
 
 def work_on_the_new_schema(play: Play) -> str:
-    return smoke.check(play.stage.front, play.before.build, releases.host(play.before))
+    return smoke.check(play.stage.front(), play.before.build, releases.host(play.before))
 
 
 def refuse_a_broken_build(play: Play) -> str:
@@ -96,7 +96,7 @@ def rehearse(mode: str) -> int:
         steps.say(f"rehearsing {play.before.build.version} → this tree, mode {mode}")
         steps.say(f"  with {play.stage.rehearsed}")
         results = [_played(deploy_the_last_release, play)]
-        with Traffic(play.stage.front, staging.headers(play.this, issuer)) as traffic:
+        with Traffic(play.stage.front(), staging.headers(play.this, issuer)) as traffic:
             for scene in SCENES:
                 results += [_played(scene, play)] if results[-1].ok else []
         requests, failures = traffic.seen()
@@ -154,7 +154,7 @@ def _must_be_live(play: Play, release: Release) -> None:
     live = deploy.live(play.stage.target)[-1].version
     if live != release.build.version:
         raise Refused(f"{live} is live", release.build.version)
-    smoke.check(play.stage.front, release.build, releases.host(release))
+    smoke.check(play.stage.front(), release.build, releases.host(release))
 
 
 def _remember(mode: str, ok: bool, tree: str, results: list[Result], more: dict[str, Any]) -> None:

@@ -64,3 +64,10 @@ def host(release: Release) -> str:
     """A host name that the service answers to there."""
     hosts = Configuration(release.folder).values(release.environment).get("APP_ALLOWED_HOSTS", "")
     return hosts.split(",")[0].removeprefix("*.") or "localhost"
+
+
+def secret_files(release: Release) -> dict[str, str]:
+    """The settings that are secrets there, and the name of each one's file."""
+    values = Configuration(release.folder).values(release.environment)
+    parted = {name: value.partition("secret://") for name, value in values.items()}
+    return {name: file for name, (_, is_secret, file) in parted.items() if is_secret}

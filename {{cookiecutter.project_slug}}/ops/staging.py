@@ -5,13 +5,12 @@ A module in `ops.targets` that can be rehearsed has a `stage`; its name is the m
 
 import importlib
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
 from ops import releases
-from ops.env_files import Configuration
 from ops.releases import Release
 from ops.targets import Target
 from ops.token import Issuer, publish
@@ -22,14 +21,14 @@ ENVIRONMENT = "staging"
 
 class Stage(NamedTuple):
     target: Target
-    front: str
+    front: Callable[[], str]
     rehearsed: str
     not_rehearsed: str
 
 
 def raised(mode: str, folder: Path, issuer: Issuer) -> AbstractContextManager[Stage]:
     """A staging of that mode, with nothing deployed yet; all of it is gone after the block."""
-    publish(folder, issuer)
+    publish(folder / "issuer", issuer)
     module = importlib.import_module(f"ops.targets.{mode}")
     stage: AbstractContextManager[Stage] = module.stage(folder, issuer)
     return stage
@@ -44,7 +43,6 @@ def headers(release: Release, issuer: Issuer) -> dict[str, str]:
 def keep_secrets(folder: Path, release: Release, known: Mapping[str, str]) -> None:
     """Write a file for each secret that the release asks for: what is `known`, or a random one."""
     folder.mkdir(exist_ok=True)
-    for name, value in Configuration(release.folder).values(release.environment).items():
-        _, is_secret, file = value.partition("secret://")
-        if is_secret and not (folder / file).exists():
+    for name, file in releases.secret_files(release).items():
+        if not (folder / file).exists():
             (folder / file).write_text(known.get(name) or secrets.token_urlsafe(32))

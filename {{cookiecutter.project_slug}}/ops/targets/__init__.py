@@ -22,8 +22,8 @@ class Target(Protocol):
     def state(self) -> tuple[str, str]:
         """The slot that gets the traffic, and the text of the trail; both empty at first."""
 
-    def prepare(self, release: Release, /) -> None:
-        """Bring the release to the place, without starting it."""
+    def prepare(self, release: Release, /) -> str | None:
+        """Bring the release to the place, without starting it; return what there was to do."""
 
     def migrate(self, release: Release, /) -> None:
         """Bring the schema forward."""

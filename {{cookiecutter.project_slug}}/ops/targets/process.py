@@ -107,12 +107,12 @@ class Processes:
 @contextmanager
 def stage(folder: Path, issuer: Issuer) -> Iterator[Stage]:
     """A staging of processes, on throw-away servers or those that are given."""
-    changed = issuer.settings(folder)
+    changed = issuer.settings(folder / "issuer")
     with services.running(prepared=False) as behind, ExitStack() as stack:
         target = Processes(folder, changed, behind.environment, stack)
         rehearsed = ", ".join(["Caddy", *behind.described])
         left_out = f"the image, the files that start it, TLS, the values of {', '.join(changed)}"
-        yield Stage(target, target.front, rehearsed, left_out)
+        yield Stage(target, lambda: target.front, rehearsed, left_out)
 
 
 def _here(configuration: Any, front: str, folder: Path) -> Any:
