@@ -42,10 +42,10 @@ def _whole(value: object) -> object:
 
 # One line of text: no control characters. How long it may be, each field says.
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
-# A number that is kept as it was written; JSON's true and "1" are none.
-Exact = Annotated[Decimal, Field(strict=False), BeforeValidator(_number)]
-# A whole number in a path or a query.
-Whole = Annotated[int, BeforeValidator(_whole)]
+# Behind the bounds of a Decimal with strict=False: JSON's true and "1" are no numbers.
+Number = BeforeValidator(_number)
+# Behind the bounds of an int in a path or a query: "1_0" and "+1" are no whole numbers.
+Whole = BeforeValidator(_whole)
 
 
 def router(prefix: str) -> APIRouter:

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, fi
 
 from app import environment, values
 from app.environment import PLACEHOLDERS, PREFIX, REFERENCE, SettingsRefused
-from app.values import Hosts, KeyUrl, Networks, Origins
+from app.values import Hosts, KeyUrl, Networks, Origins, Token
 
 __all__ = ["PLACEHOLDERS", "PREFIX", "REFERENCE", "Settings", "SettingsRefused", "load"]
 
@@ -71,7 +71,7 @@ class Settings(BaseModel):
         False, description="each request's vitals in a Server-Timing header"
     )
     docs: bool = Field(False, description="serve /docs and /openapi.json")
-    ops_token: SecretStr = Field(
+    ops_token: Token = Field(
         SecretStr("placeholder-ops-token"), min_length=16, description="opens the operators' paths"
     )
 
@@ -96,6 +96,7 @@ class Settings(BaseModel):
     database_url: Annotated[SecretStr, values.url("postgresql", "sqlite")] = Field(
         SecretStr("sqlite:///local.db"),
         description="postgresql://user:password@host:5432/name, or sqlite:///file",
+        examples=["postgresql://app:{password}@127.0.0.1:1/app"],
     )
     database_pool_size: int = Field(
         10, ge=1, le=500, description="connections to the database held by this process"
@@ -107,7 +108,9 @@ class Settings(BaseModel):
     # jinja: if cookiecutter.cache
 
     cache_url: Annotated[SecretStr, values.url("mem", "redis", "rediss")] = Field(
-        SecretStr("mem://"), description="mem:// in this process, or redis://host:6379/0"
+        SecretStr("mem://"),
+        description="mem:// in this process, or redis://host:6379/0",
+        examples=["redis://app:{password}@127.0.0.1:1/0"],
     )
     cache_ttl_seconds: int = Field(
         30, ge=1, le=86_400, description="how old an answer from the cache may be"

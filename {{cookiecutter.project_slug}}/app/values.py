@@ -7,6 +7,7 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+DIFFERENT = 10  # characters: 16 random ones have fewer in one case of 10,000
 HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?").fullmatch
 ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?").fullmatch
 
@@ -20,6 +21,12 @@ def url(*schemes: str) -> AfterValidator:
         return value
 
     return AfterValidator(check)
+
+
+def _strong(value: SecretStr) -> SecretStr:
+    if len(set(value.get_secret_value())) < DIFFERENT:
+        raise ValueError("random text, such as `openssl rand -base64 32` prints")
+    return value
 
 
 def _by_comma(fits: Callable[[str], object], rule: str) -> BeforeValidator:
@@ -56,4 +63,5 @@ Origins = Annotated[
 Networks = Annotated[
     tuple[str, ...], _by_comma(_is_network, "addresses or networks such as 10.0.0.0/8, by comma")
 ]
+Token = Annotated[SecretStr, AfterValidator(_strong)]
 KeyUrl = Annotated[str, AfterValidator(_key_url)]

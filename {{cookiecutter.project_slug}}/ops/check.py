@@ -17,6 +17,7 @@ STEPS = {
     "unit": ["coverage run -m pytest tests/unit tests/ops", "coverage report"],
     "integration": ["pytest tests/integration"],
     "config": ["ops.config"],
+    "security": ["ops.security"],
     "notes": ["ops.notes"],
 }
 AT_ONCE = 2

@@ -7,7 +7,6 @@ only if it is started with the settings that are printed with them.
 import json
 import os
 import secrets
-import sys
 import time
 from pathlib import Path
 from typing import Any
@@ -93,7 +92,7 @@ def kept(folder: Path) -> Issuer:
 def main() -> None:
     """Print a token, and what a service must be told to take it."""
     issuer = kept(FOLDER)
-    steps.say(issuer.token(*" ".join(sys.argv[1:]).split()))
+    steps.say(issuer.token(*os.environ.get("SCOPES", "").split()))
     steps.say(f"\nGood for {MINUTES} minutes, at a service that is started with:")
     for name, value in issuer.settings(FOLDER).items():
         steps.say(f"  {name}={value}")

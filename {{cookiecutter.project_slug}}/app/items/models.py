@@ -1,20 +1,32 @@
 """What is an item, and what may a client send?"""
 
+from decimal import Decimal
 from typing import Annotated
 
 from fastapi import Path
-from pydantic import BaseModel, Field, PlainSerializer
+from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
-from app.boundary import Exact, Incoming, Line, Whole
+from app.boundary import Incoming, Line, Number, Whole
 
 MAX_ID = 2**63 - 1  # what a database keeps in eight bytes
 
+PRICE = {
+    "type": "number",
+    "exclusiveMinimum": 0,
+    "maximum": 99_999_999.99,
+    "description": "at most two decimal places",
+    "examples": [12.5],
+}
 Price = Annotated[
-    Exact,
-    Field(gt=0, max_digits=10, decimal_places=2, examples=[12.5]),
+    Decimal,
+    Field(strict=False, gt=0, max_digits=10, decimal_places=2),
+    Number,
     PlainSerializer(float, when_used="json"),
+    WithJsonSchema(PRICE),
 ]
-ItemId = Annotated[Whole, Path(ge=1, le=MAX_ID, description="the id that POST /items answered")]
+ItemId = Annotated[
+    int, Path(ge=1, le=MAX_ID, description="the id that POST /items answered"), Whole
+]
 
 
 class NewItem(Incoming):
@@ -33,8 +45,10 @@ class Item(NewItem):
 class Listed(Incoming):
     """Which items a client wants to see."""
 
-    limit: Whole = Field(20, ge=1, le=100, description="how many at most")
-    after: Whole = Field(0, ge=0, le=MAX_ID, description="the `next` of the page before")
+    limit: Annotated[int, Whole] = Field(20, ge=1, le=100, description="how many at most")
+    after: Annotated[int, Whole] = Field(
+        0, ge=0, le=MAX_ID, description="the `next` of the page before"
+    )
 
 
 class ItemPage(BaseModel):

@@ -89,7 +89,9 @@ class Recorder:
         if outcome.before:
             if tally.calls or tally.cache_reason or tally.error:
                 more = self._style.more(tally)
-            trace = self._style.trace % self._trace_id() if self._trace_id else self._no_trace
+            trace = self._no_trace
+            if self._trace_id is not None:
+                trace = self._style.trace % self._trace_id()
             now = time()
             second = int(now)
             if second != self._second:
@@ -137,7 +139,7 @@ class Recorder:
         asked = {"http_request_method": OTHER_METHOD if route == UNMATCHED else method}
         asked |= labels | {"http_response_status_code": str(status)}
         level = logging.ERROR if status >= 500 else logging.INFO
-        logged = level >= self._level and (level == logging.ERROR or route not in PROBES)
+        logged = level >= self._level and (status >= 400 or route not in PROBES)
         style, name = self._style, logging.getLevelName(level).lower()
         return Outcome(
             style.before % name if logged else "",

@@ -1,6 +1,7 @@
 """Does anything come in that is not what it should be? Each refusal has the one shape."""
 
 from collections.abc import AsyncIterator
+from decimal import Decimal
 from typing import Annotated
 
 import httpx
@@ -9,7 +10,7 @@ from fastapi import FastAPI, Query
 from pydantic import Field
 
 from app import boundary, errors
-from app.boundary import Exact, Incoming, Line, Whole
+from app.boundary import Incoming, Line, Number, Whole
 from tests.client import client_of
 
 JSON = {"content-type": "application/json"}
@@ -17,12 +18,12 @@ JSON = {"content-type": "application/json"}
 
 class Sent(Incoming):
     name: Line = Field(max_length=20)
-    amount: Exact
+    amount: Annotated[Decimal, Field(strict=False), Number]
     times: int = 1
 
 
 class Asked(Incoming):
-    limit: Whole = Field(20, ge=1)
+    limit: Annotated[int, Whole] = Field(20, ge=1)
 
 
 @pytest.fixture
@@ -38,7 +39,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
         return asked.limit
 
     @routes.get("/{thing_id}")
-    async def read(thing_id: Whole) -> int:
+    async def read(thing_id: Annotated[int, Whole]) -> int:
         return thing_id
 
     service = FastAPI(openapi_url=None)

@@ -126,6 +126,7 @@ def test_a_missing_secret_is_told_with_the_file_that_was_looked_for(tmp_path: Pa
         ("CORS_ORIGINS", "https://shop.example.com/"),
         ("TRUSTED_PROXIES", "*"),
         ("TRUSTED_PROXIES", "0.0.0.0/0"),
+        ("AUTH_JWKS_URL", "ftp://issuer.example.com/jwks.json"),
         ("AUTH_JWKS_URL", "http://issuer.example.com/jwks.json"),
     ],
 )
@@ -149,3 +150,9 @@ def test_tokens_are_not_asked_for_without_knowing_whose() -> None:
         "APP_AUTH_AUDIENCE",
         "APP_AUTH_JWKS_URL",
     ]
+
+
+def test_a_token_that_can_be_guessed_is_refused() -> None:
+    (line,) = faults(OPS_TOKEN="abcabcabcabcabcabcabc")
+
+    assert line.startswith("APP_OPS_TOKEN: found this secret; expected random text")
