@@ -94,28 +94,37 @@ def refs(where: str, *patterns: str) -> dict[str, str]:
 def unnamed_tag(name: str, message: str) -> str:
     """Make the annotated tag object of HEAD and no ref; signed where git is set up to sign.
 
-    Raises `Refused` with git's own words when it cannot be made.
+    Raises `Refused` with git's own words when it cannot be made or signed.
     """
     with tempfile.TemporaryDirectory() as folder:
         aside = Path(folder)
         (aside / "message").write_text(message, encoding="utf-8")
         (aside / "reference-transaction").write_text(NO_NAME_YET)
         (aside / "reference-transaction").chmod(0o700)
-        tag = ["tag", "--annotate", "--cleanup=whitespace", f"--file={aside / 'message'}", name]
-        made = subprocess.run(
-            ["git", "-c", f"core.hooksPath={aside}", *tag],
-            cwd=ROOT,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        if made.returncode == 0:
+        command = ["git", "-C", ROOT, "-c", f"core.hooksPath={aside}", "tag", "--annotate"]
+        command += ["--cleanup=whitespace", f"--file={aside / 'message'}", name]
+        with (
+            (aside / "said").open("wb") as output,
+            shell.Program(command, output=output, folder=aside) as tagging,
+        ):
+            code = tagging.wait()
+        said = (aside / "said").read_text(errors="replace")
+        if code == 0:
             git("update-ref", "-d", f"refs/tags/{name}")
-            raise Refused("git asked no hook before it named the tag", "git 2.28 or newer")
+            expected = "git 2.28 or newer, and a folder for temporary files that may hold programs"
+            raise Refused("git asked no hook before it named the tag", expected)
         if not (aside / "asked").exists():
-            raise Refused("git could not make the tag", output=made.stderr)
-        _, made_object, _ = (aside / "asked").read_text().split(maxsplit=2)
-        return made_object
+            raise Refused("git could not make the tag: nothing was changed", output=said)
+        tag_object = (aside / "asked").read_text().split()[1]
+    if _signs_tags() and "\n-----BEGIN " not in git("cat-file", "tag", tag_object):
+        # git 2.39 goes on without a signature when ssh-keygen fails
+        raise Refused("git could not sign the tag: nothing was changed", output=said)
+    return tag_object
+
+
+def _signs_tags() -> bool:
+    settings = ("tag.gpgSign", "tag.forceSignAnnotated")
+    return any(git("config", "--type=bool", "--default=false", s) == "true" for s in settings)
 
 
 def push(remote: str, source: str, ref: str) -> shell.Finished:

@@ -39,15 +39,15 @@ def since(release: str | None) -> Since:
     new = sorted({changes.named(path) for path in changes.folder().glob("*.toml")} - before)
     lost = sorted(name for name in before if not (git.ROOT / name).exists())
     touched: dict[str, set[str]] = {name: set() for name in new}
-    pending: set[str] = set()
-    for files in _history(release):
+    tree, pending = git.tree_hash(), set[str]()
+    for files in _history(release, tree):
         pending |= {name for name in files if not name.startswith("changes/")}
         if recorded := files & touched.keys():
             for name in recorded:
                 touched[name] |= pending
             pending = set()
     watched = {name for name in pending if name.startswith(WATCHED)}
-    unrecorded = sorted(watched & _differing_from(release)) if watched and release else []
+    unrecorded = sorted(watched & _between(release, tree)) if watched and release else []
     return Since({name: sorted(files) for name, files in touched.items()}, unrecorded, lost)
 
 
@@ -86,7 +86,7 @@ def check() -> str:
     return f"{len(found.records)} records since {release or 'the beginning: no release yet'}"
 
 
-def _history(release: str | None) -> list[set[str]]:
+def _history(release: str | None, tree: str | None) -> list[set[str]]:
     """The files of each commit of the branch since the release, then of what is not committed."""
     if not git.says_yes("rev-parse", "--verify", "--quiet", "HEAD"):
         return [set(_lines("ls-files", "--cached", "--others", "--exclude-standard"))]
@@ -94,18 +94,16 @@ def _history(release: str | None) -> list[set[str]]:
     options = ["--first-parent", "-m", "--reverse", "--no-renames", "--name-only"]
     log = "\n".join(_lines("log", *options, "--format=%x00", reach, "--"))
     committed = [{line for line in part.splitlines() if line} for part in log.split("\0")]
-    return [*committed, _differing_from("HEAD")]
+    return [*committed, _between("HEAD", tree)]
 
 
-def _differing_from(commit: str) -> set[str]:
-    """The files that are not here as they are in a commit."""
-    changed = _lines("diff", "--no-renames", "--name-only", commit, "--")
-    return {*changed, *_lines("ls-files", "--others", "--exclude-standard")}
+def _between(commit: str, tree: str | None) -> set[str]:
+    """The files that differ between a commit and the tree of all files as they lie here."""
+    return set(_lines("diff", "--no-renames", "--name-only", commit, tree or "HEAD"))
 
 
 def _lines(*words: str) -> list[str]:
-    plain = ("--no-optional-locks", "-c", "core.quotePath=false")
-    return git.git(*plain, *words).splitlines()
+    return git.git("-c", "core.quotePath=false", *words).splitlines()
 
 
 def _entry(name: str, files: list[str]) -> str:

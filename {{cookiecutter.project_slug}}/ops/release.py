@@ -28,7 +28,7 @@ THERE = {
     "no version only here": conditions.no_version_only_here,
     "every version is here": conditions.every_version_here,
 }
-AGAIN = "the same command: it finishes, or starts anew"
+AGAIN = "the same command again: it finishes, or starts anew"
 NEXT = """released {version}
   to deploy:  make deploy ENV=staging VERSION={version}
   to undo:    make rollback ENV=staging"""
@@ -39,6 +39,7 @@ def release(level: str, dry: bool, unasked: bool) -> int:
 
     Raises `Refused` when git or the remote does; nothing is changed then, here or there.
     """
+    steps.say("looking at what is here, and asking the remote …")
     now = situation.asked(level)
     if sent := cut_off(now):
         steps.say(f"{now.version} had reached {now.remote} already: finished here")
@@ -82,18 +83,19 @@ def send(now: Now, tag: str) -> None:
     ref = f"refs/tags/{now.version}"
     try:
         pushed = git.push(now.remote, tag, ref)
+        if pushed.code == 0:
+            return
+        found = f"{now.remote} did not take {now.version}: nothing was changed, here or there"
     except KeyboardInterrupt:
-        pushed = shell.Finished(130, "interrupted")
-    if pushed.code == 0:
-        return
+        pushed = shell.Finished(130, "")
+        found = f"given up before {now.remote} had taken {now.version}"
     try:
         there = git.refs(now.remote, ref).get(ref)
     except Refused as silence:
         found = f"not known whether {now.version} reached {now.remote}"
         raise Refused(found, remedy=AGAIN, output=pushed.output + silence.output) from silence
     if there is None:
-        found = f"{now.remote} did not take {now.version}: nothing was changed, here or there"
-        raise Refused(found, remedy=f"what it says above, then {AGAIN}", output=pushed.output)
+        raise Refused(found, remedy=AGAIN, output=pushed.output)
     if there != tag:
         found = f"somebody else has just released {now.version}: nothing was changed here"
         raise Refused(found, remedy="`git pull --ff-only`", output=pushed.output)

@@ -7,12 +7,15 @@ program and its children, kills what is left after 10 s, and deletes the program
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import sys
 import tempfile
+import threading
 import time
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, Self
 
@@ -61,25 +64,26 @@ class Program:
         """
         if shutil.which(command[0]) is None:
             raise Refused(f"{command[0]} is not there", "a program that can be started")
-        self._process = subprocess.Popen(
-            list(map(str, command)),
-            cwd=folder or ROOT,
-            env={**os.environ, **(environment or {})},
-            stdin=subprocess.DEVNULL,
-            stdout=output,
-            stderr=subprocess.STDOUT if output else None,
-            start_new_session=True,  # Ctrl-C reaches it once, from the guard
-            user=user,
-            group=None if user is None else user,
-            extra_groups=None if user is None else [],
-        )
-        self._guard = subprocess.Popen(
-            ["/bin/sh", "-c", GUARD, "guard", str(self.pid), str(folder or "")],
-            stdin=subprocess.PIPE,
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-            start_new_session=True,
-        )
+        with _ctrl_c_later():
+            self._process = subprocess.Popen(
+                list(map(str, command)),
+                cwd=folder or ROOT,
+                env={**os.environ, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                start_new_session=True,  # Ctrl-C reaches it once, from the guard
+                user=user,
+                group=None if user is None else user,
+                extra_groups=None if user is None else [],
+            )
+            self._guard = subprocess.Popen(
+                ["/bin/sh", "-c", GUARD, "guard", str(self.pid), str(folder or "")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
 
     @property
     def pid(self) -> int:
@@ -165,3 +169,19 @@ def must(
         called = " ".join(Path(word).name for word in map(str, command[:3]))
         raise Refused(f"`{called}` ended with {finished.code}", output=finished.output)
     return finished.output
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Hear Ctrl-C only when the block is over: a program without its guard would outlive us."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # it is the main thread that hears it
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)

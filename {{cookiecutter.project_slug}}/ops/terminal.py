@@ -41,7 +41,7 @@ def _terminal_alone() -> Iterator[None]:
         return
     before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # raised by whoever moves the terminal
     try:
-        shared = group not in (os.getpid(), os.getsid(0)) and os.tcgetpgrp(terminal) == group
+        shared = group != os.getpid() and os.tcgetpgrp(terminal) == group
         if shared:
             os.setpgid(0, 0)
             os.tcsetpgrp(terminal, os.getpid())
