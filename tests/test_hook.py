@@ -1,9 +1,12 @@
 """Does a project get its own locks and the template's address, and lose only what exists?"""
 
 import json
+import re
 import runpy
+import tomllib
 
 import pytest
+from packaging.requirements import Requirement
 
 from tests.baking import IN_PLACE, ROOT, VARIANTS, bake, files_of
 
@@ -72,3 +75,14 @@ def test_the_templates_address_is_kept_without_credentials(given, kept):
     template_url = runpy.run_path(str(ROOT / "local_extensions.py"))["template_url"]
 
     assert template_url(given) == kept
+
+
+def test_the_templates_own_lock_fits_what_it_asks_for():
+    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    lock = (ROOT / "requirements.txt").read_text()
+    pins = dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", lock, re.MULTILINE))
+
+    for requirement in map(Requirement, asked):
+        assert requirement.specifier.contains(pins[requirement.name]), requirement
+    assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=\S)", lock))
+    assert "://" not in lock
