@@ -14,7 +14,7 @@ from ops.steps import Result, Step
 STEPS = {
     "lint": ["ruff check --quiet .", "ruff format --quiet --check ."],
     "types": ["pyrefly check"],
-    "unit": ["coverage run -m pytest tests/unit tests/ops", "coverage report"],
+    "unit": ["coverage run -m pytest tests --ignore tests/integration", "coverage report"],
     "integration": ["pytest tests/integration"],
     "config": ["ops.config"],
     "security": ["ops.security"],
