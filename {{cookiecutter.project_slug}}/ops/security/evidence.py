@@ -27,7 +27,7 @@ class Evidence:
     root: Path
     files: tuple[Path, ...]  # of the repository, relative to its root
     settings: Mapping[str, Settings]  # by environment, as they are resolved
-    lines: Mapping[str, str]  # of the files in config/, by environment and name
+    lines: Mapping[str, Mapping[str, str]]  # of the files in config/, by environment and name
     refused: tuple[str, ...]  # what the settings say to secrets that can be guessed
     answers: Mapping[str, Answer]  # by the names in observe.py
     operations: Mapping[str, Mapping[str, Any]]  # of OpenAPI, by method and path

@@ -97,7 +97,7 @@ def files_of(root: Path) -> tuple[Path, ...]:
     if root == git.ROOT and git.is_repository():
         listed = git.git("ls-files", "--cached", "--others", "--exclude-standard", "-z")
         return tuple(Path(name) for name in sorted(set(listed.split("\0")) - {""}))
-    found = []
+    found = list[Path]()
     for folder, inside, names in os.walk(root):
         inside[:] = [name for name in inside if not MADE(name)]
         found += [Path(folder, name).relative_to(root) for name in names]

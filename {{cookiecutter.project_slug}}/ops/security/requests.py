@@ -74,7 +74,7 @@ def _plain(settings: Settings, canaries: Mapping[str, str]) -> dict[str, Request
 def _tokens(issuer: Issuer, stranger: Issuer, canaries: Mapping[str, str]) -> dict[str, Request]:
     good = bearer(issuer.token(SCOPE, sub=canaries["token"]))
     claims = jwt.decode(issuer.token(SCOPE), options={"verify_signature": False})
-    unsigned = jwt.encode(claims, None, algorithm="none", headers={"kid": issuer.key_id})
+    unsigned = jwt.encode(claims, "", algorithm="none", headers={"kid": issuer.key_id})
     wrong = f'{{"name": "{canaries["body"]}\\u0000", "price": "{canaries["body"]}"}}'.encode()
     upload = canaries["upload"].encode()
     later = time.time() + 600
