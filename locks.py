@@ -29,9 +29,9 @@ def rendered(options: dict[str, bool]) -> str:
     environment = jinja2.Environment(
         line_statement_prefix="# jinja:", undefined=jinja2.StrictUndefined, autoescape=False
     )
-    answers = {"project_slug": "orders-api", "description": "Locks.", "owner": "nobody", **options}
+    answers = {"project_slug": "orders-api", "description": "Locks.", "owner": "nobody"}
     template = environment.from_string((PROJECT / "pyproject.toml").read_text())
-    return template.render(cookiecutter=answers)
+    return template.render(cookiecutter={**answers, "deploy": "compose", **options})
 
 
 def renew(variant: str, upgrade: bool) -> int:

@@ -10,6 +10,7 @@ REMOVED = {
             "alembic.ini",
             "app/database.py",
             "app/items/store_database.py",
+            "deploy/kubernetes/migrate",
             "deploy/prometheus/rules/database.yaml",
             "migrations",
             "ops/migration.py",
@@ -31,6 +32,18 @@ REMOVED = {
             "ops/services/valkey.py",
             "tests/integration/test_cache.py",
             "tests/unit/items/test_store_cached.py",
+        ],
+    },
+    "deploy": {
+        "compose": [
+            "deploy/kubernetes",
+            "ops/targets/kubernetes.py",
+            "tests/ops/targets/test_kubernetes.py",
+        ],
+        "kubernetes": [
+            "deploy/compose.yaml",
+            "ops/targets/compose.py",
+            "tests/ops/targets/test_compose.py",
         ],
     },
     "ci": {

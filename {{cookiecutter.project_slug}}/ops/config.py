@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 from app import settings
-from ops import shell, steps
+from ops import handed_over, shell, steps
 from ops.env_files import ENVIRONMENTS, Configuration
 from ops.steps import Refused
 
@@ -154,8 +154,8 @@ def check(root: Path) -> str:
     if found := faults(root):
         raise Refused(f"{len(found)} faults in the configuration", output="\n".join(found))
     given = Configuration(root)
-    own = given.own["staging"]
-    return f"staging and production share {len(given.common)} settings, {len(own)} differ"
+    counted = f"{len(given.common)} settings are shared, {len(given.own['staging'])} differ"
+    return f"{counted}; {handed_over.compared(root)}"
 
 
 def show(root: Path, environment: str) -> str:

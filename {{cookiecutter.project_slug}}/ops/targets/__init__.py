@@ -6,6 +6,7 @@ Two slots take turns: the live one gets the traffic, the other one is started, t
 import importlib
 import pkgutil
 from contextlib import AbstractContextManager
+from types import ModuleType
 from typing import Protocol
 
 from ops.releases import Release
@@ -47,9 +48,14 @@ class Target(Protocol):
         """Keep the trail, then give all traffic to the slot: in one act, losing no request."""
 
 
+def places() -> dict[str, ModuleType]:
+    """The kinds of place that this project can be deployed to, by name."""
+    names = {module.name for module in pkgutil.iter_modules(__path__)} - {"process"}
+    return {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(names)}
+
+
 def here(environment: str) -> Target:
     """The place that this project is deployed to."""
-    names = {module.name for module in pkgutil.iter_modules(__path__)} - {"process"}
-    module = importlib.import_module(f"{__name__}.{min(names)}")
+    module = next(iter(places().values()))
     target: Target = module.target(environment)
     return target

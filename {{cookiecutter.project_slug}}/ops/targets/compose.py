@@ -20,6 +20,7 @@ from ops.staging import ENVIRONMENT, Stage
 from ops.steps import Refused
 from ops.token import Issuer
 
+VERSION = ["docker", "compose", "version"]
 FILE = Path("deploy", "compose.yaml")
 # An atomic rename each: first the trail, then the slot that makes it true.
 SWITCH = """cd /run/live && printf %s "$2" > next && mv -f next trail.json

@@ -1,0 +1,160 @@
+import json
+from pathlib import Path
+
+import pytest
+
+from ops.releases import Build, Release
+from ops.shell import Finished
+from ops.steps import Refused
+from ops.targets.compose import Compose
+
+
+class Docker:
+    """Takes the engine's place: notes each command, and answers those that it was told to."""
+
+    def __init__(self) -> None:
+        self.ran: list[str] = []
+        self.answers: dict[str, str] = {}
+        self.given: dict[str, str] = {}
+
+    def must(self, command: list[str | Path], environment: dict[str, str] | None = None) -> str:
+        self.given |= environment or {}
+        line = " ".join(map(str, command))
+        self.ran.append(line)
+        return next((said for start, said in self.answers.items() if line.startswith(start)), "")
+
+    def run(self, command: list[str | Path]) -> Finished:
+        return Finished(0, self.must(command))
+
+
+@pytest.fixture
+def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
+    docker = Docker()
+    monkeypatch.setattr("ops.shell.must", docker.must)
+    monkeypatch.setattr("ops.shell.run", docker.run)
+    monkeypatch.setattr("ops.targets.compose._slug", lambda: "orders")
+    return docker
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Release:
+    for folder in ("config", "deploy", "secrets"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "config" / "staging.env").write_text("APP_OPS_TOKEN=secret://ops_token\n")
+    front = {
+        "apps": {
+            "http": {"servers": {"front": {"listen": [":80"], "routes": [{"handle": ["proxy"]}]}}}
+        }
+    }
+    (tmp_path / "deploy" / "caddy.json").write_text(json.dumps(front))
+    return Release(Build("v1.2.0", "c0ffee"), tmp_path, "staging")
+
+
+def compose(folder: Path, **given: str) -> Compose:
+    given = {"SECRETS": str(folder / "secrets"), "FRONT": str(folder / "front.json"), **given}
+    return Compose("orders-staging", given)
+
+
+def test_the_front_door_is_opened_once_and_left_as_it_is(
+    docker: Docker, release: Release, tmp_path: Path
+) -> None:
+    (tmp_path / "secrets" / "ops_token").write_text("x")
+
+    compose(tmp_path).open(release)
+
+    assert "--project-name orders-staging --profile staging up" in docker.ran[0]
+    assert "--no-recreate --wait" in docker.ran[0]
+    assert docker.given["IMAGE"] == "orders:v1.2.0"
+    assert docker.given["ENVIRONMENT"] == "staging"
+
+
+def test_a_missing_secret_is_named_before_anything_is_started(
+    docker: Docker, release: Release, tmp_path: Path
+) -> None:
+    with pytest.raises(Refused, match="ops_token"):
+        compose(tmp_path).open(release)
+
+    assert docker.ran == []
+
+
+@pytest.mark.usefixtures("docker")
+def test_a_domain_is_served_over_tls(release: Release, tmp_path: Path) -> None:
+    (tmp_path / "secrets" / "ops_token").write_text("x")
+
+    compose(tmp_path, DOMAIN="orders.internal").open(release)
+
+    front = json.loads((tmp_path / "front.json").read_text())["apps"]["http"]["servers"]["front"]
+    assert front == {
+        "listen": [":443"],
+        "routes": [{"handle": ["proxy"], "match": [{"host": ["orders.internal"]}]}],
+    }
+
+
+def test_where_there_is_no_front_door_nothing_is_live(docker: Docker, tmp_path: Path) -> None:
+    docker.answers = {"docker ps": "another-front-1\n"}
+
+    assert compose(tmp_path).state() == ("", "")
+
+
+def test_what_is_live_is_read_behind_the_front_door(docker: Docker, tmp_path: Path) -> None:
+    docker.answers = {
+        "docker ps": "orders-staging-front-1\n",
+        "docker exec orders-staging-front-1": "green\n[]",
+    }
+
+    assert compose(tmp_path).state() == ("green", "[]")
+
+
+def test_an_image_of_this_commit_is_not_built_again(
+    docker: Docker, release: Release, tmp_path: Path
+) -> None:
+    docker.answers = {"docker image inspect": "[APP_VERSION=v1.2.0 APP_COMMIT=c0ffee]"}
+
+    assert compose(tmp_path).prepare(release) == "built before"
+
+
+def test_an_image_of_another_commit_is_built_with_version_and_commit(
+    docker: Docker, release: Release, tmp_path: Path
+) -> None:
+    docker.answers = {"docker image inspect": "[APP_VERSION=v1.2.0 APP_COMMIT=0ther]"}
+
+    assert compose(tmp_path).prepare(release) == "built"
+
+    assert "--build-arg VERSION=v1.2.0 --build-arg COMMIT=c0ffee" in docker.ran[-1]
+
+
+@pytest.mark.parametrize(
+    ("said", "running"), [("true 0\n", True), ("true 3\n", False), ("false 0\n", False)]
+)
+def test_what_the_engine_had_to_start_again_does_not_count_as_running(
+    said: str, running: bool, docker: Docker, tmp_path: Path
+) -> None:
+    docker.answers = {"docker inspect": said}
+
+    assert compose(tmp_path).running("blue") is running
+
+
+def test_what_was_in_the_slot_ends_before_the_new_one_starts(
+    docker: Docker, release: Release, tmp_path: Path
+) -> None:
+    compose(tmp_path).start(release, "blue")
+
+    kill, *_, remove, up = docker.ran
+    assert kill == "docker kill --signal INT orders-staging-app-blue-1"
+    assert remove.startswith("docker rm --force")
+    assert up.endswith("up --detach --no-deps app-blue")
+
+
+def test_the_trail_is_kept_before_the_slot_is_switched(docker: Docker, tmp_path: Path) -> None:
+    compose(tmp_path).switch("green", '[{"version": "v1"}]')
+
+    [switch] = docker.ran
+    assert switch.index("trail.json") < switch.index("next slot")
+    assert switch.endswith('green [{"version": "v1"}]')
+
+
+def test_a_slot_is_reached_on_this_host_only(docker: Docker, tmp_path: Path) -> None:
+    docker.answers = {"docker port orders-staging-app-blue-1 8000/tcp": "127.0.0.1:49153\n"}
+
+    with compose(tmp_path).reach("blue") as url:
+        assert url == "http://127.0.0.1:49153"
