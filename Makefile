@@ -1,7 +1,7 @@
 # Each target sets up what it needs, from nothing but python3 (with venv), make and git.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lock
+.PHONY: help demo test test-all lock .venv
 
 PYTHON ?= python3
 PYTHON_FILES := benchmarks hooks local_extensions.py locks.py tests
@@ -32,12 +32,16 @@ lock: .venv/ready ## Renew the hash locks: the template's own, and those of ever
 	echo uv | $(COMPILE) - --output-file requirements-uv.txt > /dev/null
 	.venv/bin/python locks.py
 
+# Holds the text of the locks that .venv was made from, and is written last.
 .venv/ready: requirements.txt requirements-uv.txt
+	@if cat $^ | cmp -s - $@; then touch $@; else $(MAKE) --no-print-directory .venv; fi
+
+.venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
-	  echo "found $$($(PYTHON) --version 2>&1); expected Python 3.11 or newer: make PYTHON=python3.13 $(MAKECMDGOALS)"; exit 1; }
+	  echo "found $$($(PYTHON) --version 2>&1); expected Python 3.11 or newer: make PYTHON=python3.13"; exit 1; }
 	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
 	  echo "$(PYTHON) has no venv module: install python3-venv, then repeat the command"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	@command -v uv > /dev/null || .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
 	uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements.txt
-	@touch $@
+	@cat requirements.txt requirements-uv.txt > .venv/ready
