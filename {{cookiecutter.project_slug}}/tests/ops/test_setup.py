@@ -74,6 +74,61 @@ def test_a_missing_venv_module_is_named_with_its_package(
         setup.build()
 
 
+@pytest.fixture
+def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """What set-up starts, with a .venv of its own; nothing is really run."""
+    commands: list[str] = []
+
+    def run(command: list[str | Path]) -> shell.Finished:
+        commands.append(" ".join(map(str, command)))
+        (tmp_path / ".venv").mkdir(exist_ok=True)
+        return shell.Finished(1 if "broken" in commands[0] else 0, "no route to host")
+
+    monkeypatch.setattr("ops.setup.VENV", tmp_path / ".venv")
+    monkeypatch.setattr("ops.setup.VENV_PYTHON", tmp_path / ".venv" / "bin" / "python")
+    monkeypatch.setattr("ops.setup._uv", lambda: "uv")
+    monkeypatch.setattr("ops.shell.run", run)
+    return commands
+
+
+def test_the_uv_of_the_machine_does_all_the_work(
+    started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: "/usr/bin/uv")
+
+    setup.build()
+
+    assert [command.split()[:2] for command in started] == [["uv", "venv"], ["uv", "pip"]]
+    assert "--require-hashes" in started[1]
+
+
+def test_without_a_uv_the_locked_one_is_installed_first(
+    started: list[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.which", lambda _: None)
+
+    setup.build()
+
+    venv, pip, uv = started
+    assert venv.endswith("-m venv " + str(setup.VENV))
+    assert "--require-hashes" in pip
+    assert pip.endswith("requirements-uv.txt")
+    assert uv.startswith("uv pip install")
+
+
+def test_a_failed_installation_is_refused_with_its_reason_and_counts_as_none(
+    started: list[str],
+) -> None:
+    started.append("broken")
+
+    with pytest.raises(setup.Refused) as refused:
+        setup.install(setup.DEVELOPMENT)
+
+    assert "safe to run again" in refused.value.remedy
+    assert refused.value.output == "no route to host"
+    assert not setup.installed(setup.DEVELOPMENT)
+
+
 def test_a_folder_that_is_no_repository_gets_no_hooks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
