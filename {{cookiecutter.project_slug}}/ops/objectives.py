@@ -61,8 +61,7 @@ def rules(routes: list[dict[str, Any]]) -> str:
     return (
         f"# Made by `python -m ops.objectives` from {SOURCE}.\n"
         "groups:\n"
-        f"  - name: objectives-recorded\n    rules:\n{''.join(recorded)}"
-        f"  - name: objectives\n    rules:\n{''.join(alerts)}"
+        f"  - name: objectives\n    rules:\n{''.join([*recorded, *alerts])}"
     )
 
 
