@@ -25,7 +25,7 @@ from ops.traffic import Traffic
 
 RECORD = shell.ROOT / "build" / "rehearsal.json"
 MODES = ("process", "compose")
-ENOUGH_REQUESTS = 100
+ENOUGH_REQUESTS = 200
 # Ready and healthy, and yet no good: what a gate that only asks probes would put live.
 FAULT = """
 
@@ -99,6 +99,7 @@ def rehearse(mode: str) -> int:
         with Traffic(play.stage.front(), staging.headers(play.this, issuer)) as traffic:
             for scene in SCENES:
                 results += [_played(scene, play)] if results[-1].ok else []
+            traffic.wait_for(ENOUGH_REQUESTS)
         requests, failures = traffic.seen()
     steps.say(f"\n{requests} requests meanwhile, {failures.total()} failed {dict(failures) or ''}")
     steps.say(f"not rehearsed: {play.stage.not_rehearsed}")
@@ -122,7 +123,8 @@ def demanded() -> str:
 def _play(mode: str, tree: str, issuer: Issuer) -> Iterator[Play]:
     """All that a rehearsal needs, in folders that go with it."""
     with ExitStack() as stack:
-        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="rehearsal-")))
+        private = tempfile.TemporaryDirectory(prefix="rehearsal-", ignore_cleanup_errors=True)
+        folder = Path(stack.enter_context(private))
         this = Release(Build("this-tree", tree), folder / "this", ENVIRONMENT)
         git.unpack(tree, this.folder)
         broken = Release(Build("broken", tree), folder / "broken", ENVIRONMENT)

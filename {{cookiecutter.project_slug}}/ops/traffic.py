@@ -53,6 +53,12 @@ class Traffic:
         with self._lock:
             return Seen(self._requests, self._failures.copy())
 
+    def wait_for(self, requests: int, within_seconds: float = 60) -> None:
+        """Wait until so many requests were answered, or failed."""
+        deadline = time.monotonic() + within_seconds
+        while self.seen().requests < requests and time.monotonic() < deadline:
+            time.sleep(0.05)
+
     def _ask(self, method: str, kept: bool) -> None:
         connection = http.client.HTTPConnection(self._address, timeout=ANSWER_SECONDS)
         due = time.monotonic()

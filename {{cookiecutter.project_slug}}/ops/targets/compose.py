@@ -157,7 +157,7 @@ def stage(folder: Path, issuer: Issuer) -> Iterator[Stage]:
     changed = issuer.settings(folder) | {"APP_AUTH_JWKS_URL": "file:///run/issuer/jwks.json"}
     slot = {"environment": changed, "volumes": [f"{folder / 'issuer'}:/run/issuer:ro"]}
     overlay.write_text(json.dumps({"services": {f"app-{name}": slot for name in Compose.slots}}))
-    ports = {"HTTP": "127.0.0.1:0", "HTTPS": "127.0.0.1:0"}
+    ports = {"HTTP_PORT": "127.0.0.1:0", "HTTPS_PORT": "127.0.0.1:0"}
     given = {"SECRETS": str(kept), "FRONT": str(folder / "front.json"), **ports}
     target = Compose(f"{_slug()}-rehearsal", given, overlay)
     _end(target.project)

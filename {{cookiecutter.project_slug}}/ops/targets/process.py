@@ -86,7 +86,9 @@ class Processes:
 
     def _run(self, name: str, command: list[str | Path], environment: Mapping[str, str]) -> None:
         output = self._stack.enter_context((self._folder / f"{name}.log").open("wb"))
-        program = shell.Program(command, environment=environment, output=output)
+        # Whatever ends us, the front door ends last, and the folder with its secrets goes with it.
+        mine = self._folder if name == "front" else None
+        program = shell.Program(command, environment=environment, output=output, folder=mine)
         self._programs[name] = self._stack.enter_context(program)
 
     def _environment(self, release: Release, slot: str) -> dict[str, str]:
