@@ -8,7 +8,7 @@ nobody caught, and has it all written down. Measure before you add a line here (
 import logging
 import os
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from time import perf_counter
 
 from starlette.requests import ClientDisconnect
@@ -33,7 +33,7 @@ class Request(tally.Tally):
     __slots__ = ("ended", "gone", "layer", "receive", "scope", "send", "started", "status")
 
     def __init__(self, layer: "Visibility", scope: Scope, receive: Receive, send: Send) -> None:
-        tally.Tally.__init__(self, _request_id(scope))  # half the price of super()
+        tally.Tally.__init__(self, _request_id(scope))  # dearer with super()
         self.layer = layer
         self.scope = scope
         self.receive = receive
@@ -61,8 +61,9 @@ class Request(tally.Tally):
             self.status = message["status"]
             given = message.get("headers", ())  # may be shared: it stays as it is
             own = (b"x-request-id", self.request_id.encode())
-            fixed = self.layer.fixed(given) if self.layer.defaults else self.layer.headers
-            if self.layer.server_timing:
+            layer = self.layer
+            fixed = layer.fixed(given) if layer.defaults else layer.headers
+            if layer.server_timing:
                 message["headers"] = [*given, own, self.timing(), *fixed]
             else:
                 message["headers"] = [*given, own, *fixed]
@@ -71,7 +72,9 @@ class Request(tally.Tally):
     def timing(self) -> tuple[bytes, bytes]:
         """The vitals so far, as a Server-Timing header."""
         told = b"app;dur=%.1f" % ((perf_counter() - self.started) * 1000)
-        for kind in dict.fromkeys(call[0] for call in self.calls) if self.calls else ():
+        if not self.calls and self.cache == "none":
+            return b"server-timing", told
+        for kind in dict.fromkeys(call[0] for call in self.calls):
             calls, ms = self.total(kind)
             told += f', {kind};dur={ms:.1f};desc="{calls} calls"'.encode()
         if self.cache != "none":
@@ -116,7 +119,8 @@ class Visibility:
             return
         request = Request(self, scope, receive, send)
         token = tally.current.set(request)
-        self.recorder.metrics.active += 1
+        counted = self.recorder.metrics
+        counted.active += 1
         try:
             await self.app(scope, request.on_receive, request.on_send)
         except ClientDisconnect:
@@ -127,20 +131,19 @@ class Visibility:
             request.gone = True
             raise
         finally:
-            self.recorder.metrics.active -= 1
+            counted.active -= 1
             self._record(request)
             tally.current.reset(token)
-            if (outer := tally.current.get()) is not None:  # a test's budget
-                outer.calls += request.calls
+            if isinstance(token.old_value, tally.Tally):  # a test's budget
+                token.old_value.calls += request.calls
 
     def _record(self, request: Request) -> None:
-        seconds = (request.ended or perf_counter()) - request.started
-        status = request.status
-        if request.gone or not (request.ended or request.error):
+        ended, status, scope = request.ended, request.status, request.scope
+        if request.gone or not (ended or request.error):
             status = GONE
-        elif not request.ended:
+        elif not ended:
             status = 500  # it broke off
-        scope = request.scope
+        seconds = (ended or perf_counter()) - request.started
         self.recorder.record(request, scope["method"], route_label(scope), status, seconds)
 
     async def _answer(self, request: Request, error: Exception) -> None:
@@ -155,17 +158,22 @@ class Visibility:
             await answer(request.scope, request.receive, request.on_send)
 
 
-_ids: list[str] = []
-
-
 def _request_id(scope: Scope) -> str:
-    """The caller's id if it looks like one, else a new one; randomness is fetched in stock."""
+    """The caller's id if it looks like one, else a new one."""
     for name, value in scope["headers"]:
         if name == b"x-request-id":
             if KNOWN_ID(value):
                 return str(value, "ascii")
             break
-    if not _ids:
+    return next(_new_ids)
+
+
+def _make_ids() -> Iterator[str]:
+    """Random ids without end; randomness is fetched for many at a time."""
+    while True:
         stock = os.urandom(4096).hex()
-        _ids.extend(stock[at : at + 32] for at in range(0, len(stock), 32))
-    return _ids.pop()
+        for at in range(0, len(stock), 32):
+            yield stock[at : at + 32]
+
+
+_new_ids = _make_ids()
