@@ -3,12 +3,15 @@
 One shape for compose services and for the containers of Kubernetes' pods.
 """
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import yaml
+
+MANIFEST = re.compile(r"^(services|kind):", re.MULTILINE)
 
 
 @dataclass(frozen=True)
@@ -27,8 +30,10 @@ def found(root: Path) -> list[Container]:
     """All containers, of whatever kind of manifest is there."""
     containers: list[Container] = []
     for file in sorted((root / "deploy").rglob("*.y*ml")):
-        where = str(file.relative_to(root))
-        for document in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+        where, text = str(file.relative_to(root)), file.read_text(encoding="utf-8")
+        if not MANIFEST.search(text):
+            continue
+        for document in yaml.safe_load_all(text):
             if isinstance(document, dict) and "services" in document:
                 services = document["services"].items()
                 containers += [_service(f"{where}: {name}", told) for name, told in services]

@@ -3,7 +3,6 @@
 import re
 from collections.abc import Callable, Iterator
 
-from ops.security import containers
 from ops.security.checklist import Checklist
 from ops.security.containers import Container
 from ops.security.evidence import Evidence
@@ -116,7 +115,7 @@ def images_are_exact(seen: Evidence) -> Iterator[str]:
     built = re.findall(r"^ARG \w+=(\S+:\S*)$", seen.text("deploy/Dockerfile"), re.MULTILINE)
     built += re.findall(r"^FROM ([^$\s]\S*)", seen.text("deploy/Dockerfile"), re.MULTILINE)
     named = [("deploy/Dockerfile", image) for image in built]
-    named += [(each.where, each.image) for each in containers.found(seen.root)]
+    named += [(each.where, each.image) for each in seen.containers]
     for where, image in named:
         if not EXACT(image) and not GIVEN.search(image):
             yield f"{where}: image {image or 'without a name'}"
@@ -131,7 +130,7 @@ def the_image_takes_what_is_named(seen: Evidence) -> Iterator[str]:
 
 
 def _held(seen: Evidence, is_held: Callable[[Container], bool]) -> Iterator[str]:
-    yield from (each.where for each in containers.found(seen.root) if not is_held(each))
+    yield from (each.where for each in seen.containers if not is_held(each))
 
 
 @check("SEC-611", "a user other than root", "user, or runAsNonRoot: true", CIS)

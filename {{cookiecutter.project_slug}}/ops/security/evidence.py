@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from app.settings import Settings
+from ops.security.containers import Container
 
 
 class Answer(NamedTuple):
@@ -35,6 +36,7 @@ class Evidence:
     log: str  # all that the service wrote
     canaries: Mapping[str, str]  # by the place where each was planted
     shown: str  # what `make config` shows
+    containers: tuple[Container, ...]  # of the files in deploy/
     leaks: tuple[str, ...] = ()  # file:line of a secret
     leaks_in_history: tuple[str, ...] = ()
     workflows: tuple[str, ...] = ()  # what zizmor found

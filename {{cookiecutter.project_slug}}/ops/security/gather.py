@@ -13,7 +13,7 @@ from typing import Any
 from app.settings import Settings, SettingsRefused, load
 from ops import config, git, shell
 from ops.env_files import ENVIRONMENTS, Configuration
-from ops.security import leaks
+from ops.security import containers, leaks
 from ops.security.evidence import Evidence
 from ops.security.observe import observe, stand_ins
 from ops.security.secrets import WEAK
@@ -53,6 +53,7 @@ def gather(root: Path) -> Evidence:
             log=observed.log,
             canaries=observed.canaries,
             shown="\n".join(config.show(root, name) for name in ENVIRONMENTS),
+            containers=tuple(containers.found(root)),
             leaks=leaks.in_files(root, files),
             leaks_in_history=leaks.in_history(_last_release()) if _has_history() else (),
             workflows=linted.result(),

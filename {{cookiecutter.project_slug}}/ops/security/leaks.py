@@ -36,6 +36,7 @@ NO_GUESS = (
     is_templated_secret,
     is_not_alphanumeric_string,
 )
+BARE = re.compile(r"([=:]\s*)([^\s\"'#]+)$")  # a value as .env and YAML have it
 ASSIGNED = re.compile(r"[=:(]\s*\S{8,}")  # a value that is long enough to be one
 # What stands where a secret would: secret://name, {password}, a word in capitals, a place of tests.
 INVENTED = re.compile(
@@ -84,8 +85,9 @@ def _guesses_in(file: str, text: str) -> Iterator[int]:
     for number, line in enumerate(text.split("\n"), 1):
         if not ASSIGNED.search(line) or ALLOWED in line or INVENTED.search(line):
             continue
+        quoted = line if file.endswith(".py") else BARE.sub(r'\1"\2"', line)
         for guesser in GUESSERS:
-            for found in guesser.analyze_line(file, line, number):
+            for found in guesser.analyze_line(file, quoted, number):
                 secret = str(found.secret_value)
                 if not any(is_none(secret) for is_none in NO_GUESS):
                     yield number

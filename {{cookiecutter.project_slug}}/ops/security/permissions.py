@@ -29,7 +29,7 @@ def every_route_states_who_may_call_it(seen: Evidence) -> Iterator[str]:
 def what_is_not_public_asks_for_a_token(seen: Evidence) -> Iterator[str]:
     """What is not public is closed to somebody whom nobody knows"""
     for name, operation in seen.operations.items():
-        if operation.get("security") != [] and seen.answers[name].status != 401:
+        if operation.get("security") and seen.answers[name].status != 401:
             yield f"{name} without a token: {seen.answers[name].status}"
 
 
