@@ -1,7 +1,8 @@
 """What does the store promise with a real PostgreSQL, and what if that is not as it should be?"""
 
 import asyncio
-from collections.abc import Callable
+import secrets
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import asyncpg
@@ -38,6 +39,25 @@ def query(environment: dict[str, str]) -> Query:
     return lambda statement, *values: asyncio.run(ask(statement, *values))
 
 
+@pytest.fixture
+def commits_of_refused_fail(query: Query) -> Iterator[None]:
+    """A write with the name `refused` goes well until it is committed."""
+    query(FAILS)
+    query(AT_COMMIT)
+    yield
+    query("DROP FUNCTION fails CASCADE")
+
+
+@pytest.fixture
+def empty(environment: dict[str, str], query: Query) -> Iterator[dict[str, str]]:
+    """The settings with a new database that has no tables."""
+    name = f"empty_{secrets.token_hex(4)}"
+    query(f"CREATE DATABASE {name}")
+    url = httpx.URL(environment["APP_DATABASE_URL"]).copy_with(path=f"/{name}")
+    yield {**environment, "APP_DATABASE_URL": str(url)}
+    query(f"DROP DATABASE {name} WITH (FORCE)")
+
+
 def write_until_killed(doomed: Served, answered: list[int]) -> None:
     """Create items one by one; kill the service right after the answer that makes it enough."""
     with httpx.Client(base_url=doomed.url) as client:
@@ -65,13 +85,11 @@ def test_every_answered_write_survives_a_kill_right_after_the_answer(
     assert {row["id"] for row in rows} == set(answered)
 
 
+@pytest.mark.usefixtures("commits_of_refused_fail")
 def test_a_write_whose_commit_fails_is_answered_as_failed_and_leaves_nothing(
     client: httpx.Client, query: Query
 ) -> None:
     address = client.post("/items", json={"name": "before", "price": 1}).headers["Location"]
-    query(FAILS)
-    query(AT_COMMIT)
-
     refused = {"name": "refused", "price": 2}
     answers = client.put(address, json=refused), client.post("/items", json=refused)
 
@@ -82,12 +100,8 @@ def test_a_write_whose_commit_fails_is_answered_as_failed_and_leaves_nothing(
 
 
 def test_a_missing_migration_keeps_the_service_out_until_it_is_applied(
-    environment: dict[str, str], query: Query
+    empty: dict[str, str],
 ) -> None:
-    query("CREATE DATABASE empty")
-    url = httpx.URL(environment["APP_DATABASE_URL"]).copy_with(path="/empty")
-    empty = {**environment, "APP_DATABASE_URL": str(url)}
-
     with serving(empty, healthy=False) as served, httpx.Client(base_url=served.url) as client:
         assert client.get("/livez").is_success
         assert failing(client) == ["migrations"]
