@@ -86,7 +86,7 @@ def refusals_are_logged(seen: Evidence) -> Iterator[str]:
             yield f"{name}: {len(found)} lines"
 
 
-@check("SEC-509", "one traceback with its id", HOME, "OWASP ASVS 16.5.3")
+@check("SEC-509", "one traceback with its id", HOME, "OWASP ASVS 16.5.4")
 def a_defect_is_logged_once(seen: Evidence) -> Iterator[str]:
     """A defect is in the log with its traceback, once"""
     request_id = seen.answers["defect"].header("X-Request-ID")
