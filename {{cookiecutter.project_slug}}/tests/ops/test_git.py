@@ -5,6 +5,7 @@ import pytest
 
 from ops import git
 from ops.steps import Refused
+from tests.ops.shipping import hook
 
 
 def test_the_tree_hash_is_that_of_the_commit_that_holds_all_files(repository: Path) -> None:
@@ -61,3 +62,38 @@ def test_a_hash_can_be_taken_from_a_second_work_tree(
     monkeypatch.setattr("ops.git.ROOT", second)
 
     assert git.tree_hash() == git.git("rev-parse", "HEAD^{tree}")
+
+
+SIGNER = """
+cat > /dev/null
+echo "[GNUPG:] SIG_CREATED " >&2
+echo "-----BEGIN PGP SIGNATURE-----"
+"""
+
+
+def test_a_tag_is_signed_where_git_is_set_up_to_sign(somebody: Path) -> None:
+    hook(somebody / ".git" / "signer", SIGNER)
+    git.git("commit", "--quiet", "--allow-empty", "--message=first")
+    git.git("config", "gpg.program", str(somebody / ".git" / "signer"))
+    git.git("config", "tag.gpgSign", "true")
+
+    made = git.unnamed_tag("v0.1.0", "v0.1.0\n\nnotes\n")
+
+    assert "-----BEGIN PGP SIGNATURE-----" in git.git("cat-file", "tag", made)
+    assert git.refs(".", "refs/tags/v*") == {}
+
+
+@pytest.mark.usefixtures("somebody")
+@pytest.mark.parametrize("way", ["openpgp", "ssh"])
+def test_a_signature_that_fails_is_refused(way: str) -> None:
+    git.git("commit", "--quiet", "--allow-empty", "--message=first")
+    git.git("config", "gpg.format", way)
+    git.git("config", "gpg.program", "false")
+    git.git("config", "gpg.ssh.program", "false")
+    git.git("config", "user.signingKey", "no-such-key")
+    git.git("config", "tag.gpgSign", "true")
+
+    with pytest.raises(Refused, match=r"git could not (make|sign) the tag"):
+        git.unnamed_tag("v0.1.0", "v0.1.0\n\nnotes\n")
+
+    assert git.refs(".", "refs/tags/v*") == {}

@@ -1,0 +1,37 @@
+from pathlib import Path
+
+import pytest
+
+from ops import conditions, situation, steps
+
+DEMANDED = "[tool.service]\nrehearsal = {}\n"
+
+
+@pytest.mark.parametrize(
+    ("demanded", "otherwise", "said"),
+    [
+        ('"process"', {"mode": "compose"}, "it ran in mode 'compose'; expected 'process'"),
+        ('"compose"', {"mode": "process"}, "it ran in mode 'process'; expected 'compose'"),
+        ('"process"', {"ok": False}, "it failed"),
+        ('"process"', {"tree": None}, "another tree"),
+        ('"process"', {"at": None, "ok": "yes"}, "it failed"),
+        ('"fast"', {}, "expected process, compose, none"),
+    ],
+)
+def test_a_rehearsal_that_is_not_the_demanded_one_is_refused(
+    ready: Path, demanded: str, otherwise: dict[str, object], said: str
+) -> None:
+    (ready / "pyproject.toml").write_text(DEMANDED.format(demanded))
+    ran("rehearsal", "process", otherwise)
+
+    with pytest.raises(steps.Refused, match=said):
+        conditions.rehearsed(situation.asked("minor"))
+
+
+def test_a_rehearsal_is_demanded_unless_the_project_says_none(ready: Path) -> None:
+    (ready / "build" / "rehearsal.json").write_text("{}")
+
+    with pytest.raises(steps.Refused, match="is no record"):
+        conditions.rehearsed(situation.asked("minor"))
+    (ready / "pyproject.toml").write_text(DEMANDED.format('"none"'))
+    assert conditions.rehearsed(situation.asked("minor")) == "none is demanded"
