@@ -5,11 +5,16 @@ A resource. It may go away at any time, and then only costs time: a failed comma
 which key and for how long, stands with the feature (`store_cached.py`).
 """
 
+import logging
+from typing import Annotated
+
 from cashews import Cache as Backend
 from cashews.exceptions import CacheError
+from fastapi import APIRouter, Path
 from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
+from app.errors import Problem
 from app.health.checks import Check
 from app.observability import tally
 
@@ -28,6 +33,9 @@ REMOTE = {
 REMEDY = "No request is lost: look whether the cache's server runs and has memory left."
 # What a server that answers nonsense makes the client library raise, beside its own errors.
 FAILURES = (CacheError, OSError, ValueError, TypeError, EOFError)
+Feature = Annotated[str, Path(pattern="^[a-z][a-z_]*$", max_length=40)]
+
+log = logging.getLogger(__name__)
 
 
 class Cache:
@@ -96,12 +104,28 @@ class Cache:
         tally.cache("error", self._away)
 
     async def _come_back(self) -> None:
-        """Ask whether the cache is there; if so, use it from now on."""
-        await self._backend.ping()
+        """Ask whether the cache keeps things; if so, use it from now on."""
+        await self._backend.set(_full("checked"), b"1", expire=60)  # a full one answers a ping
         for feature in tuple(self._to_clear):
             await self.clear(feature)
             self._to_clear.discard(feature)
         self._away = ""
+
+
+def router(cache: Cache) -> APIRouter:
+    """The path that clears one feature's cache; whoever includes it puts a guard before it."""
+    routes = APIRouter(include_in_schema=False)
+
+    @routes.delete("/cache/{feature}")
+    async def clear_cache(feature: Feature) -> dict[str, str | int]:
+        try:
+            cleared = await cache.clear(feature)
+        except FAILURES as error:
+            raise Problem(503, "the cache is away", retry_safe=True) from error
+        log.info("cache cleared", extra={"feature": feature, "cleared": cleared})
+        return {"feature": feature, "cleared": cleared}
+
+    return routes
 
 
 def _full(key: str) -> str:
