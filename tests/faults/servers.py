@@ -3,7 +3,7 @@
 import json
 import signal
 import subprocess
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
 import psutil
@@ -23,11 +23,12 @@ with services.running() as running:
 class Server:
     """A real PostgreSQL or Valkey, started by the project's own `ops.services`."""
 
-    def __init__(self, url: str, process: psutil.Process) -> None:
+    def __init__(self, url: str, process: psutil.Process, options: Sequence[str] = ()) -> None:
         self.url = url
         self.port = int(url.rpartition(":")[2].partition("/")[0])
         self._process = process
-        self._command, self._user, self._group = process.cmdline(), *_owner(process)
+        self._command = [process.exe(), *(options or process.cmdline()[1:])]
+        self._user, self._group = process.uids().real, process.gids().real
 
     def freeze(self) -> None:
         """It keeps its connections and answers nothing."""
@@ -40,6 +41,8 @@ class Server:
         """Shut it down; its connections are closed."""
         self._process.send_signal(signal.SIGINT)
         baking.wait_until(lambda: not self._runs(), 20)
+        if isinstance(self._process, psutil.Popen):  # our own child
+            self._process.wait()
 
     def start(self) -> None:
         """Bring it back as it was, on the same port."""
@@ -73,10 +76,6 @@ class Server:
             process.send_signal(number)
 
 
-def _owner(process: psutil.Process) -> tuple[int, int]:
-    return process.uids().real, process.gids().real
-
-
 @contextmanager
 def held(project: Project) -> Iterator[tuple[Server, Server]]:
     """A throw-away PostgreSQL with the schema in it, and a throw-away Valkey."""
@@ -91,9 +90,12 @@ def held(project: Project) -> Iterator[tuple[Server, Server]]:
     ) as holder:
         environment = _environment(holder)
         children = {p.name().split("-")[0]: p for p in psutil.Process(holder.pid).children()}
+        cache_url = environment["APP_CACHE_URL"]
+        port = cache_url.rpartition(":")[2].partition("/")[0]
         servers = (
             Server(environment["APP_DATABASE_URL"], children["postgres"]),
-            Server(environment["APP_CACHE_URL"], children["valkey"]),
+            # its process shows no longer how it was started
+            Server(cache_url, children["valkey"], ["--port", port, "--save", ""]),
         )
         yield servers
         for server in servers:
