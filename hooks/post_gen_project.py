@@ -29,9 +29,12 @@ REMOVED = {
             "app/cache.py",
             "app/items/store_cached.py",
             "deploy/prometheus/rules/cache.yaml",
+            "ops/clear_cache.py",
             "ops/services/valkey.py",
             "tests/integration/test_cache.py",
+            "tests/ops/test_clear_cache.py",
             "tests/unit/items/test_store_cached.py",
+            "tests/unit/test_clear_cache.py",
         ],
     },
     "deploy": {
@@ -49,7 +52,7 @@ REMOVED = {
     "ci": {
         "github": [".gitlab-ci.yml"],
         "gitlab": [".github"],
-        "none": [".github", ".gitlab-ci.yml"],
+        "none": [".github", ".gitlab-ci.yml", "ops/publish.py", "tests/ops/test_publish.py"],
     },
 }
 LOCKS = {

@@ -1,6 +1,6 @@
 """Where does it all come together? Start reading here."""
 
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 import app.docs
 import app.health.routes
@@ -36,8 +36,8 @@ def create_app(settings: Settings) -> FastAPI:
     counted = metrics.Metrics(running, checks.states, [each.gauges for each in outside])
     history, notes = History(counted.text, metrics.SECONDS), Notes()
     recorder = Recorder(counted, settings.log_format, settings.log_level, notes=notes)
-    shown = environment.shown(settings)
-    watch = Watch({"name": NAME, **running}, shown, checks, history, notes)
+    shown, named = environment.shown(settings), {"name": NAME, **running}
+    watch = Watch(named, shown, checks, history, notes)
     service = FastAPI(
         title=NAME,
         description="{{ cookiecutter.description }}",
@@ -51,8 +51,9 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(service)
     service.include_router(app.health.routes.router(checks, about, is_operator))
     service.include_router(app.items.routes.router(resources.items, build_allows(settings)))
-    service.include_router(metrics.router(counted, operators.guard(is_operator)))
     service.include_router(app.status.routes.router(watch, operators.guard(is_operator)))
+    for routes in (metrics.router(counted), *resources.operators):
+        service.include_router(routes, dependencies=[Depends(operators.guard(is_operator))])
     if settings.docs:
         service.include_router(app.docs.router(service.openapi))
     refuse_unguarded(service, settings)

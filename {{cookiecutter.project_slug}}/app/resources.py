@@ -6,6 +6,8 @@ from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from typing import Protocol
 
+from fastapi import APIRouter
+
 from app.health.checks import Check
 from app.items.store import ItemStore, MemoryItems
 from app.settings import Settings
@@ -16,7 +18,7 @@ from app.items.store_database import DatabaseItems
 
 # jinja: endif
 # jinja: if cookiecutter.cache
-from app.cache import Cache
+from app.cache import Cache, router as cache_router
 from app.items.store_cached import CachedItems
 
 # jinja: endif
@@ -62,6 +64,7 @@ class Resources:
 
     outside: tuple[Resource, ...]
     items: ItemStore
+    operators: tuple[APIRouter, ...]  # paths for operators only
 
     def checks(self) -> Iterable[Check]:
         """The checks of all resources."""
@@ -71,6 +74,7 @@ class Resources:
 def build_resources(settings: Settings) -> Resources:
     """Build everything that lies outside the process. Nothing is opened yet."""
     outside: list[Resource] = []
+    operators: list[APIRouter] = []
     items: ItemStore
     # jinja: if not cookiecutter.database
     items = MemoryItems()
@@ -87,9 +91,10 @@ def build_resources(settings: Settings) -> Resources:
     # jinja: if cookiecutter.cache
     cache = Cache(settings.cache_url.get_secret_value())
     outside.append(cache)
+    operators.append(cache_router(cache))
     items = CachedItems(items, cache, ttl_seconds=settings.cache_ttl_seconds)
     # jinja: endif
-    return Resources(tuple(outside), items)
+    return Resources(tuple(outside), items, tuple(operators))
 
 
 @asynccontextmanager
