@@ -10,6 +10,7 @@ from app import errors
 from app.errors import Problem
 
 CLOSE = {"Connection": "close"}  # what is still to come is not read
+CODING = Problem(400, "another transfer coding", expected="chunked", headers=CLOSE)
 
 
 class BodyLimit:
@@ -39,6 +40,9 @@ class BodyLimit:
                     await errors.answer(scope, problem)(scope, receive, send)
                     return
                 if name == b"transfer-encoding":
+                    if value.lower() != b"chunked":  # two readers could see two ends of the body
+                        await errors.answer(scope, CODING)(scope, receive, send)
+                        return
                     receive = _counting(receive, self._most(scope))
         await self._app(scope, receive, send)
 

@@ -16,8 +16,8 @@ PROBES = (b"/livez", b"/readyz", b"/health", b"/metrics")
 class Gate:
     """The limits that all connections share, and which of them wait for what.
 
-    `most` connections are served. Above that, the one that has been without a request for longest
-    gives way; if each has one, `spare` more are taken, and only probes are answered on them.
+    `most` may have a request at once, above that only probes are answered. With `spare` more open,
+    the one that has been without a request for longest gives way to a new one.
     """
 
     def __init__(self, most: int, spare: int, header_bytes: int, read_seconds: float) -> None:
@@ -30,16 +30,16 @@ class Gate:
 
     def enter(self, connection: "Connection") -> None:
         """Let a connection in, in the place of an idle one if need be; without room, drop it."""
-        if self.full() and self.idle:
-            self.drop(next(iter(self.idle)))
-        elif len(self.open) >= self.most + self.spare:
-            connection.transport.abort()
-        self.open.add(connection)
-        self.idle[connection] = None
+        if len(self.open) >= self.most + self.spare:
+            self.drop(next(iter(self.idle), connection))
+        if not connection.transport.is_closing():
+            self.open.add(connection)
+            self.idle[connection] = None
+            self.reading[connection] = connection.loop.time()
 
     def full(self) -> bool:
-        """Are as many connections open as are served?"""
-        return len(self.open) >= self.most
+        """Are more requests here than are served at once?"""
+        return len(self.open) - len(self.idle) > self.most
 
     def leave(self, connection: "Connection") -> None:
         """Forget a connection."""
@@ -73,13 +73,10 @@ class Connection(HttpToolsProtocol):
         super().__init__(*args, **kwargs)
         self._in_headers = True
         self._header_bytes = 0
-        self._above = False
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(transport)
-        self._above = self.gate.full() and not self.gate.idle
         self.gate.enter(self)
-        self.gate.reading[self] = self.loop.time()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.gate.leave(self)
@@ -107,8 +104,7 @@ class Connection(HttpToolsProtocol):
     def on_headers_complete(self) -> None:
         self._in_headers = False
         self.gate.idle.pop(self, None)
-        self._above = self._above and self.gate.full()
-        if self._above and self.url.partition(b"?")[0] not in PROBES:
+        if self.gate.full() and self.url.partition(b"?")[0] not in PROBES:
             self.scope["state"]["end"] = "full"
         super().on_headers_complete()
 
@@ -121,6 +117,10 @@ class Connection(HttpToolsProtocol):
         if self.cycle.response_complete:  # not so if the next request is here already
             self.gate.idle[self] = None
         super().on_response_complete()
+
+    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the parser's own words
+        """Answer what is no HTTP like all that is refused here: empty."""
+        self._refuse(400)
 
     def too_slow(self) -> None:
         """Answer 408, as far as there is something to answer."""

@@ -63,3 +63,30 @@ async def test_a_larger_chunked_body_has_the_same_answer(
     assert chunked.status_code == 413
     assert chunked.json() == declared.json()
     assert chunked.headers["connection"] == "close"
+
+
+@pytest.mark.parametrize("coding", ["identity", "gzip, chunked", "xchunked", "chunked, chunked"])
+async def test_a_coding_that_two_readers_could_read_differently_is_400_and_closes(
+    client: httpx.AsyncClient, coding: str
+) -> None:
+    answer = await client.post("/length", headers={"transfer-encoding": coding})
+
+    assert answer.status_code == 400
+    assert answer.headers["connection"] == "close"
+
+
+async def test_uploads_have_a_limit_of_their_own() -> None:
+    service = FastAPI()
+    errors.install(service)
+    options = {"max_bytes": 10, "max_upload_bytes": 100, "uploads": ("/file",)}
+    service.add_middleware(BodyLimit, **options)
+
+    @service.put("/{name}/file")
+    async def keep(name: str, request: Request) -> int:
+        return len(name + (await request.body()).decode())
+
+    async with client_of(service) as client:
+        assert (await client.put("/a/file", content=b"1" * 100)).status_code == 200
+        assert (await client.put("/a/file", content=b"1" * 101)).status_code == 413
+        assert (await client.post("/a/file", content=b"1" * 11)).status_code == 413
+        assert (await client.put("/a/other", content=b"1" * 11)).status_code == 413

@@ -69,9 +69,9 @@ async def test_a_client_that_fetches_no_answer_is_let_go() -> None:
         await until(lambda: not served.server._gate.open)
 
 
-async def test_above_the_cap_the_longest_idle_gives_way() -> None:
+async def test_without_room_the_longest_idle_gives_way() -> None:
     async with serving() as served:
-        served.server._gate.most = 2
+        served.server._gate.most, served.server._gate.spare = 1, 1
         first, second = await served.connect(), await served.connect()
         assert (await first.get("/livez")).startswith("http/1.1 200")
         assert (await second.get("/livez")).startswith("http/1.1 200")
@@ -83,7 +83,7 @@ async def test_above_the_cap_the_longest_idle_gives_way() -> None:
         assert await first.rest() == ""
 
 
-async def test_when_all_are_busy_only_probes_are_answered_and_no_more_than_fit() -> None:
+async def test_above_the_cap_only_probes_are_answered() -> None:
     async with serving() as served:
         served.server._gate.most, served.server._gate.spare = 1, 1
         busy = await served.waiting()

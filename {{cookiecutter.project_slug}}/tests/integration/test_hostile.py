@@ -1,0 +1,121 @@
+"""Does the service stand what no honest client sends? On the raw socket, byte by byte."""
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from urllib.parse import quote, urlsplit
+
+import httpx
+import pytest
+
+from ops.serving import Served
+from tests.hostile import ALL_TEXTS, HOST, MALFORMED, SMUGGLED
+
+STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
+ANSWER_SECONDS = 5
+
+
+class Wire:
+    """Sends bytes, says that there will be no more, and reads until the end."""
+
+    def __init__(self, url: str) -> None:
+        self._address = ("127.0.0.1", urlsplit(url).port or 0)
+
+    def send(self, data: bytes) -> bytes:
+        received = b""
+        with socket.create_connection(self._address, timeout=ANSWER_SECONDS) as connection:
+            try:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+                while chunk := connection.recv(65_536):
+                    received += chunk
+            except ConnectionError:
+                return received
+        return received
+
+
+@pytest.fixture
+def wire(service: Served) -> Wire:
+    return Wire(service.url)
+
+
+def faults(received: bytes) -> list[str]:
+    """What is wrong with the answers: a 5xx, or an error in another shape."""
+    found = []
+    for answer in re.split(rb"(?=HTTP/1\.1 \d{3} )", received):
+        status = int(match[1]) if (match := STATUS.match(answer)) else 0
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if status >= 500:
+            found.append(f"answered {status}")
+        if status >= 400 and body:
+            if b"content-type: application/problem+json" not in head.lower():
+                found.append(f"{status} has another shape: {body[:80]!r}")
+            elif json.loads(body)["status"] != status:
+                found.append(f"{status} tells another status")
+        elif status >= 400 and b"connection: close" not in head.lower():
+            found.append(f"{status} is empty, and the connection stays")
+    return found
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_request_is_refused_or_served_but_never_breaks(wire: Wire, name: str) -> None:
+    assert faults(wire.send(MALFORMED[name])) == []
+
+
+@pytest.mark.parametrize("name", [name for name in MALFORMED if SMUGGLED in MALFORMED[name]])
+def test_no_request_is_smuggled_in_the_body_of_another(wire: Wire, name: str) -> None:
+    """Behind an ambiguous length the connection is closed; else both requests are answered."""
+    answers = STATUS.findall(wire.send(MALFORMED[name]))
+
+    unambiguous = ("a tab before chunked", "a coding in capitals")
+    assert len(answers) <= (2 if name in unambiguous else 1), answers
+
+
+def requests_with(text: str) -> Iterator[bytes]:
+    """The text in every place that a client fills."""
+    raw = text.encode()
+    coded = quote(text, safe="").encode()
+    one_line = raw.translate(None, b"\r\n\0")
+    yield b"GET /items/" + coded + b" HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+    yield b"GET /items?limit=" + coded + b" HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+    yield b"GET /items?" + coded + b"=1 HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+    yield b"GET /livez HTTP/1.1\r\n" + HOST + b"X-Request-ID: " + one_line + b"\r\n\r\n"
+    yield b"GET /livez HTTP/1.1\r\n" + HOST + b"Authorization: Bearer " + one_line + b"\r\n\r\n"
+    for sent in ({"name": text, "price": 1}, {text: text}, {"name": "a", "price": text}, text):
+        body = json.dumps(sent).encode()
+        yield (
+            b"POST /items HTTP/1.1\r\n"
+            + HOST
+            + b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+            + body
+        )
+
+
+def test_hostile_texts_never_break_anything_wherever_they_stand(wire: Wire) -> None:
+    sent = [request for text in ALL_TEXTS for request in requests_with(text)]
+
+    broken = [(request[:120], found) for request in sent if (found := faults(wire.send(request)))]
+
+    assert broken == []
+    assert len(sent) > 1_000
+
+
+def test_a_hostile_name_that_is_allowed_comes_back_as_it_was(client: httpx.Client) -> None:
+    allowed = [t for t in ALL_TEXTS if 1 <= len(t) <= 200 and not re.search(r"[\x00-\x1f\x7f]", t)]
+
+    for name in allowed:
+        created = client.post("/items", json={"name": name, "price": 1})
+        assert created.status_code == 201, name
+        read = client.get(created.headers["Location"]).json()
+        assert read["name"] == name
+        client.delete(created.headers["Location"])
+
+
+def test_lone_surrogates_in_every_place_are_refused(wire: Wire) -> None:
+    for body in (b'{"name": "\\ud800", "price": 1}', b'{"\\udfff": 1}', b'"\\ud83d\\ud83d"'):
+        head = b"Content-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body)
+        received = wire.send(b"POST /items HTTP/1.1\r\n" + HOST + head + body)
+
+        assert STATUS.findall(received) == [b"422"]
+        assert faults(received) == []
