@@ -1,0 +1,33 @@
+"""What do these tests need? A Docker engine that answers, with the images that deploy/ names."""
+
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.containers.released import Released, commit
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group("containers"))
+
+
+@pytest.fixture(scope="session")
+def engine() -> None:
+    done = subprocess.run(["docker", "version"], capture_output=True, text=True, check=False)
+    assert done.returncode == 0, f"{done.stderr}\nway out: start a Docker engine, set DOCKER_HOST"
+
+
+@pytest.fixture(scope="session")
+def released(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Released]:
+    """A project with a remote that has v0.1.0 to v0.6.0, set up."""
+    released = Released(tmp_path_factory.mktemp("released"))
+    for number in range(1, 7):
+        commit(released.project, f"Release {number}")
+        released.release(f"v0.{number}.0")
+    yield released
+    released.remove()

@@ -1,0 +1,74 @@
+"""The rehearsal that needs nothing but Python, in a project with a released version before."""
+
+import json
+import re
+import signal
+from pathlib import Path
+
+import psutil
+import pytest
+
+from tests.baking import VARIANTS, wait_until
+from tests.containers.released import Released, commit, git
+
+MIGRATION = '''"""a change"""
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "4b30f8734dd8"
+down_revision = "HEAD"
+
+
+def upgrade() -> None:
+    op.add_column("items", sa.Column("note", sa.String(length=200), nullable=True))
+'''
+
+
+@pytest.fixture(scope="module")
+def changed(tmp_path_factory: pytest.TempPathFactory) -> Released:
+    """A project with v0.1.0, and since then a migration."""
+    released = Released(tmp_path_factory.mktemp("changed"))
+    released.release("v0.1.0")
+    versions = released.project / "migrations" / "versions"
+    text = "".join(file.read_text() for file in versions.glob("*.py"))
+    down = re.findall(r"^down_revision.*= \"(\w+)\"", text, re.MULTILINE)
+    [head] = set(re.findall(r"^revision.*= \"(\w+)\"", text, re.MULTILINE)) - set(down)
+    (versions / "20991231_0001_add_note.py").write_text(MIGRATION.replace("HEAD", head))
+    commit(released.project, "Add a note")
+    return released
+
+
+def test_the_last_release_works_on_the_new_schema_and_nobody_notices(changed: Released) -> None:
+    done = changed.run("ops.rehearse")
+
+    assert done.returncode == 0, done.stdout
+    record = json.loads((changed.project / "build" / "rehearsal.json").read_text())
+    assert record["tree"] == git(changed.project, "rev-parse", "HEAD^{tree}")
+    assert (record["ok"], record["mode"], record["from"]) == (True, "process", "v0.1.0")
+    assert record["failed"] == 0
+    assert record["requests"] >= 200
+    assert "not rehearsed: the image" in done.stdout
+
+
+def test_before_the_first_release_and_without_anything_behind_it_passes_too(
+    tmp_path: Path,
+) -> None:
+    released = Released(tmp_path, **VARIANTS["plain"], deploy="kubernetes")
+
+    done = released.run("ops.rehearse")
+
+    assert done.returncode == 0, done.stdout
+
+
+def test_killed_in_the_middle_it_leaves_no_process_and_no_folder(changed: Released) -> None:
+    with changed.start("ops.rehearse") as process:
+        assert process.stdout
+        assert any(line.startswith("deploy this tree") for line in process.stdout)
+        started = psutil.Process(process.pid).children(recursive=True)
+        words = [word for each in started for word in each.cmdline()]
+        folder = next(Path(word).parent for word in words if word.endswith("/caddy.json"))
+        process.send_signal(signal.SIGKILL)
+
+    wait_until(lambda: not any(each.is_running() for each in started), within_seconds=30)
+    wait_until(lambda: not folder.exists(), within_seconds=30)
