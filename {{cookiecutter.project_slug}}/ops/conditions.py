@@ -63,7 +63,9 @@ def rehearsed(now: Now) -> str:
     record = _record("rehearsal", now.tree)
     if record["mode"] != demanded:
         expected = f"{demanded!r}, as pyproject.toml demands"
-        raise Refused(f"it ran in mode {record['mode']!r}", expected, "`make rehearse`")
+        raise Refused(
+            f"it ran in mode {record['mode']!r}", expected, f"`make rehearse MODE={demanded}`"
+        )
     return f"{demanded}, {record['at']}"
 
 

@@ -3,6 +3,7 @@ from pathlib import Path
 import pytest
 
 from ops import conditions, situation, steps
+from tests.ops.shipping import ran
 
 DEMANDED = "[tool.service]\nrehearsal = {}\n"
 
