@@ -25,11 +25,14 @@ def serve(before: list[str], port: int) -> None:
     changes = watch(
         *(folder for folder in WATCHED if folder.is_dir()),
         watch_filter=PythonFilter(extra_extensions=(".env",)),
+        rust_timeout=200,
+        yield_on_timeout=True,
         raise_interrupt=True,
     )
+    next(changes)  # watches from here on: what changes while the service starts counts too
     while True:
         with _started(before, port):
-            changed = next(changes)
+            changed = next(filter(None, changes))
         steps.say(f"changed: {', '.join(sorted({os.path.relpath(path) for _, path in changed}))}")
 
 
