@@ -12,6 +12,7 @@ from typing import Any
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
@@ -46,6 +47,7 @@ WORDS = {
 RULES = {
     "Value error, ": "",
     "Input should be ": "",
+    "Decimal input should have": "a number with",
     "String should have": "text with",
     "String should match pattern": "text that matches",
 }
@@ -149,7 +151,17 @@ async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     details = {404: "there is nothing at this path", 405: f"{request.method} is not offered here"}
     detail = details.get(error.status_code, str(error.detail))
-    return answer(request.scope, Problem(error.status_code, detail, headers=error.headers))
+    headers = _allow(request) if error.status_code == 405 else error.headers
+    return answer(request.scope, Problem(error.status_code, detail, headers=headers))
+
+
+def _allow(request: Request) -> dict[str, str]:
+    """All methods of a path (RFC 9110, 15.5.6); the framework tells those of one route."""
+    path, methods = request.scope["path"], set[str]()
+    for route in iter_route_contexts(request.app.routes):
+        if (pattern := getattr(route, "path_regex", None)) and pattern.match(path):
+            methods |= route.methods or set()
+    return {"Allow": ", ".join(sorted(methods))}
 
 
 async def _validation_error(request: Request, error: Exception) -> Response:

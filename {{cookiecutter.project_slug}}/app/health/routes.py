@@ -12,6 +12,11 @@ from app.health.checks import Checks, State
 HEADERS = {"Cache-Control": "no-store"}
 PASS = b'{"status":"pass"}'
 METHODS = ["GET", "HEAD"]
+HEALTH_JSON = "application/health+json"
+ANSWERS: dict[int | str, dict[str, Any]] = {  # what OpenAPI can't see
+    200: {"content": {HEALTH_JSON: {}}},
+    503: {"description": "it can't", "content": {"application/json": {}, HEALTH_JSON: {}}},
+}
 PUBLIC: dict[str, Any] = {"security": []}  # every route states who may call it
 
 
@@ -26,7 +31,7 @@ def router(
         """Does the process answer at all? Looks at nothing else, ever."""
         return Response(PASS, media_type="application/json", headers=HEADERS)
 
-    @routes.api_route("/readyz", methods=METHODS, openapi_extra=PUBLIC)
+    @routes.api_route("/readyz", methods=METHODS, responses=ANSWERS, openapi_extra=PUBLIC)
     async def readyz(request: Request) -> Response:
         """May requests be sent here? Names what fails; `?exclude=name` leaves a check out."""
         failing = checks.failing()
@@ -40,7 +45,7 @@ def router(
             return Response(PASS, media_type="application/json", headers=HEADERS)
         return _json({"status": "fail", "failing": failing}, 503)
 
-    @routes.api_route("/health", methods=METHODS, openapi_extra=PUBLIC)
+    @routes.api_route("/health", methods=METHODS, responses=ANSWERS, openapi_extra=PUBLIC)
     async def health(request: Request) -> Response:
         """How is it? For operators with the reasons and the last changes."""
         states, fully = checks.states(), is_operator(request)
@@ -50,7 +55,7 @@ def router(
         content["checks"] = {s.name: [_shown(s, fully)] for s in states}
         if fully:
             content["changes"] = [{"name": s.name, **_shown(s, fully)} for s in checks.changes()]
-        return _json(content, 200 if content["ok"] else 503, "application/health+json")
+        return _json(content, 200 if content["ok"] else 503, HEALTH_JSON)
 
     return routes
 

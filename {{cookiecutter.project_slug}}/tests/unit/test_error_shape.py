@@ -27,6 +27,10 @@ def routes() -> APIRouter:
     async def order(order: Order) -> Order:
         return order
 
+    @router.put("/orders")
+    async def reorder(order: Order) -> Order:
+        return order
+
     @router.api_route("/problem/{status}", methods=["GET", "POST"])
     async def problem(status: int) -> None:
         raise Problem(status, "it did not work", expected="it to work")
@@ -86,7 +90,7 @@ async def test_an_unknown_path_and_a_wrong_method_have_the_shape(client: httpx.A
     wrong_method = await client.get("/orders")
     await told(wrong_method)
 
-    assert wrong_method.headers["allow"] == "POST"
+    assert wrong_method.headers["allow"] == "POST, PUT"
 
 
 async def test_a_wrong_value_is_named_with_its_field_and_what_was_expected(
