@@ -104,7 +104,7 @@ def test_r14_more_connections_than_descriptors_leave_probes_answered(
         baking.wait_until(lambda: len(probes.answers) > 50, 30)
 
     r14.exactly("probes failed", len(probes.failed()), 0)
-    r14.at_most("slowest probe", probes.slowest_ms(), 1_000)
+    r14.at_most("slowest probe", probes.slowest_ms(), 2_000)
     r14.exactly("a read after it", service.ask("/items?limit=1").status, 200)
 
 
@@ -121,6 +121,6 @@ def test_r14_more_running_requests_than_connections_leave_probes_answered(
         baking.wait_until(lambda: len(probes.answers) > 50, 60)
 
     statuses = {answer.status for answer in load.answers}
-    r14.exactly("statuses of the load", statuses <= {200, 503}, True)
+    r14.exactly("statuses of the load", statuses, {200, 503})
     r14.exactly("probes failed", len(probes.failed()), 0)
     r14.exactly("a read after it", service.ask("/items?limit=1").status, 200)

@@ -54,17 +54,19 @@ def bind(host: str, port: int) -> socket.socket:
     return listener
 
 
-def connections(wanted: int) -> int:
-    """How many connections the descriptors allow: at most half of them, the rest is for all else.
+def connections(wanted: int) -> tuple[int, int]:
+    """How many connections the file descriptors allow, and how many may queue to be accepted.
 
-    Raises the process's own limit as far as the system lets it.
+    Half of the descriptors serve; of the rest some are for probes, and some for all else: one
+    round of accepts opens the whole queue. Raises the process's own limit as far as it may.
     """
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     needed, unlimited = 4 * wanted, resource.RLIM_INFINITY
-    if soft == unlimited or soft >= needed:
-        return wanted
-    soft = needed if hard == unlimited else min(needed, hard)
-    resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
+    if soft == unlimited:
+        return wanted, BACKLOG
+    if soft < needed:
+        soft = needed if hard == unlimited else min(needed, hard)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
     allowed = min(wanted, soft // 2)
     if allowed < wanted:
         log.warning(
@@ -74,14 +76,14 @@ def connections(wanted: int) -> int:
             soft,
             allowed,
         )
-    return allowed
+    return allowed, min(BACKLOG, soft // 8)
 
 
 class Server(uvicorn.Server):
     """uvicorn's server with limits, a drain, and an end that is bounded."""
 
     def __init__(self, service: FastAPI, settings: Settings) -> None:
-        most = connections(settings.max_connections)
+        most, queue = connections(settings.max_connections)
         self._gate = Gate(most, most // 2, settings.max_header_bytes, settings.request_read_seconds)
         super().__init__(
             uvicorn.Config(
@@ -93,7 +95,7 @@ class Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
-                backlog=min(BACKLOG, most // 2),
+                backlog=queue,
                 timeout_keep_alive=settings.keep_alive_seconds,
             )
         )
