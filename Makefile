@@ -1,10 +1,10 @@
 # Each target sets up what it needs, from nothing but python3 (with venv), make and git.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lock .venv
+.PHONY: help demo test test-all lock change notes check release changelog .venv
 
 PYTHON ?= python3
-PYTHON_FILES := benchmarks hooks local_extensions.py locks.py tests
+PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py tests
 WORKERS ?= 2
 # The machine's own uv first, else the one that requirements-uv.txt pins.
 export PATH := $(PATH):$(CURDIR)/.venv/bin
@@ -25,6 +25,22 @@ test: .venv/ready ## Run the fast tests: questions, the template as it lies, bak
 
 test-all: test ## Run the slow tests too: make check of every variant on the real services
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow
+
+##@ When it is released, by the very script that projects get
+change: .venv/ready ## Write a record of a change, to fill in; TITLE="Refuse a name in brackets"
+	@.venv/bin/python ship.py change
+
+notes: .venv/ready ## See whether each change since the last release has a record, and whether the records are whole
+	@.venv/bin/python ship.py notes
+
+check: .venv/ready ## Run all tests and remember the tree that passed: make release asks for it
+	@.venv/bin/python ship.py check
+
+release: .venv/ready ## Tag a version, all or nothing; LEVEL=patch, minor or major; DRY=1 shows it, YES=1 asks nothing
+	@.venv/bin/python ship.py release
+
+changelog: .venv/ready ## Print the notes of all releases; VERSION=v1.2.0 prints one
+	@.venv/bin/python ship.py changelog
 
 ##@ When dependencies change
 lock: .venv/ready ## Renew the hash locks: the template's own, and those of every variant

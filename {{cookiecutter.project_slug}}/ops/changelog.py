@@ -29,6 +29,11 @@ def one(version: str) -> str:
     return notes(version).strip()
 
 
-if __name__ == "__main__":
+def main() -> None:
+    """Print the notes of VERSION, or of all."""
     wanted = os.environ.get("VERSION", "")
-    steps.exit_with(lambda: steps.say(one(wanted) if wanted else everything()))
+    steps.say(one(wanted) if wanted else everything())
+
+
+if __name__ == "__main__":
+    steps.exit_with(main)

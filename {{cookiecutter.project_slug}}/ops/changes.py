@@ -35,12 +35,13 @@ MEASURED = {
 ASSUMPTIONS = ("what must stay true", "the list is read 50 times for each write")
 OPTIONAL = {"measured", "not_measured", "assumptions"}
 SAYS_NOTHING = """
-as above, as discussed, as needed, because, better, bug fix, bug fixes, cleanup, faster, fix, fixed, fixme,
-improve, improvements, improve performance, it is faster, make it faster, misc, n/a, na, no, no
-idea, no impact, no reason, none, not applicable, not measured, nothing, performance, refactoring,
-revert, revert it, revert the change, revert the commit, revert this, roll back, rollback, same as
-above, see above, see commit, see pr, see ticket, should be faster, should work, small change,
-someone, tbd, test, to do, todo, undo, unknown, update, updates, various, we will see, wip, works
+as above, as discussed, as needed, because, better, bug fix, bug fixes, cleanup, faster, fix,
+fixed, fixme, improve, improvements, improve performance, it is faster, make it faster, misc,
+n/a, na, no, no idea, no impact, no reason, none, not applicable, not measured, nothing,
+performance, refactoring, revert, revert it, revert the change, revert the commit, revert this,
+roll back, rollback, same as above, see above, see commit, see pr, see ticket, should be faster,
+should work, small change, someone, tbd, test, to do, todo, undo, unknown, update, updates,
+various, we will see, wip, works
 """
 EMPTY_PHRASES = {" ".join(phrase.split()) for phrase in SAYS_NOTHING.split(",")}
 PLACEHOLDER = re.compile(r"\b(?:TODO|TBD|FIXME|XXX)\b|^<.*>$|\?\?\?|\.\.\.$|(?i:lorem ipsum)")
@@ -176,7 +177,11 @@ def _to_fill_in(title: str, owner: str, path: Path) -> str:
     return "\n".join(lines) + "\n"
 
 
+def main() -> None:
+    """Write the record that TITLE names."""
+    path = write(os.environ.get("TITLE", ""))
+    steps.say(f"{named(path)}: fill it in; `make notes` looks at it")
+
+
 if __name__ == "__main__":
-    steps.exit_with(
-        lambda: steps.say(f"{named(write(os.environ.get('TITLE', '')))}: fill it in; `make notes`")
-    )
+    steps.exit_with(main)

@@ -5,6 +5,7 @@ A new step is a line in STEPS. What came out is remembered in build/check.json, 
 
 import json
 import sys
+from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
@@ -39,8 +40,14 @@ def alone(name: str) -> int:
 
 def everything() -> int:
     """Run all steps and remember how this tree came out."""
+    every = [Step(name, partial(programs, commands)) for name, commands in STEPS.items()]
+    return remembered(lambda: steps.report(every, AT_ONCE))
+
+
+def remembered(run: Callable[[], list[Result]]) -> int:
+    """Run something and remember how this tree came out; return the exit code."""
     tree = git.tree_hash()
-    results = steps.report([Step(n, partial(programs, c)) for n, c in STEPS.items()], AT_ONCE)
+    results = run()
     ok = all(result.ok for result in results)
     if tree != git.tree_hash():
         steps.say("\nfiles changed meanwhile: nothing is remembered. Way out: `make check` again")

@@ -127,5 +127,10 @@ def _shortened(files: list[str]) -> str:
     return ", ".join(files[:FILES_SHOWN]) + (f" and {more} more" if more > 0 else "")
 
 
+def main() -> None:
+    """Say how many records there are."""
+    steps.say(check())
+
+
 if __name__ == "__main__":
-    steps.exit_with(lambda: steps.say(check()))
+    steps.exit_with(main)

@@ -118,6 +118,11 @@ def cut_off(now: Now) -> str | None:
     return None
 
 
-if __name__ == "__main__":
+def main() -> int:
+    """Release as LEVEL, DRY and YES say."""
     asked = os.environ.get
-    steps.exit_with(lambda: release(asked("LEVEL", ""), asked("DRY") == "1", asked("YES") == "1"))
+    return release(asked("LEVEL", ""), asked("DRY") == "1", asked("YES") == "1")
+
+
+if __name__ == "__main__":
+    steps.exit_with(main)

@@ -1,0 +1,43 @@
+"""How is the template itself released? By the project's own `ops`, as it lies: `make release`.
+
+Only what is watched, what a check is and what comes after a release are its own.
+"""
+
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).parent
+PROJECT = ROOT / "{{cookiecutter.project_slug}}"
+sys.path.insert(0, str(PROJECT))
+
+from ops import changelog, changes, check, git, notes, release, shell, steps  # noqa: E402  as above
+
+git.ROOT = shell.ROOT = ROOT
+check.RECORD = ROOT / "build" / "check.json"
+notes.WATCHED = (f"{PROJECT.name}/", "hooks/", "cookiecutter.json", "local_extensions.py")
+release.NEXT = """released {version}
+  to use:   cookiecutter ADDRESS --checkout {version}
+  to undo:  git revert what is wrong, and release a patch"""
+
+
+def all_tests() -> None:
+    """Run them while they print."""
+    if shell.attach(["make", "--no-print-directory", "test-all"]):
+        raise steps.Refused("a test failed", remedy="what stands above")
+
+
+def checked() -> int:
+    every = [steps.Step("tests", all_tests), steps.Step("notes", notes.check)]
+    return check.remembered(lambda: steps.report(every))
+
+
+COMMANDS = {
+    "change": changes.main,
+    "notes": notes.main,
+    "check": checked,
+    "release": release.main,
+    "changelog": changelog.main,
+}
+
+if __name__ == "__main__":
+    steps.exit_with(COMMANDS[sys.argv[1]])
