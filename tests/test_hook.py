@@ -3,12 +3,23 @@
 import json
 import re
 import runpy
+import subprocess
+import sys
 import tomllib
 
 import pytest
 from packaging.requirements import Requirement
 
-from tests.baking import IN_PLACE, ROOT, VARIANTS, bake, files_of
+from tests.baking import (
+    IN_PLACE,
+    ROOT,
+    VARIANTS,
+    bake,
+    environment,
+    files_of,
+    template,
+    user_config,
+)
 
 HOOK = runpy.run_path(str(ROOT / "hooks" / "post_gen_project.py"))
 
@@ -86,3 +97,18 @@ def test_the_templates_own_lock_fits_what_it_asks_for():
         assert requirement.specifier.contains(pins[requirement.name]), requirement
     assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=\S)", lock))
     assert "://" not in lock
+
+
+def test_a_machine_without_make_is_told_how_to_get_it(tmp_path):
+    words = [str(template()), "--no-input", "--config-file", str(user_config())]
+
+    done = subprocess.run(
+        [sys.executable, "-m", "cookiecutter", *words],
+        cwd=tmp_path,
+        env=environment(PATH=str(tmp_path)),
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert "make is missing on this machine; install it first" in done.stdout
