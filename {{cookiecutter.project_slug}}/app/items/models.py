@@ -12,7 +12,7 @@ MAX_ID = 2**63 - 1  # what a database keeps in eight bytes
 
 PRICE = {
     "type": "number",
-    "exclusiveMinimum": 0,
+    "minimum": 0.01,
     "maximum": 99_999_999.99,
     "description": "at most two decimal places",
     "examples": [12.5],
