@@ -9,6 +9,7 @@ REMOVED = {
         "false": [
             "alembic.ini",
             "app/database.py",
+            "app/database_engine.py",
             "app/items/store_database.py",
             "deploy/kubernetes/migrate",
             "deploy/prometheus/rules/database.yaml",

@@ -6,7 +6,7 @@ which key and for how long, stands with the feature (`store_cached.py`).
 """
 
 import logging
-from typing import Annotated
+from typing import Annotated, Any
 
 from cashews import Cache as Backend
 from cashews.exceptions import CacheError
@@ -21,8 +21,8 @@ from app.observability import tally
 PREFIX = "{{ cookiecutter.project_slug }}"
 MAX_LOCAL_KEYS = 10_000
 ANSWER_SECONDS = 0.05  # a cache that takes longer is no help
-LOCAL = {"size": MAX_LOCAL_KEYS, "check_interval": 0}
-REMOTE = {
+LOCAL: dict[str, Any] = {"size": MAX_LOCAL_KEYS, "check_interval": 0}
+REMOTE: dict[str, Any] = {
     "suppress": False,
     "max_connections": 50,
     "wait_for_connection_timeout": ANSWER_SECONDS,

@@ -9,35 +9,30 @@ import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import URL, Connection, ExceptionContext, event, make_url, text
-from sqlalchemy.exc import DBAPIError, InvalidatePoolError, OperationalError, ProgrammingError
-from sqlalchemy.ext.asyncio import (
-    AsyncEngine,
-    AsyncSession,
-    async_sessionmaker,
-    create_async_engine,
-)
+from sqlalchemy import Connection, ExceptionContext, event, text
+from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import QueuePool
 
+from app.database_engine import build_engine
 from app.errors import Problem
-from app.health.checks import Check
+from app.health.checks import Check, Unfit
 from app.observability import tally
 
-DRIVERS = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
 MIGRATIONS = Path(__file__).parent.parent / "migrations"
-CONNECT_SECONDS = 2
 PROBE_SECONDS = 0.8  # within the deadline of a check, so that nothing is left behind it
 REMEDIES = {
     "database": "Look whether its server runs and takes connections; no restart is needed here.",
     "migrations": "Apply the migrations of this version, or go back to the version before it.",
     "pool": "Look below for the slow route that holds connections; more of them come last.",
 }
-# SQLSTATE classes that pass by themselves: connection, transaction rollback, resources, operator.
-PASSING = ("08", "40", "53", "57")
+# SQLSTATE classes of a database that cannot be used now: connection, authorization, catalog,
+# transaction rollback, resources, operator.
+PASSING = ("08", "28", "3D", "40", "53", "57")
 
 
 class Base(DeclarativeBase):
@@ -60,8 +55,8 @@ class Database:
         scripts = ScriptDirectory(str(MIGRATIONS))
         self._known = {script.revision for script in scripts.walk_revisions()}
         self._needed = set(scripts.get_heads())
-        self._engine = _engine(driver_url(url), pool_size, deadline_seconds)
-        self._probe = _engine(driver_url(url), 1, deadline_seconds)
+        self._engine = build_engine(url, pool_size, deadline_seconds)
+        self._probe = build_engine(url, 1, deadline_seconds)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         event.listen(self._engine.sync_engine, "before_cursor_execute", _start_clock)
         event.listen(self._engine.sync_engine, "after_cursor_execute", self._count)
@@ -146,11 +141,11 @@ class Database:
         found = await self._look()
         if not found or (found <= self._known and not self._needed <= found):
             at, need = ", ".join(found) or "nothing", ", ".join(self._needed)
-            raise RuntimeError(f"the schema is at {at}, this code needs {need}: apply migrations")
+            raise Unfit(f"the schema is at {at}, this code needs {need}: apply migrations")
 
     async def _has_room(self) -> None:
         if self._waiting:
-            raise RuntimeError(f"{self._waiting} requests wait for one of {self._pool_size}")
+            raise Unfit(f"{self._waiting} requests wait for one of {self._pool_size}")
 
     def _count(self, connection: Connection, _: object, statement: str, *_rest: object) -> None:
         ms = (time.perf_counter() - connection.info["started"]) * 1000
@@ -161,47 +156,6 @@ class Database:
     def _count_failed(self, failure: ExceptionContext) -> None:
         if failure.connection is not None and failure.statement is not None:
             self._count(failure.connection, None, failure.statement)
-
-
-def driver_url(url: str) -> URL:
-    """The same URL, with the driver that we use in it."""
-    parsed = make_url(url)
-    return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
-
-
-def _engine(url: URL, size: int, deadline_seconds: float) -> AsyncEngine:
-    if url.drivername == DRIVERS["sqlite"]:
-        options: dict[str, Any] = {"timeout": deadline_seconds}
-        hooks: dict[str, Any] = {"connect": _set_pragmas}
-    else:
-        # The server's own limit ends what would go on there after we stopped waiting for it.
-        limits = {"statement_timeout": str(int(deadline_seconds * 1000))}
-        options = {"timeout": CONNECT_SECONDS, "server_settings": limits}
-        hooks = {"checkout": _refuse_closed, "invalidate": _abort}
-    engine = create_async_engine(
-        url, pool_size=size, max_overflow=0, pool_timeout=None, connect_args=options
-    )
-    for name, hook in hooks.items():
-        event.listen(engine.sync_engine, name, hook)
-    return engine
-
-
-def _set_pragmas(connection: Any, _: object) -> None:
-    cursor = connection.cursor()
-    cursor.execute("PRAGMA journal_mode = WAL")  # readers beside a writer
-    cursor.execute("PRAGMA foreign_keys = ON")
-    cursor.close()
-
-
-def _refuse_closed(connection: Any, *_: object) -> None:
-    """See before use that the server closed a connection; costs no round trip."""
-    if connection.driver_connection.is_closed():
-        raise InvalidatePoolError
-
-
-def _abort(connection: Any, *_: object) -> None:
-    """Drop a connection at once; a polite farewell to a hanging server takes 2 s."""
-    connection.driver_connection.terminate()
 
 
 def _start_clock(connection: Connection, *_: object) -> None:

@@ -1,4 +1,3 @@
-# ruff: noqa: I001 - the imports of one resource stay together as a block that can be left out
 """What is this service built from, and in which order is it opened?"""
 
 from collections.abc import AsyncIterator, Iterable, Mapping
@@ -9,7 +8,7 @@ from typing import Protocol
 from fastapi import APIRouter
 
 from app.health.checks import Check
-from app.items.store import ItemStore, MemoryItems
+from app.items import store
 from app.settings import Settings
 
 # jinja: if cookiecutter.database
@@ -26,13 +25,13 @@ from app.items.store_cached import CachedItems
 # A required check that fails takes this replica out of service, and with a shared dependency all
 # replicas at once; an optional one leaves it in, and its failure reaches the users who need it.
 # So: required is only what no request can do without.
-REQUIRED = frozenset(
-    {
+REQUIRED: frozenset[str] = frozenset(
+    [
         # jinja: if cookiecutter.database
         "database",
         "migrations",
         # jinja: endif
-    }
+    ]
 )
 
 
@@ -63,7 +62,7 @@ class Resources:
     """What lies outside the process, in the order of opening, and the stores that use it."""
 
     outside: tuple[Resource, ...]
-    items: ItemStore
+    items: store.ItemStore
     operators: tuple[APIRouter, ...]  # paths for operators only
 
     def checks(self) -> Iterable[Check]:
@@ -75,9 +74,9 @@ def build_resources(settings: Settings) -> Resources:
     """Build everything that lies outside the process. Nothing is opened yet."""
     outside: list[Resource] = []
     operators: list[APIRouter] = []
-    items: ItemStore
+    items: store.ItemStore
     # jinja: if not cookiecutter.database
-    items = MemoryItems()
+    items = store.MemoryItems()
     # jinja: else
     database = Database(
         settings.database_url.get_secret_value(),

@@ -5,15 +5,14 @@ also the text of the refusal. Only `__main__`, `main`, `layers`, `resources` and
 settings; everything below them is handed plain values.
 """
 
+import typing
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
 
 from app import environment, values
 from app.environment import PLACEHOLDERS, PREFIX, REFERENCE, SettingsRefused
-from app.values import Hosts, KeyUrl, Networks, Origins, Token
 
 __all__ = ["PLACEHOLDERS", "PREFIX", "REFERENCE", "Settings", "SettingsRefused", "load"]
 
@@ -23,7 +22,7 @@ class Settings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    environment: Literal["local", "test", "staging", "production"] = Field(
+    environment: typing.Literal["local", "test", "staging", "production"] = Field(
         "local", description="where this runs"
     )
     version: str = Field(
@@ -61,39 +60,43 @@ class Settings(BaseModel):
         20, ge=0.1, le=300, description="after the drain: the time for what is still running"
     )
 
-    log_level: Literal["debug", "info", "warning", "error"] = Field(
+    log_level: typing.Literal["debug", "info", "warning", "error"] = Field(
         "info", description="the least important line that is written"
     )
-    log_format: Literal["json", "text"] = Field(
+    log_format: typing.Literal["json", "text"] = Field(
         "json", description="json for machines, text for a terminal"
     )
     server_timing: bool = Field(
         False, description="each request's vitals in a Server-Timing header"
     )
     docs: bool = Field(False, description="serve /docs and /openapi.json")
-    ops_token: Token = Field(
+    ops_token: values.Token = Field(
         SecretStr("placeholder-ops-token"), min_length=16, description="opens the operators' paths"
     )
 
     max_upload_bytes: int = Field(
         5_242_880, ge=1_024, le=104_857_600, description="an uploaded file; above it 413"
     )
-    allowed_hosts: Hosts = Field((), description="the hosts that are answered for; none: any")
-    cors_origins: Origins = Field((), description="the pages whose scripts may read our answers")
-    trusted_proxies: Networks = Field(
+    allowed_hosts: values.Hosts = Field(
+        (), description="the hosts that are answered for; none: any"
+    )
+    cors_origins: values.Origins = Field(
+        (), description="the pages whose scripts may read our answers"
+    )
+    trusted_proxies: values.Networks = Field(
         (), description="who is believed about a client's address and scheme"
     )
-    auth: Literal["off", "jwt"] = Field(
+    auth: typing.Literal["off", "jwt"] = Field(
         "off", description="off lets everybody do everything; jwt asks for a token where one is due"
     )
     auth_issuer: str = Field("", description="the iss of a good token", validate_default=True)
     auth_audience: str = Field("", description="the aud of a good token", validate_default=True)
-    auth_jwks_url: KeyUrl = Field(
+    auth_jwks_url: values.KeyUrl = Field(
         "", description="where the issuer's public keys are", validate_default=True
     )
     # jinja: if cookiecutter.database
 
-    database_url: Annotated[SecretStr, values.url("postgresql", "sqlite")] = Field(
+    database_url: typing.Annotated[SecretStr, values.url("postgresql", "sqlite")] = Field(
         SecretStr("sqlite:///local.db"),
         description="postgresql://user:password@host:5432/name, or sqlite:///file",
         examples=["postgresql://app:{password}@127.0.0.1:1/app"],
@@ -107,7 +110,7 @@ class Settings(BaseModel):
     # jinja: endif
     # jinja: if cookiecutter.cache
 
-    cache_url: Annotated[SecretStr, values.url("mem", "redis", "rediss")] = Field(
+    cache_url: typing.Annotated[SecretStr, values.url("mem", "redis", "rediss")] = Field(
         SecretStr("mem://"),
         description="mem:// in this process, or redis://host:6379/0",
         examples=["redis://app:{password}@127.0.0.1:1/0"],

@@ -10,7 +10,8 @@ from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import app.items.store_database  # noqa: F401 - each feature's tables must be known
-from app.database import Base, driver_url
+from app.database import Base
+from app.database_engine import driver_url
 from app.settings import load
 
 LOCK = 7_234_115  # any number: two migrations at the same time take turns

@@ -23,6 +23,7 @@ LEVELS = {
     "app.status": 1,
     "app.settings": 0,
     "app.errors": 0,
+    "app.database_engine": 0,
     "app.observability.tally": 0,
     "app.environment": -1,
     "app.values": -1,

@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from sqlalchemy import text
 
-from app.database import Database, driver_url
+from app.database import Database
+from app.database_engine import driver_url
 from app.errors import Problem
 from app.observability.tally import Tally, current
 

@@ -194,10 +194,12 @@ async def _ask(
 
     scope: Scope = {
         "type": "http",
+        "asgi": {"spec_version": "2.3"},
+        "root_path": "",
         "method": method,
         "path": path,
         "headers": [],
         "query_string": b"",
     }
-    await service(scope | {"asgi": {"spec_version": "2.3"}, "root_path": ""}, receive, send)
+    await service(scope, receive, send)
     return sent
