@@ -113,8 +113,7 @@ class Server(uvicorn.Server):
             log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
 
     async def on_tick(self, counter: int) -> bool:
-        if counter % 10 == 0:
-            self._gate.sweep(self._loop.time())
+        self._gate.sweep(self._loop.time())
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002

@@ -5,11 +5,12 @@ become a request yet, so its answer is empty.
 """
 
 import asyncio
-from itertools import takewhile
+from itertools import islice
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
+MOST_AT_ONCE = 100  # so that the end of a crowd holds up nobody
 PROBES = (b"/livez", b"/readyz", b"/health", b"/metrics")
 
 
@@ -55,7 +56,8 @@ class Gate:
     def sweep(self, now: float) -> None:
         """End what has taken too long: to send a request, or to fetch the rest of an answer."""
         oldest = now - self.read_seconds
-        for connection in [c for c, _ in takewhile(lambda c: c[1] < oldest, self.reading.items())]:
+        late = (connection for connection, since in self.reading.items() if since < oldest)
+        for connection in list(islice(late, MOST_AT_ONCE)):
             del self.reading[connection]
             connection.too_slow()
         closing = [c for c in self.open if c.transport.is_closing()]
