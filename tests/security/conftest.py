@@ -1,0 +1,51 @@
+"""A generated service that asks for tokens, with real servers behind it."""
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import NamedTuple
+
+import pytest
+
+from tests import baking
+from tests.faults import servers
+from tests.faults.service import Project, Service
+
+
+class Guarded(NamedTuple):
+    service: Service
+    url: str
+    token: str
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+            item.add_marker(pytest.mark.xdist_group("security"))  # they share what takes long
+
+
+@pytest.fixture(scope="session")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
+    folder = baking.generate(tmp_path_factory.mktemp("security"), database="true", cache="true")
+    made = baking.make(folder, "setup")
+    assert made.returncode == 0, made.stdout
+    return Project(folder)
+
+
+@pytest.fixture(scope="session")
+def guarded(project: Project, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Guarded]:
+    """The service, with the token and the settings that `make token` prints."""
+    printed = baking.make(project.folder, "-s", "token", "SCOPES=items:write").stdout.split()
+    settings = dict(word.split("=", 1) for word in printed if word.startswith("APP_"))
+    with servers.held(project) as (database, cache):
+        service = Service(
+            project,
+            tmp_path_factory.mktemp("log") / "log",
+            database_url=database.url,
+            cache_url=cache.url,
+            docs=True,
+            drain_seconds=0,
+            environ=settings,
+        ).up()
+        yield Guarded(service, f"http://127.0.0.1:{service.port}", printed[0])
+        service.stop()
