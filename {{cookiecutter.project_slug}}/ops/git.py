@@ -67,14 +67,14 @@ def says_yes(*words: str) -> bool:
     return not subprocess.run(command, cwd=ROOT, capture_output=True, check=False).returncode
 
 
-def refs(where: str, *patterns: str) -> dict[str, str]:
-    """What these refs point to, in a remote or here (`.`); `^{}` is the commit of a tag object.
+def refs(remote: str, *patterns: str) -> dict[str, str]:
+    """What these refs point to in a remote; `^{}` is the commit of a tag object.
 
     Nobody is asked for a password. Raises `Refused` when there is no answer within 10 s.
     """
     with (
         tempfile.TemporaryFile() as output,
-        shell.Program(["git", "-C", ROOT, "ls-remote", where, *patterns], output=output) as asked,
+        shell.Program(["git", "-C", ROOT, "ls-remote", remote, *patterns], output=output) as asked,
     ):
         asked.wait_until(lambda: False, ANSWER_SECONDS)
         code = asked.code
@@ -82,13 +82,23 @@ def refs(where: str, *patterns: str) -> dict[str, str]:
         answer = output.read().decode(errors="replace")
     if code != 0:
         raise Refused(
-            f"{where} {'refused' if code else f'gave no answer within {ANSWER_SECONDS} s'}",
+            f"{remote} {'refused' if code else f'gave no answer within {ANSWER_SECONDS} s'}",
             "its branches and tags, without a question",
-            f"`git ls-remote {where}` shows why",
+            f"`git ls-remote {remote}` shows why",
             answer,
         )
-    lines = (line.partition("\trefs/") for line in answer.splitlines())
-    return {f"refs/{name}": found for found, tab, name in lines if tab}
+    return _listed(answer)
+
+
+def refs_here(*patterns: str) -> dict[str, str]:
+    """What these refs point to in this repository; `^{}` is the commit of a tag object."""
+    line = "%(objectname)%09%(refname)%0a%(*objectname)%09%(refname)^{}"
+    return _listed(git("for-each-ref", f"--format={line}", *patterns))
+
+
+def _listed(text: str) -> dict[str, str]:
+    lines = (line.partition("\t") for line in text.splitlines())
+    return {ref: found for found, _, ref in lines if found and ref.startswith("refs/")}
 
 
 def unnamed_tag(name: str, message: str) -> str:

@@ -56,7 +56,7 @@ def asked(level: str) -> Now:
         there = git.refs(upstream or "origin", *wanted)
     except Refused as refusal:
         silence = refusal
-    here, head = git.refs(".", *wanted), git.git("rev-parse", "HEAD")
+    here, head = git.refs_here(*wanted), git.git("rev-parse", "HEAD")
     return Now(level, head, git.tree_hash(), upstream, here, there, silence)
 
 

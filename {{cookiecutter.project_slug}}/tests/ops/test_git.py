@@ -80,7 +80,7 @@ def test_a_tag_is_signed_where_git_is_set_up_to_sign(somebody: Path) -> None:
     made = git.unnamed_tag("v0.1.0", "v0.1.0\n\nnotes\n")
 
     assert "-----BEGIN PGP SIGNATURE-----" in git.git("cat-file", "tag", made)
-    assert git.refs(".", "refs/tags/v*") == {}
+    assert git.refs_here("refs/tags/v*") == {}
 
 
 @pytest.mark.usefixtures("somebody")
@@ -96,4 +96,4 @@ def test_a_signature_that_fails_is_refused(way: str) -> None:
     with pytest.raises(Refused, match=r"git could not (make|sign) the tag"):
         git.unnamed_tag("v0.1.0", "v0.1.0\n\nnotes\n")
 
-    assert git.refs(".", "refs/tags/v*") == {}
+    assert git.refs_here("refs/tags/v*") == {}

@@ -107,7 +107,7 @@ def test_a_push_that_arrived_though_it_failed_is_a_release(
 
     assert release.release("minor", dry=False, unasked=True) == 0
 
-    assert "refs/tags/v0.1.0" in git.refs(".", "refs/tags/v*")
+    assert "refs/tags/v0.1.0" in git.refs_here("refs/tags/v*")
 
 
 @pytest.mark.usefixtures("ready")
@@ -120,7 +120,7 @@ def test_a_release_that_was_cut_off_is_finished_by_the_same_command(
     assert release.release("minor", dry=False, unasked=True) == 0
 
     assert "v0.1.0 had reached origin already: finished here" in capsys.readouterr().out
-    assert git.refs(".", "refs/tags/v*") == git.refs("origin", "refs/tags/v*")
+    assert git.refs_here("refs/tags/v*") == git.refs("origin", "refs/tags/v*")
 
 
 @pytest.mark.usefixtures("ready")
@@ -137,7 +137,7 @@ def test_somebody_else_may_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(steps.Refused, match=r"somebody else has just released v0\.1\.0"):
         release.release("minor", dry=False, unasked=True)
 
-    assert git.refs(".", "refs/tags/v*") == {}
+    assert git.refs_here("refs/tags/v*") == {}
 
 
 @pytest.mark.usefixtures("ready")
