@@ -154,8 +154,9 @@ class Database:
             tally.slow(statement, ms)
 
     def _count_failed(self, failure: ExceptionContext) -> None:
-        if failure.connection is not None and failure.statement is not None:
-            self._count(failure.connection, None, failure.statement)
+        if failure.execution_context is not None and failure.statement is not None:  # it was sent
+            self._count(failure.execution_context.root_connection, None, failure.statement)
+            tally.add("db_failed", 0)
 
 
 def _start_clock(connection: Connection, *_: object) -> None:

@@ -10,7 +10,7 @@ from app import environment, errors
 from app.event_loop import EventLoop
 from app.health.checks import Checks
 from app.layers import build_allows, build_layers, refuse_unguarded
-from app.observability import metrics
+from app.observability import metrics, tracing
 from app.observability.record import Recorder
 from app.resources import REQUIRED, build_resources, opened
 from app.security import operators
@@ -27,23 +27,23 @@ def create_app(settings: Settings) -> FastAPI:
     resources = build_resources(settings)
     event_loop = EventLoop()
     checks = Checks([*event_loop.checks(), *resources.checks()], REQUIRED)
-    is_operator = operators.recognise(
-        settings.ops_token.get_secret_value(), settings.environment == "local"
-    )
+    ops_token = settings.ops_token.get_secret_value()
+    is_operator = operators.recognise(ops_token, settings.environment == "local")
     about = {"version": settings.version, "releaseId": settings.commit, "serviceId": SLUG}
     outside = (event_loop, *resources.outside)
     running = settings.model_dump(include={"version", "commit", "environment"})
     counted = metrics.Metrics(running, checks.states, [each.gauges for each in outside])
     history, notes = History(counted.text, metrics.SECONDS), Notes()
     recorder = Recorder(counted, settings.log_format, settings.log_level, notes=notes)
-    shown, named = environment.shown(settings), {"name": NAME, **running}
-    watch = Watch(named, shown, checks, history, notes)
+    known = {"name": NAME, **running}
+    watch = Watch(known, environment.shown(settings), checks, history, notes)
     service = FastAPI(
         title=NAME,
         description="{{ cookiecutter.description }}",
         version=settings.version,
         lifespan=lambda _: opened((*outside, checks, history)),
         middleware=build_layers(settings, recorder, app.items.routes.UPLOADS),
+        telemetry=tracing.telemetry(SLUG),
         openapi_url=None,
         responses=errors.documented(*errors.EVERYWHERE),
         generate_unique_id_function=lambda route: route.name,

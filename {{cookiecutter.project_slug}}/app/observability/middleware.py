@@ -15,7 +15,7 @@ from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from app import errors
-from app.observability import tally
+from app.observability import tally, tracing
 from app.observability.record import Recorder
 from app.observability.route_label import route_label
 
@@ -42,6 +42,11 @@ class Request(tally.Tally):
         self.ended = 0.0
         self.status = 0
         self.gone = False
+
+    def add(self, kind: str, ms: float, statement: str) -> None:
+        super().add(kind, ms, statement)
+        if self.layer.traced:
+            tracing.add_span(kind, ms, statement)
 
     def route(self) -> str:
         return route_label(self.scope)
@@ -100,6 +105,7 @@ class Visibility:
         self.app = app
         self.recorder = recorder
         self.server_timing = server_timing
+        self.traced = tracing.is_on()
         self.headers = tuple(headers)
         self.defaults = dict(defaults)
         self._all = (*self.headers, *self.defaults.items())

@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from time import gmtime, strftime, time
 from typing import Protocol
 
+from app.observability import tracing
 from app.observability.logs import SECOND, stdout
 from app.observability.metrics import CALLS, SECONDS, Histogram, Metrics
 from app.observability.request_line import STYLES
 from app.observability.route_label import UNMATCHED
 from app.observability.tally import Tally
+from app.observability.tracing import PROBES
 
 METHODS = frozenset(
     ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
@@ -25,8 +27,6 @@ OTHER_METHOD = "_OTHER"
 OTHER_ROUTE = "__other__"
 MAX_OUTCOMES = 2_000  # a bound for what no rule of ours foresaw
 MANY_REPEATS = 10  # of one statement in one request: a query for each line of another
-# Logged only when they fail: who watches the service asks for these again and again.
-PROBES = ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json")
 THOUSANDTHS = tuple(f"{number:03d}" for number in range(1000))
 log = logging.getLogger("app.requests")
 
@@ -57,7 +57,6 @@ class Recorder:
         log_format: str,
         log_level: str,
         write: Callable[[str], None] = stdout.write,
-        trace_id: Callable[[], str] | None = None,
         notes: Notes | None = None,
     ) -> None:
         self.metrics = metrics
@@ -69,7 +68,7 @@ class Recorder:
         self._second = 0
         self._second_text = ""
         self._level = logging.getLevelNamesMapping()[log_level.upper()]
-        self._trace_id = trace_id
+        self._trace_id = tracing.trace_id if tracing.is_on() else None
         self._notes = notes
         self._outcomes: dict[tuple[str, str, int], Outcome] = {}
 

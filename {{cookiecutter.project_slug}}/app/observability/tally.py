@@ -27,6 +27,10 @@ class Tally:
         self.bytes_out = 0
         self.error = ""
 
+    def add(self, kind: str, ms: float, statement: str) -> None:
+        """Count one call."""
+        self.calls.append((kind, ms, statement))
+
     def route(self) -> str:
         """The label of the route that is at work, or an empty text."""
         return ""
@@ -47,7 +51,7 @@ current: ContextVar[Tally | None] = ContextVar("tally", default=None)
 def add(kind: str, ms: float, statement: str = "") -> None:
     """Count one call of a kind ("db", "http"), its milliseconds and, for "db", its statement."""
     if (tally := current.get()) is not None:
-        tally.calls.append((kind, ms, statement))
+        tally.add(kind, ms, statement)
 
 
 def slow(statement: str, ms: float) -> None:

@@ -1,0 +1,57 @@
+"""Where do traces go? To OTEL_EXPORTER_OTLP_ENDPOINT; without it none are made.
+
+FastAPI's own support makes the spans of requests and sends them; here is what it must be told,
+and a span for each call that leaves the process. Metrics are pushed there as well.
+"""
+
+import os
+from collections.abc import Mapping
+from time import time_ns
+
+from fastapi.telemetry import TelemetryConfig
+from opentelemetry import trace
+from starlette.types import Scope
+
+# Who watches the service asks for these again and again: logged when they fail, never traced.
+PROBES = ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json")
+OFF: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+
+
+def is_on(environ: Mapping[str, str] = os.environ) -> bool:
+    """Whether somebody wants traces."""
+    return bool(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+
+
+def telemetry(service: str) -> TelemetryConfig:
+    """What FastAPI is told. Its log records are left out: they hold messages of exceptions."""
+    if not is_on():
+        return OFF
+    os.environ.setdefault("OTEL_SERVICE_NAME", service)
+    return {
+        "auto_configure": True,
+        "exclude": _is_probe,
+        "operation_spans": False,
+        "logs": False,
+    }
+
+
+def trace_id() -> str:
+    """The trace that the running request belongs to, or an empty text."""
+    context = trace.get_current_span().get_span_context()
+    return trace.format_trace_id(context.trace_id) if context.is_valid else ""
+
+
+def add_span(kind: str, ms: float, statement: str) -> None:
+    """A span for a call that ends now: its statement, never its parameters."""
+    ended = time_ns()
+    attributes = {"db.query.text": statement} if statement else {}
+    started = ended - int(ms * 1_000_000)
+    tracer = trace.get_tracer("app")
+    span = tracer.start_span(
+        kind, kind=trace.SpanKind.CLIENT, attributes=attributes, start_time=started
+    )
+    span.end(ended)
+
+
+def _is_probe(scope: Scope) -> bool:
+    return scope.get("path") in PROBES

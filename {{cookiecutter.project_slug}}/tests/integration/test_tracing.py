@@ -1,0 +1,74 @@
+"""Do traces arrive at a real receiver (OTLP over HTTP), and are they one with the log?"""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
+
+import httpx
+import pytest
+from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
+from opentelemetry.proto.trace.v1.trace_pb2 import Span
+
+from ops.serving import serving
+
+TRACE = "0af7651916cd43dd8448eb211c80319c"
+CALLER = "b7ad6b7169203331"
+SERVER = Span.SpanKind.SPAN_KIND_SERVER
+
+
+class Receiver(BaseHTTPRequestHandler):
+    received: list[tuple[str, bytes]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.received.append((self.path, body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    received: list[tuple[str, bytes]] = []
+    handler = type("Handler", (Receiver,), {"received": received})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", received
+        server.shutdown()
+        thread.join()
+
+
+def test_a_request_continues_its_callers_trace_up_to_the_receiver(
+    environment: dict[str, str], receiver: tuple[str, list[tuple[str, bytes]]]
+) -> None:
+    url, received = receiver
+    traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
+
+    with serving(environment | traced) as service:
+        headers = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
+        httpx.get(f"{service.url}/items?limit=1", headers=headers)
+        httpx.get(f"{service.url}/readyz", headers=headers)
+        service.program.stop()
+        log = service.log.read_text()
+
+    spans = [span for path, body in received if path == "/v1/traces" for span in _spans(body)]
+    (asked,) = [span for span in spans if span.kind == SERVER]
+    assert asked.name == "GET /items"
+    assert (asked.trace_id.hex(), asked.parent_span_id.hex()) == (TRACE, CALLER)
+    assert {span.trace_id.hex() for span in spans} == {TRACE}
+    (line,) = [line for line in map(json.loads, log.splitlines()) if line["event"] == "request"]
+    assert line["trace_id"] == TRACE
+
+
+def _spans(body: bytes) -> list[Span]:
+    request = ExportTraceServiceRequest.FromString(body)
+    return [
+        span
+        for resource in request.resource_spans
+        for scope in resource.scope_spans
+        for span in scope.spans
+    ]
