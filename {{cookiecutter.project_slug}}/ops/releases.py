@@ -34,7 +34,9 @@ def released(version: str, environment: str) -> Release:
         git.git("fetch", "--quiet", REMOTE, "tag", version, "--no-tags")
     if git.git("rev-parse", ref) != there or git.git("cat-file", "-t", ref) != "tag":
         raise Refused(
-            f"{version} here is not what it is on the remote", remedy=f"`git tag -d {version}`"
+            f"{version} is another one here than on the remote, or has no message",
+            "the annotated tag that `make release` made",
+            f"`git tag -d {version}`, then repeat the command",
         )
     return of(version, environment)
 

@@ -177,3 +177,33 @@ def test_a_second_command_is_refused_with_the_name_of_the_first(
 
     with deploy.alone("staging"):
         pass  # the lock went with its holder
+
+
+@pytest.mark.parametrize("environment", ["", "local", "prod"])
+def test_an_environment_that_is_none_is_refused(
+    environment: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("ENV", environment)
+    monkeypatch.setattr("sys.argv", ["deploy", "live"])
+
+    with pytest.raises(Refused, match="staging or production"):
+        deploy.main()
+
+
+def test_the_trail_is_printed_oldest_first(
+    place: Place,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+    monkeypatch.setenv("ENV", "staging")
+    monkeypatch.setattr("sys.argv", ["deploy", "live"])
+    monkeypatch.setattr("ops.targets.here", lambda _: place)
+    capsys.readouterr()
+
+    deploy.main()
+
+    first, last = capsys.readouterr().out.splitlines()
+    assert "v1  deploy by " in first
+    assert "v2  deploy by " in last

@@ -1,0 +1,25 @@
+from ops import shell
+from ops.releases import Build
+from ops.traffic import Traffic
+from tests.ops.place import answering
+
+BUILD = Build("v1", "c0ffee")
+
+
+def test_every_kind_of_failure_is_counted() -> None:
+    """The stand-in takes no POST."""
+    with answering(BUILD, {}) as url, Traffic(url, {}) as traffic:
+        traffic.wait_for(20)
+        seen = traffic.seen()
+
+    assert seen.requests >= 20
+    assert seen.failures.keys() == {"POST: 501"}
+
+
+def test_where_nobody_listens_every_request_fails() -> None:
+    with Traffic(f"http://127.0.0.1:{shell.free_port()}", {}) as traffic:
+        traffic.wait_for(20)
+        seen = traffic.seen()
+
+    assert seen.failures.total() == seen.requests
+    assert seen.failures["GET: ConnectionRefusedError"] > 0
