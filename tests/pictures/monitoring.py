@@ -15,6 +15,7 @@ from typing import Any
 import yaml
 
 from tests import baking
+from tests.faults.client import ask
 from tests.faults.service import OPS_TOKEN, Project, accepts
 
 
@@ -35,9 +36,19 @@ class Receiver:
             def log_message(self, *_: object) -> None:
                 pass  # nobody reads it
 
-        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        self.url = f"http://127.0.0.1:{self.server.server_port}/"
-        threading.Thread(target=self.server.serve_forever).start()
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/"
+
+    def __enter__(self) -> "Receiver":
+        threading.Thread(target=self._server.serve_forever).start()
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+FIRING = 'ALERTS{alertstate="firing"}'
 
 
 @dataclass
@@ -56,7 +67,8 @@ class Monitoring:
         return self.ask("/api/v1/query?" + urllib.parse.urlencode({"query": expression}))["result"]
 
     def firing(self) -> set[str]:
-        return {series["metric"]["alertname"] for series in self.query("ALERTS")}
+        """The names of the alerts that fire."""
+        return {series["metric"]["alertname"] for series in self.query(FIRING)}
 
 
 @contextlib.contextmanager
@@ -68,7 +80,7 @@ def watching(project: Project, service_port: int, folder: Path) -> Iterator[Moni
     _alertmanager(brought, folder, receiver)
     _prometheus(brought, folder, service_port, ports[1])
     with (
-        contextlib.closing(receiver.server),
+        receiver,
         _running(
             folder,
             "prometheus-alertmanager",
@@ -88,7 +100,6 @@ def watching(project: Project, service_port: int, folder: Path) -> Iterator[Moni
         ),
     ):
         yield Monitoring(ports[0], receiver)
-        receiver.server.shutdown()
 
 
 def _rules(brought: Path, folder: Path) -> None:
@@ -132,8 +143,12 @@ def _running(folder: Path, *command: str, port: int) -> Iterator[None]:
     ):
         try:
             ended = program.poll
-            baking.wait_until(lambda: accepts(port) or ended() is not None, 30)
+            baking.wait_until(lambda: _ready(port) or ended() is not None, 60)
             assert ended() is None, log.read_text()
             yield
         finally:
             program.terminate()
+
+
+def _ready(port: int) -> bool:
+    return accepts(port) and ask(port, "/-/ready").status == 200
