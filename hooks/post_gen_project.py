@@ -45,6 +45,7 @@ REMOVED = {
             "tests/ops/targets/test_kubernetes.py",
         ],
         "kubernetes": [
+            "deploy/compose.md",
             "deploy/compose.yaml",
             "ops/targets/compose.py",
             "tests/ops/targets/test_compose.py",
