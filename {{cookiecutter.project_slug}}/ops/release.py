@@ -42,8 +42,8 @@ def release(level: str, dry: bool, unasked: bool) -> int:
     steps.say("looking at what is here, and asking the remote …")
     now = situation.asked(level)
     if sent := cut_off(now):
-        steps.say(f"{now.version} had reached {now.remote} already: finished here")
-        return name_here(now, sent)
+        steps.say(f"{now.version} had reached {now.remote} already")
+        return 0 if dry else name_here(now, sent)
     if not may_leave(now):
         return 1
     message = tag_message(now)

@@ -117,9 +117,11 @@ def test_a_release_that_was_cut_off_is_finished_by_the_same_command(
     assert release.release("minor", dry=False, unasked=True) == 0
     git.git("tag", "--delete", "v0.1.0")
 
+    assert release.release("minor", dry=True, unasked=True) == 0
+    assert git.refs_here("refs/tags/v*") == {}
     assert release.release("minor", dry=False, unasked=True) == 0
 
-    assert "v0.1.0 had reached origin already: finished here" in capsys.readouterr().out
+    assert "v0.1.0 had reached origin already\nreleased v0.1.0\n" in capsys.readouterr().out
     assert git.refs_here("refs/tags/v*") == git.refs("origin", "refs/tags/v*")
 
 
