@@ -1,11 +1,12 @@
 # Each target sets up what it needs, from nothing but python3 (with venv), make and git.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all lock change notes check release changelog .venv
+.PHONY: help demo test test-all bench lock change notes check release changelog .venv
 
 PYTHON ?= python3
 PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py tests
 WORKERS ?= 2
+PROJECT := {{cookiecutter.project_slug}}
 # The machine's own uv first, else the one that requirements-uv.txt pins.
 export PATH := $(PATH):$(CURDIR)/.venv/bin
 COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
@@ -25,6 +26,9 @@ test: .venv/ready ## Run the fast tests: questions, the template as it lies, bak
 
 test-all: test ## Run the slow tests too: make check of every variant on the real services
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow
+
+bench: .venv/ready ## Compare what it costs to watch a request, here and elsewhere; needs valgrind and wrk, takes many minutes
+	@.venv/bin/python -m benchmarks.bench && build/bench/bin/python -m benchmarks.vitals
 
 ##@ When it is released, by the very script that projects get
 change: .venv/ready ## Write a record of a change, to fill in; TITLE="Refuse a name in brackets"
@@ -47,6 +51,7 @@ lock: .venv/ready ## Renew the hash locks: the template's own, and those of ever
 	$(COMPILE) pyproject.toml --output-file requirements.txt > /dev/null
 	echo uv | $(COMPILE) - --output-file requirements-uv.txt > /dev/null
 	.venv/bin/python locks.py
+	$(COMPILE) --constraint '$(PROJECT)/requirements.txt' benchmarks/peers.in --output-file benchmarks/requirements-peers.txt > /dev/null
 
 # Holds the text of the locks that .venv was made from, and is written last.
 .venv/ready: requirements.txt requirements-uv.txt

@@ -17,7 +17,7 @@ from app.observability import logs
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 CALLS = (0, 1, 2, 3, 5, 10, 20, 50)
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-AT_A_TIME = 100  # histograms written out before other requests get their turn
+AT_A_TIME = 50  # histograms written out before other requests get their turn
 TABLE = {
     "http_server_request_duration_seconds": ("histogram", "time until the answer was sent"),
     "http_server_active_requests": ("gauge", "requests that are being answered"),

@@ -1,0 +1,154 @@
+"""What does it cost to watch each request, here and elsewhere? python -m benchmarks.bench
+
+Every variant does the same work (variants.py). Instructions are counted by callgrind, so they are
+the same on a busy machine; CPU time and requests/s are taken in turn and compared as ratios.
+Writes docs/bench.md and docs/bench.svg.
+"""
+
+import json
+import os
+import re
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+from benchmarks import chart
+from benchmarks.variants import PROJECT, VARIANTS
+from benchmarks.work import FEW, MANY, path_of
+
+ROOT = Path(__file__).parent.parent
+VENV = ROOT / "build" / "bench"
+PYTHON = VENV / "bin" / "python"
+LOCKS = [PROJECT / "requirements.txt", ROOT / "benchmarks" / "requirements-peers.txt"]
+ROUTES = (1, 100, 1000)
+BARE = "bare FastAPI"
+WRK_ROUNDS, WRK_SECONDS = 5, 2
+QUIET = {**os.environ, "PYTHONHASHSEED": "0"}
+Instructions = dict[str, list[int]]  # by variant: for 1, 100, 1000 routes a hit and a 404
+
+
+def say(text: str) -> None:
+    sys.stdout.write(text + "\n")
+    sys.stdout.flush()
+
+
+def set_up() -> None:
+    """Install the service's lock and the peers' into an environment of their own."""
+    for program in ("valgrind", "wrk"):
+        if shutil.which(program) is None:
+            sys.exit(f"{program} is not here; install it (Debian: apt install {program})")
+    if not PYTHON.exists():
+        subprocess.run([sys.executable, "-m", "venv", "--clear", str(VENV)], check=True)
+    lines = [argument for lock in LOCKS for argument in ("-r", str(lock))]
+    install = [*_installer(), "--quiet", "--require-hashes", *lines]
+    subprocess.run(install, check=True)
+
+
+def _installer() -> list[str]:
+    if (uv := shutil.which("uv")) is not None:
+        return [uv, "pip", "install", "--python", str(PYTHON)]
+    return [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
+
+
+def in_turn(title: str, names: list[str], count: Callable[[str], list[int]]) -> Instructions:
+    """Count for each variant, as many at a time as there are processors."""
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        counted: Instructions = {}
+        for name, counts in zip(names, pool.map(count, names), strict=True):
+            counted[name] = counts
+            say(f"{title}: {name}: {counts}")
+    return counted
+
+
+def instructions(name: str) -> list[int]:
+    """Instructions for one request: the difference of two lengths of a run, over its requests."""
+    with tempfile.TemporaryDirectory() as folder:
+        command = ["valgrind", "--tool=callgrind", "--dump-before=getloadavg"]
+        command += [f"--callgrind-out-file={folder}/out", str(PYTHON), "-m", "benchmarks.work"]
+        command += ["instructions", name, *map(str, ROUTES)]
+        subprocess.run(command, cwd=ROOT, env=QUIET, capture_output=True, check=True)
+        files = sorted(Path(folder).glob("out.*"), key=lambda file: int(file.suffix[1:]))
+        totals = [_total(file) for file in files[1:]]  # the first holds the start
+    pairs = zip(totals[::3], totals[1::3], strict=False)
+    return [round((many - few) / (MANY - FEW)) for few, many in pairs]
+
+
+def _total(file: Path) -> int:
+    found = re.search(r"^totals: (\d+)", file.read_text(), re.MULTILINE)
+    if found is None:
+        sys.exit(f"{file}: callgrind wrote no total; is it callgrind 3.15 or newer?")
+    return int(found[1])
+
+
+def cpu(names: list[str]) -> dict[str, float]:
+    """CPU time for one request over that of the bare one: the median of interleaved rounds."""
+    command = [str(PYTHON), "-m", "benchmarks.work", "cpu", *names]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
+    spent = json.loads(done.stderr)
+    return {
+        name: statistics.median(a / b for a, b in zip(spent[name], spent[BARE], strict=True))
+        for name in names
+    }
+
+
+def throughput(names: list[str]) -> dict[str, float]:
+    """Requests/s behind a real server over the bare one's: the median of interleaved rounds."""
+    servers = {name: _serve(name) for name in names}
+    try:
+        rates: dict[str, list[float]] = {name: [] for name in names}
+        for number in range(WRK_ROUNDS):
+            say(f"requests/s: round {number + 1} of {WRK_ROUNDS}")
+            for name, (_, port) in servers.items():
+                rates[name].append(_wrk(port))
+    finally:
+        for process, _ in servers.values():
+            process.kill()
+            process.wait()
+    return {
+        name: statistics.median(a / b for a, b in zip(rates[name], rates[BARE], strict=True))
+        for name in names
+    }
+
+
+def _serve(name: str) -> tuple[subprocess.Popen[str], int]:
+    process = subprocess.Popen(
+        [str(PYTHON), "-m", "benchmarks.work", "serve", name],
+        cwd=ROOT,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+    assert process.stderr is not None
+    return process, int(process.stderr.readline())
+
+
+def _wrk(port: int) -> float:
+    command = ["wrk", "-t1", "-c16", f"-d{WRK_SECONDS}s"]
+    command.append(f"http://127.0.0.1:{port}{path_of(1, hit=True)}")
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
+    if found is None or "Non-2xx" in done.stdout:
+        sys.exit(f"wrk did not measure: {done.stdout}")
+    return float(found[1])
+
+
+def main() -> None:
+    names = list(VARIANTS)
+    say("set up: build/bench")
+    set_up()
+    used = cpu(names)
+    kept = throughput(names)
+    counted = in_turn("instructions", names, instructions)
+    results = chart.Results(ROUTES, counted, used, kept, BARE)
+    (ROOT / "docs" / "bench.md").write_text(chart.table(results))
+    (ROOT / "docs" / "bench.svg").write_text(chart.picture(results))
+    say(chart.table(results))
+
+
+if __name__ == "__main__":
+    main()

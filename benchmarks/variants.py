@@ -1,0 +1,170 @@
+"""Who is compared? The same routes doing the same work, each watched in its own way.
+
+A variant is a function that adds its watching to a FastAPI app; it imports what it needs itself.
+"""
+
+import logging
+import os
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from fastapi import APIRouter, FastAPI
+
+PROJECT = Path(__file__).parent.parent / "{{cookiecutter.project_slug}}"
+sys.path.insert(0, str(PROJECT))
+
+
+def with_routes(app: FastAPI, routes: int) -> FastAPI:
+    """Add that many routes; the last is the one that is asked."""
+    router = APIRouter()
+    for number in range(routes):
+        router.get(f"/items{number}/{{item_id}}", name=f"items{number}")(_work)
+    app.router.routes.extend(router.routes)
+    return app
+
+
+async def _work(item_id: int) -> dict[str, object]:
+    return {"id": item_id, "name": "coffee", "price": 12.5}
+
+
+def bare(routes: int) -> FastAPI:
+    return with_routes(FastAPI(telemetry=NONE), routes)
+
+
+def visibility(routes: int) -> FastAPI:
+    """The generated service's own: tally, id, log line, metrics and Server-Timing."""
+    from app.observability.metrics import Metrics
+    from app.observability.middleware import Visibility
+    from app.observability.record import Recorder
+
+    recorder = Recorder(Metrics({}, list, []), "json", "info")
+    app = FastAPI(telemetry=NONE)
+    app.add_middleware(Visibility, recorder=recorder, server_timing=True)
+    return with_routes(app, routes)
+
+
+def layers(routes: int) -> FastAPI:
+    """The generated service's layers, all of them: security headers, limits, deadlines too."""
+    from app.layers import build_layers
+    from app.observability.metrics import Metrics
+    from app.observability.record import Recorder
+    from app.settings import load
+
+    settings = load({"APP_ENVIRONMENT": "test", "APP_SERVER_TIMING": "true"})
+    recorder = Recorder(Metrics({}, list, []), "json", "info")
+    app = FastAPI(telemetry=NONE, middleware=build_layers(settings, recorder, ()))
+    return with_routes(app, routes)
+
+
+def pass_through(routes: int) -> FastAPI:
+    """A layer that does nothing: the least that any can cost."""
+
+    class PassThrough:
+        def __init__(self, app: Any) -> None:
+            self.app = app
+
+        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+            await self.app(scope, receive, send)
+
+    app = FastAPI(telemetry=NONE)
+    app.add_middleware(PassThrough)
+    return with_routes(app, routes)
+
+
+def instrumentator(routes: int) -> FastAPI:
+    from prometheus_client import CollectorRegistry
+    from prometheus_fastapi_instrumentator import Instrumentator
+
+    app = FastAPI(telemetry=NONE)
+    Instrumentator(registry=CollectorRegistry()).instrument(app)
+    return with_routes(app, routes)
+
+
+def exporter(routes: int) -> FastAPI:
+    from starlette_exporter import PrometheusMiddleware
+
+    app = FastAPI(telemetry=NONE)
+    app.add_middleware(PrometheusMiddleware, group_paths=True)
+    return with_routes(app, routes)
+
+
+def structlog_and_id(routes: int) -> FastAPI:
+    """A structured line and a request id, as the two projects' own pages wire them."""
+    import time
+
+    import structlog
+    from asgi_correlation_id import CorrelationIdMiddleware, correlation_id
+
+    structlog.configure(
+        processors=[
+            structlog.contextvars.merge_contextvars,
+            structlog.stdlib.add_log_level,
+            structlog.processors.TimeStamper(fmt="iso"),
+            structlog.processors.JSONRenderer(),
+        ],
+        logger_factory=structlog.stdlib.LoggerFactory(),
+        wrapper_class=structlog.stdlib.BoundLogger,
+        cache_logger_on_first_use=True,
+    )
+    access = logging.getLogger("access")
+    access.handlers, access.propagate = [logging.StreamHandler(sys.stdout)], False
+    access.setLevel(logging.INFO)
+    log = structlog.stdlib.get_logger("access")
+    app = FastAPI(telemetry=NONE)
+
+    @app.middleware("http")
+    async def write_line(request: Any, call_next: Any) -> Any:
+        structlog.contextvars.clear_contextvars()
+        structlog.contextvars.bind_contextvars(request_id=correlation_id.get())
+        started = time.perf_counter_ns()
+        response = await call_next(request)
+        log.info(
+            "request",
+            method=request.method,
+            path=request.url.path,
+            status=response.status_code,
+            duration_ns=time.perf_counter_ns() - started,
+        )
+        return response
+
+    app.add_middleware(CorrelationIdMiddleware)
+    return with_routes(app, routes)
+
+
+def opentelemetry(routes: int) -> FastAPI:
+    """FastAPI's own support with the SDK's providers; what would be sent is thrown away."""
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+
+    class Nowhere(SpanExporter):
+        def export(self, spans: Any) -> SpanExportResult:  # noqa: ARG002 - the SDK's name
+            return SpanExportResult.SUCCESS
+
+    tracers = TracerProvider()
+    tracers.add_span_processor(BatchSpanProcessor(Nowhere()))
+    meters = MeterProvider([InMemoryMetricReader()])
+    providers = {"tracer_provider": tracers, "meter_provider": meters, "logs": False}
+    return with_routes(FastAPI(telemetry=providers), routes)
+
+
+NONE = {"tracing": False, "metrics": False, "logs": False}
+VARIANTS: dict[str, Callable[[int], FastAPI]] = {
+    "bare FastAPI": bare,
+    "a layer that does nothing": pass_through,
+    "this template: visibility": visibility,
+    "this template: all layers": layers,
+    "prometheus-fastapi-instrumentator": instrumentator,
+    "starlette-exporter": exporter,
+    "structlog + asgi-correlation-id": structlog_and_id,
+    "FastAPI's native OpenTelemetry": opentelemetry,
+}
+
+
+def build(name: str, routes: int) -> FastAPI:
+    """Build a variant. Its lines are formatted and written, to nowhere."""
+    os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
+    return VARIANTS[name](routes)

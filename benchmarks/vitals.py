@@ -1,0 +1,123 @@
+"""What do the four vitals cost beside the request? python -m benchmarks.vitals
+
+Runs in build/bench, which benchmarks.bench sets up. Prints each figure beside its limit.
+"""
+
+import asyncio
+import json
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, ClassVar
+
+from benchmarks import variants
+
+PAIRS = 9
+SERIES = 10_000
+UNITS = 1_000
+BARE = "from fastapi import FastAPI; FastAPI()"
+WATCHED = BARE + "; from app.observability import metrics, middleware, record, tally, tracing"
+USED = """
+import json, resource
+used = resource.getrusage(resource.RUSAGE_SELF)
+print(json.dumps([used.ru_utime + used.ru_stime, used.ru_maxrss / 1024]))
+"""
+
+
+def main() -> None:
+    start_up()
+    asyncio.run(scrape())
+    asyncio.run(counting())
+
+
+def start_up() -> None:
+    """CPU and memory of importing FastAPI alone, and with all of observability, in turn."""
+    cpu, memory = [], []
+    for _ in range(PAIRS):
+        bare, watched = _started(BARE), _started(WATCHED)
+        cpu.append(100 * (watched[0] / bare[0] - 1))
+        memory.append(watched[1] - bare[1])
+    row("start-up CPU added", statistics.median(cpu), 10, "%")
+    row("start-up memory added", statistics.median(memory), 3, "MB")
+
+
+def _started(code: str) -> list[float]:
+    done = subprocess.run(
+        [sys.executable, "-c", code + USED],
+        cwd=variants.PROJECT,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    used: list[float] = json.loads(done.stdout)
+    return used
+
+
+async def scrape() -> None:
+    """The longest time that other work waited while /metrics was written out."""
+    from app.observability.metrics import SECONDS, Metrics
+
+    metrics = Metrics({}, list, [])
+    while len(metrics_lines := (await metrics.text()).splitlines()) < SERIES:
+        for number in range(len(metrics_lines), len(metrics_lines) + 50):
+            labels = {"http_request_method": "GET", "http_route": f"/route/{number}/{{item_id}}"}
+            metrics.histogram("http_server_request_duration_seconds", SECONDS, labels).observe(0.1)
+    held = [await _longest_wait(metrics.text) for _ in range(PAIRS)]
+    row(f"/metrics of {len(metrics_lines):,} series", statistics.median(held), 15, "ms")
+
+
+async def _longest_wait(work: Callable[[], Any]) -> float:
+    waits, last = [0.0], time.thread_time()  # the wall's time is others' as well
+    task = asyncio.ensure_future(work())
+    while not task.done():
+        await asyncio.sleep(0)
+        now = time.thread_time()
+        waits.append(now - last)
+        last = now
+    return max(waits) * 1000
+
+
+async def counting() -> None:
+    """The hooks round a statement, over that of the statement, on SQLite: the fastest there is."""
+    from app import database as module
+    from app.observability import tally
+    from sqlalchemy import text
+
+    file = Path(tempfile.mkdtemp(), "counting.db")
+    database = module.Database(
+        f"sqlite:///{file}", pool_size=1, deadline_seconds=60, slow_query_ms=60_000
+    )
+    tally.current.set(tally.Tally(""))
+    async with database.work() as session:
+        for _ in range(UNITS):
+            await session.execute(text("SELECT 1"))
+        started = time.process_time()
+        for _ in range(UNITS):
+            await session.execute(text("SELECT 1"))
+        statement = time.process_time() - started
+    await database.close()
+    started = time.process_time()
+    for _ in range(UNITS):
+        module._start_clock(Connection, None)
+        database._count(Connection, None, "SELECT 1")
+    hooks = time.process_time() - started
+    row("counting, over the statement's time", 100 * hooks / statement, 3, "%")
+
+
+class Connection:
+    """As much of a connection as the hooks look at."""
+
+    info: ClassVar[dict[str, float]] = {}
+
+
+def row(what: str, figure: float, limit: float, unit: str) -> None:
+    sys.stdout.write(f"{what:36} {figure:8.2f} {unit:3} limit {limit:g}\n")
+    sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    main()
