@@ -17,13 +17,15 @@ defaults
   timeout connect 2s
   timeout client 20s
   timeout server 20s
+  timeout check 2s
 frontend all
   bind 127.0.0.1:{port}
-  http-request return status 200 if {{ path /balancer }}
+  http-request return status 200 if {{ path /all-in-use }} {{ nbsrv(instances) eq 2 }}
+  http-request return status 503 if {{ path /all-in-use }}
   default_backend instances
 backend instances
   option httpchk GET /readyz
-  default-server check inter 200ms fall 1 rise 1
+  default-server check inter 200ms fall 2 rise 1
 """
 
 
@@ -42,15 +44,16 @@ def balancer(folder: Path, ports: Sequence[int]) -> Iterator[int]:
         ) as process,
     ):
         try:
-            baking.wait_until(lambda: _up(port) or process.poll() is not None, 20)
+            baking.wait_until(lambda: all_in_use(port) or process.poll() is not None, 20)
             assert process.poll() is None, log.read_text()
             yield port
         finally:
             process.terminate()
 
 
-def _up(port: int) -> bool:
+def all_in_use(port: int) -> bool:
+    """Does the balancer send requests to both instances?"""
     try:
-        return ask(port, "/balancer").status == 200
+        return ask(port, "/all-in-use").status == 200
     except OSError:
         return False

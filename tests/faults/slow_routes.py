@@ -3,6 +3,11 @@
 import asyncio
 import os
 import sys
+import time
+from collections.abc import AsyncIterator
+from itertools import count
+
+from fastapi.responses import StreamingResponse
 
 from app import server
 from app.main import create_app
@@ -17,6 +22,22 @@ service = create_app(settings)
 @service.get("/slow")
 async def slow(seconds: float = 0.2) -> str:
     await asyncio.sleep(seconds)
+    return "done"
+
+
+@service.get("/stream")
+async def stream() -> StreamingResponse:
+    async def numbers() -> AsyncIterator[bytes]:
+        for number in count():
+            yield b"%d\n" % number
+            await asyncio.sleep(0.1)
+
+    return StreamingResponse(numbers())
+
+
+@service.get("/stuck")
+async def stuck() -> str:
+    time.sleep(3)  # noqa: ASYNC251 - this is the fault
     return "done"
 
 

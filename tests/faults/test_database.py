@@ -12,6 +12,7 @@ from tests.faults.table import Row
 
 Start = Callable[..., Service]
 Begin = Callable[..., Row]
+MISSING = "/items/1000000"  # is not in the cache
 
 
 class Watched:
@@ -48,14 +49,14 @@ def test_r4_and_r6_a_stopped_database_is_named_and_noticed_when_it_is_back(
     database.stop()
     r4.at_most("503 after", probes.until_readiness_is(503, 20) * 1000, 2_000)
     r4.exactly("database named", "database" in probes.failing, True)
-    item = probes.service.ask("/items/1")
+    item = probes.service.ask(MISSING)
     r4.exactly("a read", (item.status, item.json()["retry_safe"]), (503, True))
     r4.exactly("liveness", probes.liveness, {200})
 
     database.start()
     r6.at_most("ready after", probes.until_readiness_is(200, 20) * 1000, 1_500)
     r4.at_most("slowest probe", probes.slowest_ms, 50)
-    r6.exactly("a read", probes.service.ask("/items/1").status, 404)
+    r6.exactly("a read", probes.service.ask(MISSING).status, 404)
 
 
 def test_r5_and_r6_a_hanging_database_holds_up_no_probe(
@@ -83,7 +84,7 @@ def test_r8_requests_on_a_hanging_database_are_answered_in_time(
 
     database.freeze()
     with crowd(1, service.port, lambda c: c.ask("/livez"), pause_seconds=0.05) as others:
-        reads = all_at_once(40, lambda n: service.ask(f"/items/{n + 1}"))
+        reads = all_at_once(40, lambda n: service.ask(f"{MISSING}{n}"))
     database.thaw()
 
     r8.exactly("unanswered", len(reads.failures), 0)
@@ -127,7 +128,7 @@ def test_r16_clients_that_go_away_leave_nothing_behind(
         for first in range(0, 200, 20):
             clients = [Client(service.port) for _ in range(20)]
             for number, client in enumerate(clients):
-                client.send(f"/items/{first + number + 1}")
+                client.send(f"{MISSING}{first + number}")
             baking.wait_until(lambda: service.metric("db_client_connections_in_use") > 0, 10)
             for client in clients:
                 client.close()
@@ -141,4 +142,4 @@ def test_r16_clients_that_go_away_leave_nothing_behind(
         r16.exactly("server errors", int(server_errors), 0)
         gone = service.metric(count, 'status_code="499"')
         r16.at_least("counted as 499", gone, 150)
-        r16.exactly("a read after it", service.ask("/items/1").status, 404)
+        r16.exactly("a read after it", service.ask(MISSING).status, 404)

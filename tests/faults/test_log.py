@@ -1,8 +1,10 @@
 """Can writing logs stop the service?"""
 
 import os
+import signal
 import time
 from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests import baking
@@ -46,3 +48,20 @@ def test_r10_a_full_disk_costs_lines_and_says_how_many(start: Start, row: Begin)
         dropped = "log_lines_dropped_total"
         baking.wait_until(lambda: service.metric(dropped) >= REQUESTS, 10)
         r10.at_least("lines dropped and counted", service.metric(dropped), REQUESTS)
+
+
+def test_a_stuck_process_says_what_it_is_stuck_in(start: Start) -> None:
+    service = start(slow_routes=True)
+    with ThreadPoolExecutor(1) as client:
+        stuck = client.submit(service.ask, "/stuck")
+        told = "stacks of all threads and tasks"
+
+        def asked() -> bool:
+            service.signal(signal.SIGUSR1)
+            return told in service.log.read_text()
+
+        baking.wait_until(asked, 20)
+        assert not stuck.done()
+        assert "in stuck" in service.log.read_text()
+        assert stuck.result().status == 200
+    baking.wait_until(lambda: service.checks()["event_loop"] == "warn", 10)

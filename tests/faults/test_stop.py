@@ -9,14 +9,15 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from tests import baking
-from tests.faults.balancer import balancer
-from tests.faults.client import Answer, Client, Crowd, crowd
+from tests.faults.balancer import all_in_use, balancer
+from tests.faults.client import Answer, Client, Crowd, crowd, raw
 from tests.faults.service import Service
 from tests.faults.table import Row
 
 Start = Callable[..., Service]
 Begin = Callable[..., Row]
 DRAIN_SECONDS = 1.5
+STREAM = b"GET /stream HTTP/1.1\r\nHost: test\r\n\r\n"
 
 
 def slow(client: Client) -> Answer:
@@ -48,9 +49,10 @@ def test_r1_a_rolling_restart_behind_a_balancer_loses_nothing(
             instances[number].signal(signal.SIGTERM)
             instances[number].process.wait(30)
             instances[number] = start(port=ports[number], **options)
-            time.sleep(0.5)  # the balancer's next look at it
+            baking.wait_until(lambda: all_in_use(port), 20)
             restarts += 1
 
+    print(*gets.failed()[:5], *posts.failed()[:5], sep="\n")
     r1.at_least("GET of 200 ms", len(gets.answers), 2_000)
     r1.exactly("failed", len(gets.failed()), 0)
     r1.at_least("POST", len(posts.answers), 10_000)
@@ -119,3 +121,19 @@ def test_r2_requests_that_run_at_sigterm_finish(start: Start, row: Begin) -> Non
 
     r2.exactly("answered", answered, 20)
     r2.exactly("exit status", service.process.wait(30), 0)
+
+
+def test_an_answer_without_end_ends_with_the_time_of_a_request_and_with_the_service(
+    start: Start,
+) -> None:
+    service = start(slow_routes=True, request_seconds=1, drain_seconds=0)
+    assert raw(service.port, STREAM, wait_seconds=20).startswith(b"HTTP/1.1 200")
+
+    service = start(slow_routes=True, request_seconds=300, drain_seconds=0, shutdown_seconds=1)
+    with ThreadPoolExecutor(1) as client:
+        streamed = client.submit(raw, service.port, STREAM)
+        baking.wait_until(lambda: service.metric("http_server_active_requests") > 1, 10)
+        service.signal(signal.SIGTERM)
+
+        assert service.process.wait(20) == 0
+        assert streamed.result().startswith(b"HTTP/1.1 200")
