@@ -71,11 +71,27 @@ def instructions(name: str) -> list[int]:
         command = ["valgrind", "--tool=callgrind", "--dump-before=getloadavg"]
         command += [f"--callgrind-out-file={folder}/out", str(PYTHON), "-m", "benchmarks.work"]
         command += ["instructions", name, *map(str, ROUTES)]
-        subprocess.run(command, cwd=ROOT, env=QUIET, capture_output=True, check=True)
+        _measured(command)
         files = sorted(Path(folder).glob("out.*"), key=lambda file: int(file.suffix[1:]))
         totals = [_total(file) for file in files[1:]]  # the first holds the start
     pairs = zip(totals[::3], totals[1::3], strict=False)
     return [round((many - few) / (MANY - FEW)) for few, many in pairs]
+
+
+def _measured(command: list[str]) -> str:
+    """What a measured process wrote to standard error; its lines go nowhere."""
+    done = subprocess.run(
+        command,
+        cwd=ROOT,
+        env=QUIET,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        text=True,
+        check=False,
+    )
+    if done.returncode:
+        sys.exit(f"{done.stderr}\n{command} failed; expected 0. Safe to repeat.")
+    return done.stderr
 
 
 def _total(file: Path) -> int:
@@ -88,8 +104,7 @@ def _total(file: Path) -> int:
 def cpu(names: list[str]) -> dict[str, float]:
     """CPU time for one request over that of the bare one: the median of interleaved rounds."""
     command = [str(PYTHON), "-m", "benchmarks.work", "cpu", *names]
-    done = subprocess.run(command, cwd=ROOT, capture_output=True, check=True)
-    spent = json.loads(done.stderr)
+    spent = json.loads(_measured(command))
     return {
         name: statistics.median(a / b for a, b in zip(spent[name], spent[BARE], strict=True))
         for name in names
