@@ -9,7 +9,7 @@ import typing
 from collections.abc import Mapping
 from pathlib import Path
 
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationInfo, field_validator
+from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from app import environment, values
 from app.environment import PLACEHOLDERS, PREFIX, REFERENCE, SettingsRefused
@@ -89,8 +89,12 @@ class Settings(BaseModel):
     auth: typing.Literal["off", "jwt"] = Field(
         "off", description="off lets everybody do everything; jwt asks for a token where one is due"
     )
-    auth_issuer: str = Field("", description="the iss of a good token", validate_default=True)
-    auth_audience: str = Field("", description="the aud of a good token", validate_default=True)
+    auth_issuer: values.TokenRule = Field(
+        "", description="the iss of a good token", validate_default=True
+    )
+    auth_audience: values.TokenRule = Field(
+        "", description="the aud of a good token", validate_default=True
+    )
     auth_jwks_url: values.KeyUrl = Field(
         "", description="where the issuer's public keys are", validate_default=True
     )
@@ -119,13 +123,6 @@ class Settings(BaseModel):
         30, ge=1, le=86_400, description="how old an answer from the cache may be"
     )
     # jinja: endif
-
-    @field_validator("auth_issuer", "auth_audience", "auth_jwks_url")
-    @classmethod
-    def _needed_for_tokens(cls, value: str, info: ValidationInfo) -> str:
-        if info.data.get("auth") == "jwt" and not value:
-            raise ValueError("a value, because APP_AUTH is jwt")
-        return value
 
 
 def load(environ: Mapping[str, str]) -> Settings:

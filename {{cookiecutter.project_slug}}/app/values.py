@@ -5,7 +5,7 @@ from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Annotated
 
-from pydantic import AfterValidator, BeforeValidator, SecretStr
+from pydantic import AfterValidator, BeforeValidator, SecretStr, ValidationInfo
 
 DIFFERENT = 10  # characters: 16 random ones have fewer in one case of 10,000
 HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?").fullmatch
@@ -41,6 +41,12 @@ def _by_comma(fits: Callable[[str], object], rule: str) -> BeforeValidator:
     return BeforeValidator(split)
 
 
+def _needed_for_tokens(value: str, info: ValidationInfo) -> str:
+    if info.data.get("auth") == "jwt" and not value:
+        raise ValueError("a value, because APP_AUTH is jwt")
+    return value
+
+
 def _key_url(value: str) -> str:
     if value and not value.startswith(("https://", "file:///")):
         raise ValueError("a URL that starts with https:// or file:///")
@@ -64,4 +70,5 @@ Networks = Annotated[
     tuple[str, ...], _by_comma(_is_network, "addresses or networks such as 10.0.0.0/8, by comma")
 ]
 Token = Annotated[SecretStr, AfterValidator(_strong)]
-KeyUrl = Annotated[str, AfterValidator(_key_url)]
+TokenRule = Annotated[str, AfterValidator(_needed_for_tokens)]
+KeyUrl = Annotated[TokenRule, AfterValidator(_key_url)]
