@@ -73,31 +73,6 @@ class Settings(BaseModel):
     ops_token: values.Token = Field(
         SecretStr("placeholder-ops-token"), min_length=16, description="opens the operators' paths"
     )
-
-    max_upload_bytes: int = Field(
-        5_242_880, ge=1_024, le=104_857_600, description="an uploaded file; above it 413"
-    )
-    allowed_hosts: values.Hosts = Field(
-        (), description="the hosts that are answered for; none: any"
-    )
-    cors_origins: values.Origins = Field(
-        (), description="the pages whose scripts may read our answers"
-    )
-    trusted_proxies: values.Networks = Field(
-        (), description="who is believed about a client's address and scheme"
-    )
-    auth: typing.Literal["off", "jwt"] = Field(
-        "off", description="off lets everybody do everything; jwt asks for a token where one is due"
-    )
-    auth_issuer: values.TokenRule = Field(
-        "", description="the iss of a good token", validate_default=True
-    )
-    auth_audience: values.TokenRule = Field(
-        "", description="the aud of a good token", validate_default=True
-    )
-    auth_jwks_url: values.KeyUrl = Field(
-        "", description="where the issuer's public keys are", validate_default=True
-    )
     # jinja: if cookiecutter.database
 
     database_url: typing.Annotated[SecretStr, values.url("postgresql", "sqlite")] = Field(
@@ -123,6 +98,30 @@ class Settings(BaseModel):
         30, ge=1, le=86_400, description="how old an answer from the cache may be"
     )
     # jinja: endif
+    max_upload_bytes: int = Field(
+        5_242_880, ge=1_024, le=104_857_600, description="an uploaded file; above it 413"
+    )
+    allowed_hosts: values.Hosts = Field(
+        (), description="the hosts that are answered for; none: any"
+    )
+    cors_origins: values.Origins = Field(
+        (), description="the pages whose scripts may read our answers"
+    )
+    trusted_proxies: values.Networks = Field(
+        (), description="who is believed about a client's address and scheme"
+    )
+    auth: typing.Literal["off", "jwt"] = Field(
+        "off", description="off lets everybody do everything; jwt asks for a token where one is due"
+    )
+    auth_issuer: values.TokenRule = Field(
+        "", description="the iss of a good token", validate_default=True
+    )
+    auth_audience: values.TokenRule = Field(
+        "", description="the aud of a good token", validate_default=True
+    )
+    auth_jwks_url: values.KeyUrl = Field(
+        "", description="where the issuer's public keys are", validate_default=True
+    )
 
 
 def load(environ: Mapping[str, str]) -> Settings:
