@@ -68,6 +68,7 @@ class Writer:
             self._wake.clear()
             self._stop.wait(GATHER_SECONDS)
             self._write_all()
+        self._write_all()  # what came while the last lines were written
 
     def _write_all(self) -> None:
         lines = [self._lines.popleft() for _ in range(len(self._lines))]
