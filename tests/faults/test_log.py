@@ -54,14 +54,12 @@ def test_a_stuck_process_says_what_it_is_stuck_in(start: Start) -> None:
     service = start(slow_routes=True)
     with ThreadPoolExecutor(1) as client:
         stuck = client.submit(service.ask, "/stuck")
-        told = "stacks of all threads and tasks"
 
         def asked() -> bool:
             service.signal(signal.SIGUSR1)
-            return told in service.log.read_text()
+            return "in stuck" in service.log.read_text()
 
         baking.wait_until(asked, 20)
         assert not stuck.done()
-        assert "in stuck" in service.log.read_text()
         assert stuck.result().status == 200
     baking.wait_until(lambda: service.checks()["event_loop"] == "warn", 10)
