@@ -82,8 +82,11 @@ def kept(folder: Path) -> Issuer:
         )
         os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
         file.write_bytes(pem)
-    key = serialization.load_pem_private_key(file.read_bytes(), password=None)
-    listed = json.loads((folder / "jwks.json").read_text())
+    try:
+        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+        listed = json.loads((folder / "jwks.json").read_text())
+    except (OSError, ValueError) as error:
+        raise Refused(f"{file} is no key of ours", "what was written", f"rm -r {folder}") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise Refused(f"{file} holds another kind of key", "a P-256 key", f"rm -r {folder}")
     return Issuer(key, listed["keys"][0]["kid"])

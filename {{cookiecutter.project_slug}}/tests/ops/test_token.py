@@ -1,0 +1,43 @@
+"""Is a token that `make token` prints taken by a service with the settings printed beside it?"""
+
+import stat
+from pathlib import Path
+
+import pytest
+
+from app.security.keys import Keys
+from app.security.tokens import Tokens
+from app.settings import load
+from ops import token
+from ops.steps import Refused
+
+
+async def test_the_printed_token_is_taken_with_the_printed_settings(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(token, "FOLDER", tmp_path / "issuer")
+    monkeypatch.setenv("SCOPES", "items:write other")
+
+    token.main()
+
+    first, *rest = capsys.readouterr().out.split()
+    settings = load(dict(word.split("=", 1) for word in rest if "=" in word))
+    keys = Keys(settings.auth_jwks_url)
+    scopes = await Tokens(keys, settings.auth_issuer, settings.auth_audience).verify(first)
+    assert scopes == ["items:write", "other"]
+
+
+def test_the_key_is_kept_and_nobody_else_may_read_it(tmp_path: Path) -> None:
+    first = token.kept(tmp_path)
+    again = token.kept(tmp_path)
+
+    assert first.key_id == again.key_id
+    assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
+
+
+def test_another_kind_of_key_is_refused_with_the_way_out(tmp_path: Path) -> None:
+    token.kept(tmp_path)
+    (tmp_path / "key.pem").write_text("no key")
+
+    with pytest.raises(Refused, match="is no key of ours"):
+        token.kept(tmp_path)
