@@ -60,7 +60,7 @@ class Deadlines:
         loop = asyncio.get_running_loop()
         running = Running(scope, send, loop.time() + self._seconds)
         if end := running.state.get("end"):
-            await _refusal(scope, end)(scope, receive, send)
+            await _tell(end, scope, receive, send)
             return
         self._running.add(running)
         if self._sweeper is None:
@@ -71,8 +71,8 @@ class Deadlines:
             if not running.end:
                 raise
             running.task.uncancel()  # it was ours, and it ends here
-            if not running.started and running.end in ENDS:
-                await _refusal(scope, running.end)(scope, receive, send)
+            if not running.started:
+                await _tell(running.end, scope, receive, send)
         finally:
             self._running.discard(running)
 
@@ -87,6 +87,9 @@ class Deadlines:
         self._sweeper = loop.call_later(SWEEP_SECONDS, self._sweep, loop) if again else None
 
 
-def _refusal(scope: Scope, end: str) -> ASGIApp:
-    status, detail = ENDS[end]
-    return errors.answer(scope, Problem(status, detail, headers={"Connection": "close"}))
+async def _tell(end: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the reason, unless nobody is there to hear it."""
+    if end in ENDS:
+        status, detail = ENDS[end]
+        problem = Problem(status, detail, headers={"Connection": "close"})
+        await errors.answer(scope, problem)(scope, receive, send)

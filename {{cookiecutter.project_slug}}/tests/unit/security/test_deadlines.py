@@ -116,6 +116,15 @@ async def test_nothing_is_sent_to_a_client_that_is_gone() -> None:
     assert call.undone
 
 
+async def test_a_client_that_is_gone_before_the_work_begins_costs_none() -> None:
+    call = Call()
+    call.scope["state"]["end"] = "gone"
+    await call.made()
+
+    assert call.sent == []
+    assert not call.undone
+
+
 async def test_a_request_above_the_cap_is_503_before_any_work() -> None:
     call = Call()
     call.scope["state"]["end"] = "full"
