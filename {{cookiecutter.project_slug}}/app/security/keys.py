@@ -95,8 +95,8 @@ def _usable(listed: Any) -> dict[str, PyJWK]:
     for described in listed["keys"]:
         try:
             key = PyJWK(described)
-        except PyJWTError:
-            continue
+        except (PyJWTError, AttributeError, LookupError, TypeError, ValueError):
+            continue  # of a kind that we don't know
         strong = described["kty"] != "RSA" or key.key.key_size >= MIN_RSA_BITS
         if strong and key.algorithm_name in ALGORITHMS and described.get("use", "sig") == "sig":
             keys[str(described.get("kid"))] = key

@@ -8,7 +8,8 @@ from ops.security.evidence import Evidence
 CHECKLIST = Checklist()
 check = CHECKLIST.check
 
-LOOKED_AT = ("ok", "not found", "declared", "invalid", "defect", "page", "foreign host")
+PAGES = ("page", "status page for operators")
+LOOKED_AT = ("ok", "not found", "declared", "invalid", "defect", "foreign host", *PAGES)
 ASVS, REST = "OWASP ASVS 3.4", "OWASP REST Security Cheat Sheet"
 HOME = "add it in app/security/headers.py"
 FORBIDDEN = ("Server", "X-Powered-By")
@@ -50,7 +51,7 @@ def every_answer_has_a_content_policy(seen: Evidence) -> Iterator[str]:
 @check("SEC-304", "scripts from files of our own", "move the script into a file", ASVS)
 def no_page_allows_inline_scripts(seen: Evidence) -> Iterator[str]:
     """No page allows scripts that stand in it"""
-    for name in ("page", "status"):
+    for name in PAGES:
         policy = seen.answers[name].header("Content-Security-Policy")
         if any(words in policy for words in INLINE_SCRIPT):
             yield f"{name}: {policy}"

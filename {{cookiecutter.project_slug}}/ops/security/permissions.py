@@ -8,7 +8,7 @@ from ops.security.evidence import Evidence
 CHECKLIST = Checklist()
 check = CHECKLIST.check
 
-INSIDE = ("operators", "status", "clear cache")
+INSIDE = ("operators", "status", "status page", "clear cache")
 OWASP = "OWASP API5:2023"
 
 

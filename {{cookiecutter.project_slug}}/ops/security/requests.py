@@ -43,6 +43,7 @@ def requests(
 
 def _plain(settings: Settings, canaries: Mapping[str, str]) -> dict[str, Request]:
     foreign = {"Origin": "https://foreign.example"}
+    operator = bearer(settings.ops_token.get_secret_value())
     preflight = {"Access-Control-Request-Method": "PUT"}
     sent = {"X-Canary": canaries["header"], "Cookie": canaries["header"]}
     return {
@@ -60,13 +61,12 @@ def _plain(settings: Settings, canaries: Mapping[str, str]) -> dict[str, Request
         "long page": Request("GET", f"{ITEMS}?limit=1000000"),
         "bad query": Request("GET", f"{ITEMS}?limit={canaries['query']}"),
         "operators": Request("GET", "/metrics", {"Authorization": f"Bearer {canaries['token']}"}),
-        "metrics": Request(
-            "GET", "/metrics", {"Authorization": f"Bearer {settings.ops_token.get_secret_value()}"}
-        ),
-        "health for operators": Request(
-            "GET", "/health", {"Authorization": f"Bearer {settings.ops_token.get_secret_value()}"}
-        ),
+        "metrics": Request("GET", "/metrics", operator),
+        "health for operators": Request("GET", "/health", operator),
         "status": Request("GET", "/status.json"),
+        "status page": Request("GET", "/status"),
+        "status for operators": Request("GET", "/status.json", operator),
+        "status page for operators": Request("GET", "/status", operator),
         "clear cache": Request("DELETE", "/cache/items"),
     }
 

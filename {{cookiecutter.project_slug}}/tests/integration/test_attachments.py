@@ -1,0 +1,45 @@
+"""Files over a real socket: kept whole, or not at all."""
+
+import socket
+from urllib.parse import urlsplit
+
+import httpx
+
+PDF = b"%PDF-1.7\n" + b"% more\n" * 20_000 + b"%%EOF\n"
+
+
+def test_a_file_is_kept_and_handed_out_to_be_saved(client: httpx.Client) -> None:
+    item = client.post("/items", json={"name": "invoice", "price": 1}).headers["Location"]
+
+    sent = client.put(
+        f"{item}/attachment", content=PDF, headers={"content-type": "application/pdf"}
+    )
+
+    assert sent.status_code == 204
+    answer = client.get(f"{item}/attachment")
+    assert answer.content == PDF
+    assert answer.headers["content-disposition"].startswith("attachment; ")
+    assert answer.headers["x-content-type-options"] == "nosniff"
+
+
+def test_an_upload_whose_client_goes_away_leaves_nothing_behind(client: httpx.Client) -> None:
+    item = client.post("/items", json={"name": "invoice", "price": 1}).headers["Location"]
+    port = urlsplit(str(client.base_url)).port or 0
+    head = f"PUT {item}/attachment HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/pdf\r\n"
+
+    with socket.create_connection(("127.0.0.1", port)) as connection:
+        connection.sendall(head.encode() + b"Content-Length: %d\r\n\r\n" % len(PDF) + PDF[:1_000])
+
+    assert client.get(f"{item}/attachment").status_code == 404
+
+
+def test_a_file_that_is_too_large_is_refused_before_it_is_read(client: httpx.Client) -> None:
+    item = client.post("/items", json={"name": "invoice", "price": 1}).headers["Location"]
+    large = b"%PDF-1.7\n" + b"\0" * 5_242_880
+
+    answer = client.put(
+        f"{item}/attachment", content=large, headers={"content-type": "application/pdf"}
+    )
+
+    assert answer.status_code == 413
+    assert client.get(f"{item}/attachment").status_code == 404
