@@ -115,7 +115,12 @@ async def test_a_bad_token_is_401_and_says_what_is_wrong(
 
 async def test_a_weak_key_is_no_key(issuer: Issuer, tokens: Tokens, tmp_path: Path) -> None:
     weak = jwt.algorithms.RSAAlgorithm.to_jwk(WEAK.public_key(), as_dict=True)
-    strange = ["no key", {}, {"kty": "RSA"}, {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"}]
+    strange: list[object] = [
+        "no key",
+        {},
+        {"kty": "RSA"},
+        {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"},
+    ]
     listed = [issuer.jwk(), weak | {"kid": "weak"}, *strange]
     (tmp_path / "jwks.json").write_text(json.dumps({"keys": listed}))
 
