@@ -55,11 +55,11 @@ def rollback(target: Target, environment: str, confirmed: Callable[[str], bool])
     entries = _entries(target)
     goal = trail.previous_good(entries)
     left, slot = entries[-1].version, _idle(target, entries)
+    build = Build(goal.version, goal.commit)
+    release = releases.unpacked(build, environment)
     if not confirmed(f"{environment}: go back from {left} to {goal.version}, and mark {left} bad?"):
         raise Refused("not confirmed", remedy="nothing was changed; safe to repeat")
-    build = Build(goal.version, goal.commit)
     entry = trail.entry("rollback", *build, slot, left)
-    release = releases.unpacked(build, environment)
     switch = Step("switch", partial(target.switch, slot, trail.written([*entries, entry])))
     if goal.slot == slot and _is_warm(target, release, slot):
         _in_turn(switch)
@@ -142,7 +142,7 @@ def _smoke(target: Target, release: Release, slot: str) -> str:
 def _is_warm(target: Target, release: Release, slot: str) -> bool:
     """Whether the slot still runs this very build, and it works."""
     try:
-        return target.running(slot) and bool(_smoke(target, release, slot))
+        return bool(_smoke(target, release, slot))
     except Refused:
         return False
 

@@ -8,6 +8,7 @@ import json
 import os
 import shutil
 import tempfile
+import time
 import tomllib
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -65,9 +66,12 @@ def deploy_this_tree(play: Play) -> None:
     deploy.deploy(play.stage.target, play.this)
 
 
-def roll_back(play: Play) -> None:
+def roll_back(play: Play) -> str:
+    started = time.monotonic()
     deploy.rollback(play.stage.target, ENVIRONMENT, lambda _: True)
+    seconds = time.monotonic() - started
     _must_be_live(play, play.before)
+    return f"the traffic went back {seconds:.2f} s after the command"
 
 
 def work_on_the_new_schema(play: Play) -> str:
@@ -164,7 +168,9 @@ def _remember(mode: str, ok: bool, tree: str, results: list[Result], more: dict[
         "tree": tree,
         "ok": ok,
         "mode": mode,
-        "steps": [{"name": r.name, "ok": r.ok, "seconds": r.seconds} for r in results],
+        "steps": [
+            {"name": r.name, "ok": r.ok, "seconds": r.seconds, "detail": r.detail} for r in results
+        ],
         **more,
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }

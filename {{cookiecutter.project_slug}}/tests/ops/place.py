@@ -9,6 +9,7 @@ from pathlib import Path
 
 from ops import smoke
 from ops.releases import Build, Release
+from ops.steps import Refused
 
 Answers = dict[str, tuple[int, dict[str, object]]]
 GOOD: Answers = {"/readyz": (200, {"status": "pass"}), "/items": (200, {"next": None})}
@@ -52,6 +53,8 @@ class Place:
 
     @contextmanager
     def reach(self, slot: str) -> Iterator[str]:
+        if not self.running(slot):
+            raise Refused(f"nothing runs in {slot}")
         with answering(Build(*json.loads(self._read(slot))), self.broken) as url:
             yield url
 
