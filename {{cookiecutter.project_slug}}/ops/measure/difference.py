@@ -1,0 +1,57 @@
+"""Is it a difference, or chance? A bootstrap over rounds in which both sides took turns."""
+
+import random
+import statistics
+from collections.abc import Callable, Sequence
+from itertools import chain
+from typing import NamedTuple
+
+CONFIDENCE = 0.95  # of all rows together
+SMALLEST = 0.05  # of what was before; less is nobody's business
+RESAMPLES = 400
+NONE = "no difference seen"
+
+Round = tuple[list[float], list[float]]  # what each side showed in one round
+
+
+class Difference(NamedTuple):
+    before: float
+    after: float
+    low: float  # of after - before
+    high: float
+    seen: bool
+
+    def verdict(self) -> str:
+        """What came out, in words; percent are of what was before."""
+        if not self.seen:
+            return NONE
+        if not self.before:
+            return f"new, 95 % interval {self.low:+.3g} to {self.high:+.3g}"
+        change, low, high = (
+            f"{100 * part / self.before:+.0f}"
+            for part in (self.after - self.before, self.low, self.high)
+        )
+        return f"{change} %, 95 % interval {low} to {high} %"
+
+
+def between(
+    rounds: Sequence[Round], of_many: Callable[[Sequence[float]], float], rows: int
+) -> Difference:
+    """Compare one vital of both sides; the interval is corrected for the number of rows.
+
+    Whole rounds are drawn: what disturbs a round disturbs both sides. The interval is normal with
+    the deviation of the resamples, as its ends are too rare to be counted (Bonferroni).
+    """
+
+    def both(drawn: Sequence[Round]) -> tuple[float, float]:
+        before, after = zip(*drawn, strict=True)
+        return of_many(list(chain(*before))), of_many(list(chain(*after)))
+
+    chance = random.Random(1)  # noqa: S311  the same data, the same verdict
+    before, after = both(rounds)
+    resampled = [both(chance.choices(rounds, k=len(rounds))) for _ in range(RESAMPLES)]
+    deviation = statistics.stdev(b - a for a, b in resampled)
+    reach = deviation * statistics.NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / rows / 2)
+    low, high = after - before - reach, after - before + reach
+    is_large = abs(after - before) > SMALLEST * before
+    return Difference(before, after, low, high, is_large and not low <= 0 <= high)
