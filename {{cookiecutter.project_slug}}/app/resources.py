@@ -24,9 +24,9 @@ from app.items.store_cached import CachedItems
 
 # A required check that fails takes this replica out of service, and with a shared dependency all
 # replicas at once; an optional one leaves it in, and its failure reaches the users who need it.
-# So: required is only what no request can do without.
 REQUIRED: frozenset[str] = frozenset(
     [
+        # so: only what no request can do without
         # jinja: if cookiecutter.database
         "database",
         "migrations",
