@@ -27,7 +27,7 @@ async function refresh() {
     });
     if (!answer.ok) throw new Error(`answered ${answer.status}`);
     const text = await answer.text();
-    const parts = /<title>.*<\/title>|<main>.*<\/main>/gs;
+    const parts = /<title>.*?<\/title>|<main>.*<\/main>/gs; // no style: its nonce is not ours
     put(new DOMParser().parseFromString(text.match(parts).join(""), "text/html"));
     seen = new Date();
     say("Live: renewed every second.", false);

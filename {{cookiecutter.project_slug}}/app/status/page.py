@@ -72,7 +72,7 @@ def _verdict(now: Snapshot) -> str:
     mark = f'<span class="mark {now.status}">{MARKS[now.status]}</span>'
     return (
         '<section class="verdict" aria-labelledby="sentence">'
-        f'<h2 role="status" id="sentence" data-live>{mark} {escape(now.sentence)}</h2>'
+        f'<div role="status"><h2 id="sentence" data-live>{mark} {escape(now.sentence)}</h2></div>'
         f'<div id="findings" data-live>{_findings(now)}</div></section>'
     )
 
