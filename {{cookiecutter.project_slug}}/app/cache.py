@@ -100,7 +100,7 @@ class Cache:
         return len(keys)
 
     def _lose(self, error: Exception) -> None:
-        self._away = f"{type(error).__name__}: {error.__cause__ or error}"
+        self._away = type(error.__cause__ or error).__name__
         tally.cache("error", self._away)
 
     async def _come_back(self) -> None:

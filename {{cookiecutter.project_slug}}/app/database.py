@@ -33,6 +33,8 @@ REMEDIES = {
 # SQLSTATE classes of a database that cannot be used now: connection, authorization, catalog,
 # transaction rollback, resources, operator.
 PASSING = ("08", "28", "3D", "40", "53", "57")
+# What a file says in the same states; all else that it says is a defect of ours.
+FILE_PASSING = ("database is locked", "database or disk is full", "disk I/O", "unable to open")
 
 
 class Base(DeclarativeBase):
@@ -165,5 +167,5 @@ def _start_clock(connection: Connection, *_: object) -> None:
 
 def _is_passing(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
-    locked_or_full = isinstance(error, OperationalError)
-    return error.connection_invalidated or state.startswith(PASSING) or locked_or_full
+    is_file = isinstance(error, OperationalError) and str(error.orig).startswith(FILE_PASSING)
+    return error.connection_invalidated or state.startswith(PASSING) or is_file

@@ -35,8 +35,7 @@ def create_app(settings: Settings) -> FastAPI:
     counted = metrics.Metrics(running, checks.states, [each.gauges for each in outside])
     history, notes = History(counted.text, metrics.SECONDS), Notes()
     recorder = Recorder(counted, settings.log_format, settings.log_level, notes=notes)
-    known = {"name": NAME, **running}
-    watch = Watch(known, environment.shown(settings), checks, history, notes)
+    watch = Watch({"name": NAME, **running}, environment.shown(settings), checks, history, notes)
     service = FastAPI(
         title=NAME,
         description="{{ cookiecutter.description }}",
