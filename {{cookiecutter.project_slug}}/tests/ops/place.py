@@ -85,6 +85,10 @@ def answering(build: Build, broken: Answers, without: str = "") -> Iterator[str]
     }
 
     class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            self.rfile.read(int(self.headers["Content-Length"]))
+            self.do_GET()
+
         def do_GET(self) -> None:
             status, content = answers[self.path.partition("?")[0]]
             kind = "application/problem+json" if status == 404 else "application/json"

@@ -6,14 +6,22 @@ from tests.ops.place import answering
 BUILD = Build("v1", "c0ffee")
 
 
-def test_every_kind_of_failure_is_counted() -> None:
-    """The stand-in takes no POST."""
+def test_what_is_answered_well_is_no_failure() -> None:
     with answering(BUILD, {}) as url, Traffic(url, {}) as traffic:
         traffic.wait_for(20)
         seen = traffic.seen()
 
     assert seen.requests >= 20
-    assert seen.failures.keys() == {"POST: 501"}
+    assert seen.failures.total() == 0
+
+
+def test_every_kind_of_failure_is_counted() -> None:
+    with answering(BUILD, {"/items": (503, {})}) as url, Traffic(url, {}) as traffic:
+        traffic.wait_for(20)
+        seen = traffic.seen()
+
+    assert seen.failures.keys() == {"GET: 503", "POST: 503"}
+    assert seen.failures.total() == seen.requests
 
 
 def test_where_nobody_listens_every_request_fails() -> None:

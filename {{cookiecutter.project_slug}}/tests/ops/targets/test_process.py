@@ -1,0 +1,109 @@
+import json
+from collections.abc import Iterator
+from contextlib import ExitStack
+from pathlib import Path
+
+import pytest
+
+from ops import shell, smoke
+from ops.releases import Build, Release
+from ops.targets.process import Processes, _here
+
+# Answers with its own settings, in place of a service.
+SERVICE = """
+import http.server, json, os
+class Handler(http.server.BaseHTTPRequestHandler):
+    def do_GET(self):
+        body = json.dumps({k: v for k, v in os.environ.items() if k.startswith("APP_")}).encode()
+        self.send_response(200)
+        self.end_headers()
+        self.wfile.write(body)
+http.server.HTTPServer(("127.0.0.1", int(os.environ["APP_PORT"])), Handler).serve_forever()
+"""
+
+
+@pytest.fixture
+def release(tmp_path: Path) -> Release:
+    folder = tmp_path / "release"
+    for name in ("app", "config"):
+        (folder / name).mkdir(parents=True)
+    (folder / "app" / "__main__.py").write_text(SERVICE)
+    (folder / "config" / "common.env").write_text("APP_PORT=8000\nAPP_DOCS=false\n")
+    secret = "APP_OPS_TOKEN=secret://ops_token\nAPP_THING_URL=secret://thing\n"
+    (folder / "config" / "staging.env").write_text(secret)
+    return Release(Build("v1.2.0", "c0ffee"), folder, "staging")
+
+
+@pytest.fixture
+def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Processes]:
+    monkeypatch.setattr("ops.targets.process._python", lambda _: Path(shell.PYTHON))
+    monkeypatch.setattr("ops.targets.process._caddy", lambda: Path("sleep"))
+    folder = tmp_path / "folder"
+    folder.mkdir()
+    with ExitStack() as stack:
+        yield Processes(folder, {"APP_AUTH": "jwt"}, {"APP_THING_URL": "thing://here"}, stack)
+
+
+def test_a_slot_runs_the_release_with_its_own_settings_but_for_what_is_here(
+    place: Processes, release: Release
+) -> None:
+    slot = place.slots[0]
+    place.start(release, slot)
+
+    with place.reach(slot) as url:
+        smoke.wait_until_ready(url, lambda: place.running(slot), "localhost")
+        said = smoke.httpx.get(url).json()
+
+    assert said["APP_DOCS"] == "false"
+    assert said["APP_PORT"] == slot
+    assert said["APP_AUTH"] == "jwt"
+    assert said["APP_VERSION"] == "v1.2.0"
+    place.stop(slot)
+    assert not place.running(slot)
+
+
+def test_what_ends_by_itself_does_not_run_and_leaves_its_last_words(
+    place: Processes, release: Release
+) -> None:
+    (release.folder / "app" / "__main__.py").write_text("raise SystemExit('no such setting')")
+    slot = place.slots[1]
+
+    place.start(release, slot)
+
+    with place.reach(slot) as url, pytest.raises(smoke.Refused):
+        smoke.wait_until_ready(url, lambda: place.running(slot), "localhost")
+    assert place.log(slot) == "no such setting"
+
+
+def test_what_is_switched_is_what_is_live(place: Processes) -> None:
+    assert place.state() == ("", "")
+
+    place.switch(place.slots[1], "[]")
+
+    assert place.state() == (place.slots[1], "[]")
+
+
+def test_every_secret_gets_a_file_the_known_and_the_random(
+    place: Processes, release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (release.folder / "deploy").mkdir()
+    front = (shell.ROOT / "deploy" / "caddy.json").read_text()
+    (release.folder / "deploy" / "caddy.json").write_text(front)
+    monkeypatch.setattr(place, "_run", lambda *_: None)
+
+    place.open(release)
+
+    secrets = tmp_path / "folder" / "secrets"
+    assert (secrets / "thing").read_text() == "thing://here"
+    assert len((secrets / "ops_token").read_text()) > 30
+
+
+def test_the_front_door_of_the_rehearsal_is_that_of_a_host_on_other_addresses() -> None:
+    front = json.loads((shell.ROOT / "deploy" / "caddy.json").read_text())
+
+    here = _here(front, "http://127.0.0.1:9", Path("/f"))
+
+    text = json.dumps(here)
+    assert "127.0.0.1:{file./f/slot}" in text
+    assert '"listen": ["127.0.0.1:9"]' in text
+    assert "/run/live" not in text
