@@ -33,10 +33,13 @@ def gather(root: Path) -> Evidence:
     lines = {name: configuration.values(name) for name in ENVIRONMENTS}
     resolved = {name: _resolved(name, given) for name, given in lines.items()}
     files = files_of(root)
-    with ThreadPoolExecutor(2) as pool:
+    with ThreadPoolExecutor(3) as pool:
+        running = pool.submit(observe, lines["production"] | config.FROM_THE_IMAGE)
         audit = pool.submit(advisories, root)
         linted = pool.submit(workflows, root)
-        observed = observe(lines["production"] | config.FROM_THE_IMAGE)
+        in_files = leaks.in_files(root, files)
+        in_history = leaks.in_history(_last_release()) if _has_history() else ()
+        observed = running.result()
         return Evidence(
             root=root,
             files=files,
@@ -54,8 +57,8 @@ def gather(root: Path) -> Evidence:
             canaries=observed.canaries,
             shown="\n".join(config.show(root, name) for name in ENVIRONMENTS),
             containers=tuple(containers.found(root)),
-            leaks=leaks.in_files(root, files),
-            leaks_in_history=leaks.in_history(_last_release()) if _has_history() else (),
+            leaks=in_files,
+            leaks_in_history=in_history,
             workflows=linted.result(),
             advisories=audit.result(),
         )
