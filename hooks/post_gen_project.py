@@ -47,6 +47,9 @@ REMOVED = {
         "kubernetes": [
             "deploy/compose.md",
             "deploy/compose.yaml",
+            "deploy/grafana/provisioning",
+            "deploy/prometheus/alertmanager.yaml",
+            "deploy/prometheus/prometheus.yaml",
             "ops/targets/compose.py",
             "tests/ops/targets/test_compose.py",
         ],

@@ -14,6 +14,7 @@ from tests.faults.service import Project, Service
 NEEDED = {  # Debian's packages, and what is in them
     "chromium": "usr/bin/chromium",
     "curl": "usr/bin/curl",
+    "kubernetes-client": "usr/bin/kubectl",
     "prometheus": "usr/bin/promtool",
     "prometheus-alertmanager": "usr/bin/prometheus-alertmanager",
 }

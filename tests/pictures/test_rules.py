@@ -1,5 +1,7 @@
 """Do the rules say what they should, as Prometheus' own tools judge it?"""
 
+import re
+import shlex
 import shutil
 import subprocess
 from pathlib import Path
@@ -72,3 +74,30 @@ def test_every_burn_rate_of_every_objective_has_fired():
 
     names = ("ErrorBudgetBurn", "LatencyBudgetBurn")
     assert fired == {(name, burn) for name in names for burn in ("14.4", "6", "1")}
+
+
+def test_kubernetes_gets_the_same_rules_and_the_same_dashboard():
+    """By the commands of its README, without the cluster at their end."""
+    text = (IN_PLACE / "deploy/kubernetes/README.md").read_text(encoding="utf-8")
+    commands = re.findall(r"    (kubectl create configmap .*) \| kubectl", text)
+    given: dict[str, str] = {}
+    for command in commands:
+        words = shlex.split(command.replace("{{ cookiecutter.project_slug }}", "orders-api"))
+        given |= yaml.safe_load(judged(IN_PLACE, *words))["data"]
+
+    brought = [*RULES, *(IN_PLACE / "deploy" / "grafana" / "dashboards").iterdir()]
+    assert given == {file.name: file.read_text(encoding="utf-8") for file in brought}
+
+
+def test_a_cluster_scrapes_the_job_that_the_rules_expect():
+    """Read only: Debian's Prometheus is built without the search for pods."""
+    text = (IN_PLACE / "deploy/kubernetes/README.md").read_text(encoding="utf-8")
+    found = re.search(r"^    - job_name: service\n(?:     .*\n)+", text, re.MULTILINE)
+    assert found is not None
+    (job,) = yaml.safe_load(found[0])
+    deployment = (IN_PLACE / "deploy/kubernetes/base/deployment.yaml").read_text(encoding="utf-8")
+
+    kept = [each["regex"] for each in job["relabel_configs"] if each.get("action") == "keep"]
+    assert kept == ["service", "http"]
+    assert "part: service" in deployment
+    assert "name: http" in deployment
