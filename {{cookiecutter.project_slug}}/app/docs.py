@@ -13,6 +13,7 @@ from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 from app import errors
 from app.errors import Problem
 
+METHODS = ["GET", "HEAD"]
 PUBLIC: dict[str, Any] = {"security": []}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
@@ -43,21 +44,21 @@ def router(openapi: Callable[[], dict[str, Any]]) -> APIRouter:
     routes = APIRouter(include_in_schema=False)
     kept = Path(str(files("fastapi_offline"))) / "static"
 
-    @routes.get("/docs", openapi_extra=PUBLIC)
+    @routes.api_route("/docs", methods=METHODS, openapi_extra=PUBLIC)
     async def page() -> Response:
         return HTMLResponse(PAGE, headers={"Content-Security-Policy": POLICY})
 
-    @routes.get("/docs/start.js", openapi_extra=PUBLIC)
+    @routes.api_route("/docs/start.js", methods=METHODS, openapi_extra=PUBLIC)
     async def start() -> Response:
         return Response(START, media_type="text/javascript")
 
-    @routes.get("/docs/{name}", openapi_extra=PUBLIC)
+    @routes.api_route("/docs/{name}", methods=METHODS, openapi_extra=PUBLIC)
     async def file(name: str) -> Response:
         if name not in FILES:
             raise Problem(404, "there is nothing at this path")
         return FileResponse(kept / name, media_type=FILES[name])
 
-    @routes.get("/openapi.json", openapi_extra=PUBLIC)
+    @routes.api_route("/openapi.json", methods=METHODS, openapi_extra=PUBLIC)
     async def description() -> Response:
         return JSONResponse(described())
 

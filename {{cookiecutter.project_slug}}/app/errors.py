@@ -52,6 +52,10 @@ RULES = {
     "String should match pattern": "text that matches",
 }
 BOUNDS = ("greater_than", "less_than")
+UNREADABLE = {  # the framework's words -> ours
+    "There was an error parsing the body": "the body can't be read; expected JSON in UTF-8, "
+    "nested and with numbers no longer than people write",
+}
 SCHEMA: dict[str, Any] = {
     "type": "object",
     "required": ["type", "title", "status", "detail", "instance", "request_id", "retry_safe"],
@@ -150,7 +154,8 @@ async def _problem(request: Request, error: Exception) -> Response:
 async def _http_exception(request: Request, error: Exception) -> Response:
     assert isinstance(error, HTTPException)  # noqa: S101
     details = {404: "there is nothing at this path", 405: f"{request.method} is not offered here"}
-    detail = details.get(error.status_code, str(error.detail))
+    said = str(error.detail)
+    detail = details.get(error.status_code, UNREADABLE.get(said, said))
     headers = _allow(request) if error.status_code == 405 else error.headers
     return answer(request.scope, Problem(error.status_code, detail, headers=headers))
 

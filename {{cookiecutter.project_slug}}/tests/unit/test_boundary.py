@@ -86,6 +86,7 @@ async def test_what_does_not_fit_is_refused(client: httpx.AsyncClient, body: byt
     assert answer.status_code in (400, 422)
     assert answer.headers["content-type"] == "application/problem+json"
     assert answer.json()["retry_safe"] is False
+    assert "expected" in answer.json()["detail"]
 
 
 @pytest.mark.parametrize(

@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
+from fastapi.routing import iter_route_contexts
 
 from app.main import create_app
 from app.settings import load
@@ -55,3 +56,10 @@ async def test_outside_local_there_is_no_documentation() -> None:
     async with client_of(create_app(settings)) as client:
         for path in ("/docs", "/openapi.json", "/redoc"):
             assert (await client.get(path)).status_code == 404
+
+
+def test_every_path_that_answers_get_answers_head() -> None:
+    routes = iter_route_contexts(create_app(load({})).routes)
+    offered = {route.path: route.methods or set() for route in routes}
+
+    assert [path for path, methods in offered.items() if methods == {"GET"}] == []
