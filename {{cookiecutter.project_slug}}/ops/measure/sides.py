@@ -23,6 +23,7 @@ from ops.token import Issuer, publish
 
 MARK = "measured-"
 LOG_SECONDS = 10
+CLEAR_SECONDS = 10
 READABLE = {"APP_LOG_LEVEL": "info", "APP_LOG_FORMAT": "json"}
 
 
@@ -68,10 +69,13 @@ class Started:
         return name
 
     def forget(self, features: Sequence[str]) -> None:
+        deadline = time.monotonic() + CLEAR_SECONDS
         for feature in features if self.caches else ():
             request = Request("DELETE", f"/cache/{feature}")
-            if (status := self._connection.ask(request, self._ops).status) != 200:
-                raise Refused(f"DELETE /cache/{feature} was answered {status}", "200")
+            while (status := self._connection.ask(request, self._ops).status) != 200:
+                if status != 503 or time.monotonic() > deadline:  # 503: the cache was too slow
+                    raise Refused(f"DELETE /cache/{feature} was answered {status}", "200")
+                time.sleep(0.05)
 
     def costs(self) -> dict[str, Cost]:
         """Wait until the log tells of all; raises `Refused` after 10 s."""

@@ -1,0 +1,111 @@
+"""Can `make compare` be believed? python -m benchmarks.compare_series [RUNS]
+
+Each run compares a fresh project with itself, and then with one in which the inner work of a
+route takes 20 % more CPU. Prints each run, and at the end how many told the truth.
+"""
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from tests import baking
+
+RUNS, SECONDS = 20, 16
+ROUTE = "GET /items"
+DURATIONS = [f"{vital} of {ROUTE}" for vital in ("p50", "p95", "p99")]
+LAYERS = Path("app", "layers.py")
+# Just before the answer's body leaves, a fifth of the CPU that it took so far is spent once more.
+FAULT = """
+
+class Slower:
+    def __init__(self, app):
+        self.app = app
+
+    async def __call__(self, scope, receive, send):
+        started = thread_time()
+
+        async def send_later(message):
+            if message["type"] == "http.response.body":
+                enough = started + 1.2 * (thread_time() - started)
+                while thread_time() < enough:
+                    pass
+            await send(message)
+
+        slow = scope.get("path") == "/items"
+        await self.app(scope, receive, send_later if slow else send)
+
+
+def build_layers(*given, whole=build_layers):
+    return [*whole(*given), Middleware(Slower)]
+"""
+
+
+class Run(NamedTuple):
+    seconds: float
+    rows: list[dict[str, Any]]
+
+    def named(self) -> list[str]:
+        """What it says of each row that differs."""
+        return [f"{row['metric']} {row['verdict']}" for row in self.rows if row["seen"]]
+
+    def found(self) -> bool:
+        """Whether a duration of the route is named as worse."""
+        worse = (row["metric"] for row in self.rows if row["seen"] and not row["better"])
+        return any(metric in DURATIONS for metric in worse)
+
+
+def project(folder: Path) -> Path:
+    """Generate a project with one commit, and set it up."""
+    made = baking.generate(folder)
+    person = ["-c", "user.name=Series", "-c", "user.email=series@example.com"]
+    for words in (["init", "-q", "-b", "main"], ["add", "-A"], [*person, "commit", "-qm", "Start"]):
+        subprocess.run(["git", *words], cwd=made, check=True)
+    done = baking.make(made, "setup")
+    if done.returncode:
+        sys.exit(done.stdout)
+    return made
+
+
+def compare(made: Path, planted: bool, seconds: int = SECONDS) -> Run:
+    """Compare the commit with the tree as it is, or with the fault in it."""
+    layers = made / LAYERS
+    whole = layers.read_text(encoding="utf-8")
+    if planted:
+        layers.write_text(f"from time import thread_time\n\n{whole}{FAULT}", encoding="utf-8")
+    started = time.monotonic()
+    done = baking.make(made, "compare", "BASE=HEAD", f"SECONDS={seconds}")
+    took = time.monotonic() - started
+    layers.write_text(whole, encoding="utf-8")
+    if done.returncode:
+        sys.exit(done.stdout)
+    kept = (made / "build" / "measurements").glob("*.json")
+    newest = max(kept, key=lambda path: path.stat().st_mtime)
+    return Run(took, json.loads(newest.read_text(encoding="utf-8"))["rows"])
+
+
+def main() -> int:
+    """Run the series; 1 if it told the truth too seldom."""
+    runs = int(sys.argv[1]) if sys.argv[1:] else RUNS
+    same, planted = list[Run](), list[Run]()
+    with tempfile.TemporaryDirectory(prefix="series-") as folder:
+        made = project(Path(folder))
+        compare(made, planted=False, seconds=6)  # makes the environment that all others share
+        for number in range(1, runs + 1):
+            for name, kept in (("same", same), ("planted", planted)):
+                kept.append(run := compare(made, planted=kept is planted))
+                told = "; ".join(run.named()) or "no difference seen"
+                print(f"{number:3} {name:8} {run.seconds:5.1f} s  {told}", flush=True)
+    found, false = sum(run.found() for run in planted), sum(bool(run.named()) for run in same)
+    longest = max(run.seconds for run in same + planted)
+    print(f"planted +20 % CPU found in {found} of {runs}; at least {runs - 1}")
+    print(f"a difference named between equals in {false} of {runs}; at most 1")
+    print(f"the longest run {longest:.1f} s; at most 30")
+    return 0 if found >= runs - 1 and false <= 1 else 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())
