@@ -88,6 +88,8 @@ class Recorder:
             outcome.calls.observe(calls)
         else:
             outcome.calls.counts[0] += 1
+        if status >= 500 and self._notes is not None:
+            self._notes.failed(method, route, status, tally.error, tally.request_id)
         if outcome.before:
             if tally.calls or tally.cache_reason or tally.error:
                 more = self._style.more(tally)
