@@ -6,10 +6,10 @@ from typing import Literal
 
 from ops.measure.result import Row
 
-WIDTH, LEFT, RIGHT, ROW, TOP = 900, 330, 210, 24, 64
+WIDTH, LEFT, RIGHT, ROW, TOP = 1040, 400, 260, 24, 64
 MIDDLE = (LEFT + WIDTH - RIGHT) / 2
 HALF = (WIDTH - RIGHT - LEFT) / 2
-MOST = 100.0  # percent at the edge; what is beyond lies there
+MOST = 60.0  # percent at the edge; what is beyond lies there
 GREY, GREEN, RED, INK = "#8c959f", "#1a7f37", "#cf222e", "#1f2328"
 ENDS: tuple[Literal["low", "high"], ...] = ("low", "high")
 LEGEND = "change in percent, with its interval: green is better, red worse, grey no difference seen"
@@ -43,6 +43,8 @@ def _row(top: float, row: Row, scale: float) -> str:
     )
     middle = top + ROW / 2
     figures = f"{row['before']:.4g} → {row['after']:.4g} {row['unit']}".strip()
+    if row["seen"]:
+        figures += f"   {row['verdict'].partition(',')[0]}"
     return (
         f"{_text(LEFT - 14, middle + 4, row['metric'], 'end')}"
         f'<path d="M{low:.1f} {middle}H{high:.1f}" stroke="{colour}" stroke-width="3"/>'

@@ -39,8 +39,9 @@ def between(
 ) -> Difference:
     """Compare one vital of both sides; the interval is corrected for the number of rows.
 
-    Whole rounds are drawn: what disturbs a round disturbs both sides. The interval is normal with
-    the deviation of the resamples, as its ends are too rare to be counted (Bonferroni).
+    Whole rounds are drawn: what disturbs a round disturbs both sides. The interval is normal by
+    the deviation of the resamples: corrected for many rows (Bonferroni), its ends are too rare to
+    be counted.
     """
 
     def both(drawn: Sequence[Round]) -> tuple[float, float]:
@@ -51,7 +52,14 @@ def between(
     before, after = both(rounds)
     resampled = [both(chance.choices(rounds, k=len(rounds))) for _ in range(RESAMPLES)]
     deviation = statistics.stdev(b - a for a, b in resampled)
-    reach = deviation * statistics.NormalDist().inv_cdf(1 - (1 - CONFIDENCE) / rows / 2)
+    reach = deviation * student(1 - (1 - CONFIDENCE) / rows / 2, len(rounds) - 1)
     low, high = after - before - reach, after - before + reach
     is_large = abs(after - before) > SMALLEST * before
     return Difference(before, after, low, high, is_large and not low <= 0 <= high)
+
+
+def student(share: float, freedom: int) -> float:
+    """The quantile of Student's t (Abramowitz and Stegun, 26.7.5); few rounds know little."""
+    z = statistics.NormalDist().inv_cdf(share)
+    once = (z**3 + z) / (4 * freedom)
+    return z + once + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)
