@@ -1,0 +1,59 @@
+"""Is the dashboard whole? Grafana itself is not run here: its file's structure is looked at, and
+test_prometheus.py asks a real Prometheus each of its expressions."""
+
+import itertools
+import json
+
+import yaml
+
+from tests.baking import IN_PLACE
+
+GRAFANA = IN_PLACE / "deploy" / "grafana"
+DASHBOARD = json.loads((GRAFANA / "dashboards" / "service-vitals.json").read_text("utf-8"))
+PANELS = DASHBOARD["panels"]
+SOURCE = {"type": "prometheus", "uid": "${datasource}"}
+
+
+def test_it_reads_from_top_to_bottom():
+    rows = [panel["title"] for panel in PANELS if panel["type"] == "row"]
+
+    assert rows == ["Is it well?", "Which route?", "Which dependency?", "What changed?"]
+    tops = [panel["gridPos"]["y"] for panel in PANELS]
+    assert tops == sorted(tops)
+
+
+def test_no_panel_lies_on_another_or_outside():
+    for panel in PANELS:
+        assert 0 <= panel["gridPos"]["x"] <= 24 - panel["gridPos"]["w"], panel["title"]
+    for one, other in itertools.combinations([panel["gridPos"] for panel in PANELS], 2):
+        beside = one["x"] + one["w"] <= other["x"] or other["x"] + other["w"] <= one["x"]
+        below = one["y"] + one["h"] <= other["y"] or other["y"] + other["h"] <= one["y"]
+        assert beside or below
+
+
+def test_every_panel_asks_the_chosen_prometheus_and_the_chosen_service():
+    drawn = [panel for panel in PANELS if panel["type"] != "row"]
+    targets = [target for panel in drawn for target in panel["targets"]]
+
+    assert len({panel["id"] for panel in PANELS}) == len(PANELS)
+    assert len({panel["title"] for panel in drawn}) == len(drawn)
+    assert all(each["datasource"] == SOURCE for each in [*drawn, *targets])
+    assert {"datasource", "job"} == {each["name"] for each in DASHBOARD["templating"]["list"]}
+    unbound = [t["expr"] for t in targets if '{job="$job"' not in t["expr"]]
+    assert unbound == ['count(ALERTS{alertstate="firing"}) or vector(0)']
+
+
+def test_what_is_provisioned_lies_where_compose_puts_it():
+    (provider,) = yaml.safe_load(
+        (GRAFANA / "provisioning" / "dashboards" / "service.yaml").read_text("utf-8")
+    )["providers"]
+    (source,) = yaml.safe_load(
+        (GRAFANA / "provisioning" / "datasources" / "prometheus.yaml").read_text("utf-8")
+    )["datasources"]
+    services = yaml.safe_load((IN_PLACE / "deploy" / "compose.yaml").read_text("utf-8"))["services"]
+
+    mounts = services["grafana"]["volumes"]
+    assert f"./grafana/dashboards:{provider['options']['path']}:ro" in mounts
+    assert "./grafana/provisioning:/etc/grafana/provisioning:ro" in mounts
+    assert source["url"] == "http://prometheus:9090"
+    assert services["prometheus"]["ports"][0].endswith(":9090")
