@@ -6,6 +6,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py tests
 WORKERS ?= 2
+# they look at the clock, so nothing runs beside them
+ALONE := tests/faults tests/test_compare.py
 PROJECT := {{cookiecutter.project_slug}}
 # The machine's own uv first, else the one that requirements-uv.txt pins.
 export PATH := $(PATH):$(CURDIR)/.venv/bin
@@ -25,7 +27,8 @@ test: .venv/ready ## Run the fast tests: questions, the template as it lies, bak
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow"
 
 test-all: test ## Run the slow tests too: make check of every variant on the real services
-	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow
+	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow $(ALONE:%=--ignore=%)
+	.venv/bin/pytest -m slow $(ALONE)
 
 bench: .venv/ready ## Compare what it costs to watch a request, here and elsewhere; needs valgrind and wrk, takes many minutes
 	@.venv/bin/python -m benchmarks.bench && build/bench/bin/python -m benchmarks.vitals

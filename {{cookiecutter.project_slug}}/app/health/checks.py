@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import Awaitable, Callable, Collection, Iterable
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from functools import partial
 
 INTERVAL_SECONDS = 1.0
 DEADLINE_SECONDS = 1.0
@@ -29,17 +30,12 @@ class Unfit(Exception):
 class Check:
     """A question about one thing; `probe` raises if the answer is no.
 
-    A probe has DEADLINE_SECONDS. Those of all checks start together. `remedy` says to somebody
-    who was woken what to do when the answer is no.
+    It has DEADLINE_SECONDS. `remedy` says to somebody who was woken what to do if it is no.
     """
 
     name: str
     probe: Callable[[], Awaitable[object]]
     remedy: str = ""
-
-
-def _now() -> datetime:
-    return datetime.now(UTC)
 
 
 @dataclass(frozen=True)
@@ -51,7 +47,7 @@ class State:
     up: bool
     reason: str = ""
     duration_seconds: float = 0.0
-    since: datetime = field(default_factory=_now)
+    since: datetime = field(default_factory=partial(datetime.now, UTC))
     last_ok: datetime | None = None
     taken: float = field(default_factory=time.monotonic)  # the wall clock may jump
 
@@ -152,7 +148,7 @@ class Checks:
         self._answered(check.name, " ".join(reason.split())[:MAX_REASON], started)
 
     def _answered(self, name: str, reason: str, started: float) -> None:
-        now, before, up = _now(), self._states.get(name), not reason
+        now, before, up = datetime.now(UTC), self._states.get(name), not reason
         since = before.since if before and before.up == up else now
         last_ok = now if up else before.last_ok if before else None
         seconds = time.monotonic() - started
