@@ -118,7 +118,7 @@ def test_the_figures_are_those_of_the_traffic(watched: Monitoring):
 
     assert 0.4 < float(hits[0]["value"][1]) < 0.9  # half of the reads are of an item that is not
     assert float(calls[0]["value"][1]) == pytest.approx(41, abs=0.5)
-    assert "RepeatedStatements" in watched.firing()
+    baking.wait_until(lambda: "RepeatedStatements" in watched.firing(), 30)
 
 
 def test_every_label_that_is_named_is_emitted(watched: Monitoring):
