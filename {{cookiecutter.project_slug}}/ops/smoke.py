@@ -23,7 +23,7 @@ def wait_until_ready(url: str, running: Callable[[], bool], host: str) -> None:
     Raises `Refused` with what it said last.
     """
     deadline, said = time.monotonic() + READY_SECONDS, "no answer"
-    with httpx.Client(base_url=url, headers={"Host": host}, timeout=2) as client:
+    with httpx.Client(base_url=url, headers={"Host": host}, timeout=2, trust_env=False) as client:
         while running() and time.monotonic() < deadline and not interrupted.is_set():
             try:
                 answer = client.get("/readyz")
@@ -39,7 +39,7 @@ def wait_until_ready(url: str, running: Callable[[], bool], host: str) -> None:
 
 def check(url: str, build: Build, host: str) -> str:
     """Ask the service at `url` everything; return how much. Raises `Refused` with all faults."""
-    with httpx.Client(base_url=url, headers={"Host": host}, timeout=10) as client:
+    with httpx.Client(base_url=url, headers={"Host": host}, timeout=10, trust_env=False) as client:
         try:
             faults = [fault for question in CHECKS for fault in question(client, build)]
         except httpx.TransportError as error:
