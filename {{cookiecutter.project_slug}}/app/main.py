@@ -19,7 +19,8 @@ from app.status.history import History
 from app.status.notes import Notes
 from app.status.snapshot import Watch
 
-NAME, SLUG = "{{ cookiecutter.project_name }}", "{{ cookiecutter.project_slug }}"
+NAME = "{{ cookiecutter.project_name }}"
+SLUG = "{{ cookiecutter.project_slug }}"
 
 
 def create_app(settings: Settings) -> FastAPI:
@@ -50,8 +51,7 @@ def create_app(settings: Settings) -> FastAPI:
     errors.install(service)
     service.include_router(app.health.routes.router(checks, about, is_operator))
     service.include_router(app.items.routes.router(resources.items, build_allows(settings)))
-    service.include_router(app.status.routes.router(watch, operators.guard(is_operator)))
-    for routes in (metrics.router(counted), *resources.operators):
+    for routes in (metrics.router(counted), app.status.routes.router(watch), *resources.operators):
         service.include_router(routes, dependencies=[Depends(operators.guard(is_operator))])
     if settings.docs:
         service.include_router(app.docs.router(service.openapi))

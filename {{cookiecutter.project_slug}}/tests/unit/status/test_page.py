@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from html.parser import HTMLParser
 
 import httpx
-from fastapi import FastAPI
+from fastapi import Depends, FastAPI
 
 from app import errors
 from app.health.checks import State
@@ -53,8 +53,8 @@ class Page:
     async def client(self, *, open_to_all: bool = True) -> AsyncIterator[httpx.AsyncClient]:
         service = FastAPI()
         errors.install(service)
-        is_operator = operators.recognise(TOKEN, open_to_all)
-        service.include_router(routes.router(self.watch, operators.guard(is_operator)))
+        guard = operators.guard(operators.recognise(TOKEN, open_to_all))
+        service.include_router(routes.router(self.watch), dependencies=[Depends(guard)])
         transport = httpx.ASGITransport(service)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
             yield client
