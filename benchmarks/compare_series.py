@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from tests import baking
 
-RUNS, SECONDS = 20, 16
+RUNS, SECONDS = 20, 15
 ROUTE = "GET /items"
 DURATIONS = [f"{vital} of {ROUTE}" for vital in ("p50", "p95", "p99")]
 LAYERS = Path("app", "layers.py")

@@ -89,7 +89,7 @@ def _cells(pair: Sequence[Side], routes: Sequence[Route]) -> Iterator[Cell]:
         if max(answers) >= 400:
             steps.say(f"{route.name}: left out, as it was answered {answers[0]} and {answers[1]}")
             continue
-        seconds = (time.monotonic() - started) / len(pair)
+        seconds = max(1e-6, time.monotonic() - started) / len(pair)
         times = max(1, min(MOST_IN_BLOCK, int(BLOCK_SECONDS / seconds)))
         yield from (Cell(route, state, times) for state in states)
 
@@ -152,6 +152,8 @@ def _rows(measured: dict[str, list[Pair]]) -> list[Row]:
 
 def _row(vital: vitals.Vital, of: str, pairs: Sequence[Pair], rows: int) -> Row:
     rounds = [([*map(vital.of_one, a)], [*map(vital.of_one, b)]) for a, b in pairs]
+    if vital.of_many is vitals.middle:
+        rounds = difference.levelled(rounds)
     found = difference.between(rounds, vital.of_many, rows)
     return {
         "metric": vitals.metric(vital, of),

@@ -58,6 +58,20 @@ def between(
     return Difference(before, after, low, high, is_large and not low <= 0 <= high)
 
 
+def levelled(rounds: Sequence[Round]) -> list[Round]:
+    """Make all rounds equally busy: scale each, both sides alike, to the middle of all rounds.
+
+    For middles only: a tail is made of the busy rounds.
+    """
+    middles = [statistics.median([*before, *after]) for before, after in rounds]
+    whole = statistics.median(middles)
+    scales = [whole / middle if middle else 1.0 for middle in middles]
+    return [
+        ([value * scale for value in before], [value * scale for value in after])
+        for (before, after), scale in zip(rounds, scales, strict=True)
+    ]
+
+
 def student(share: float, freedom: int) -> float:
     """The quantile of Student's t (Abramowitz and Stegun, 26.7.5); few rounds know little."""
     z = statistics.NormalDist().inv_cdf(share)

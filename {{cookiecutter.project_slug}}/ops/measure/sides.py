@@ -32,7 +32,7 @@ class Side(Protocol):
 
     caches: bool
 
-    def ask(self, request: Request) -> int:
+    def ask(self, request: Request, /) -> int:
         """Send a request that is not measured; return the status."""
 
     def measured(self, request: Request) -> str:

@@ -55,12 +55,15 @@ def quantile(share: float) -> Callable[[Sequence[float]], float]:
     return found
 
 
+middle = quantile(0.5)
+
+
 def mean(values: Sequence[float]) -> float:
     return sum(values) / len(values)
 
 
 VITALS = [
-    Vital("p50", "ms", lambda cost: cost.ms, quantile(0.5)),
+    Vital("p50", "ms", lambda cost: cost.ms, middle),
     Vital("p95", "ms", lambda cost: cost.ms, quantile(0.95)),
     Vital("p99", "ms", lambda cost: cost.ms, quantile(0.99)),
     Vital("errors", "%", lambda cost: 100.0 * (cost.status >= 500), mean),
@@ -83,7 +86,7 @@ VITALS = [
         "database time",
         "ms",
         lambda cost: cost.db_ms,
-        quantile(0.5),
+        middle,
         shown=lambda cost: cost.db_calls > 0,
     ),
 ]

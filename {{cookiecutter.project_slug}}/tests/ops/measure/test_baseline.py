@@ -1,0 +1,91 @@
+"""Does a baseline tell what each route costs?"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+
+from ops.measure import baseline, sides
+from ops.measure.load import Connection, Request
+from ops.measure.sides import Ground
+from ops.releases import Release
+from ops.steps import Refused
+from tests.ops.measure.pretended import Pretended
+
+
+@pytest.fixture
+def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the result will lie."""
+    monkeypatch.setattr("ops.shell.ROOT", tmp_path)
+    monkeypatch.setattr("ops.measure.result.FOLDER", tmp_path / "measurements")
+    monkeypatch.setattr("ops.measure.result.commit", lambda: "c0ffee")
+    monkeypatch.setattr(baseline, "SECONDS", 0.2)
+    monkeypatch.delenv("URL", raising=False)
+    slo = Path(__file__).parents[3] / "config" / "slo.toml"
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "slo.toml").write_bytes(slo.read_bytes())
+    return tmp_path / "measurements"
+
+
+def starting(monkeypatch: pytest.MonkeyPatch, status: int = 200) -> None:
+    @contextmanager
+    def started(_: Release, __: Sequence[Request]) -> Iterator[Ground]:
+        yield Ground(lambda: Pretended(2, status), ["a throw-away server"])
+
+    monkeypatch.setattr("ops.measure.sides.started", started)
+
+
+def test_each_route_has_its_vitals_and_the_shares_of_its_cache(
+    kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    starting(monkeypatch)
+
+    baseline.baseline()
+
+    found = json.loads((kept / "c0ffee.json").read_text())
+    values = {row["metric"]: row["value"] for row in found["rows"]}
+    assert found["command"] == "make baseline"
+    assert 1.8 < values["p95 of GET /items"] < 2.2
+    assert values["cache hits of GET /items/{item_id}, warm cache"] == 100
+    assert values["database calls of GET /items/{item_id}, cold cache"] == 1
+    assert found["cache"]["GET /items/{item_id}, cold cache"] == {"miss": 100}
+    assert "GET /items/{item_id}, warm cache" in capsys.readouterr().out
+
+
+def test_a_route_is_not_asked_more_often_than_its_rate(kept: Path) -> None:
+    plan = baseline.load.read(kept.parent)
+
+    costs = baseline._drive(Pretended(1), plan.routes[1], cold=False)
+
+    assert 1 <= len(costs) <= 11  # 50 a second
+
+
+@pytest.mark.usefixtures("kept")
+def test_a_route_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    starting(monkeypatch, status=404)
+
+    with pytest.raises(Refused, match=r"GET /items was answered 404; expected success"):
+        baseline.baseline()
+
+
+def test_a_service_elsewhere_is_asked_gently_and_left_as_it_is(
+    kept: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    asked: list[Pretended] = []
+
+    def elsewhere(_: Connection) -> Pretended:
+        asked.append(Pretended(2))
+        asked[-1].caches = False
+        return asked[-1]
+
+    monkeypatch.setattr(sides, "Elsewhere", elsewhere)
+    monkeypatch.setenv("URL", "http://127.0.0.1:1")
+
+    baseline.baseline()
+
+    found = json.loads((kept / "elsewhere.json").read_text())
+    assert found["command"] == "make baseline URL=http://127.0.0.1:1"
+    assert [side.cleared for side in asked] == [[]] * len(asked)
+    assert max(len(side.costs()) for side in asked) <= 3  # 10 a second

@@ -1,0 +1,153 @@
+"""Does a comparison tell what differs, and where it is kept?"""
+
+import json
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from ops import changes, git, services
+from ops.measure import compare, difference
+from ops.measure.load import Request
+from ops.measure.sides import Ground
+from ops.releases import Release
+from ops.steps import Refused
+from tests.ops.measure.pretended import Pretended
+
+
+@pytest.fixture
+def project(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project with one commit; what it measures is kept in its folder."""
+    monkeypatch.setattr("ops.releases.FOLDER", somebody / "build" / "releases")
+    monkeypatch.setattr("ops.shell.ROOT", somebody)
+    monkeypatch.setattr("ops.measure.result.FOLDER", somebody / "build" / "measurements")
+    monkeypatch.setattr(difference, "RESAMPLES", 40)
+    monkeypatch.setenv("SECONDS", "0.05")
+    monkeypatch.setenv("BASE", "HEAD")
+    for service in services.known():
+        monkeypatch.delenv(service.given_by, raising=False)
+    (somebody / "config").mkdir()
+    (somebody / "app" / "items").mkdir(parents=True)
+    slo = Path(__file__).parents[3] / "config" / "slo.toml"
+    (somebody / "config" / "slo.toml").write_bytes(slo.read_bytes())
+    (somebody / ".gitignore").write_text("build/\n")
+    git.git("add", "--all")
+    git.git("commit", "--quiet", "--message", "one")
+    return somebody
+
+
+def between(monkeypatch: pytest.MonkeyPatch, before: Pretended, after: Pretended) -> None:
+    """Have these two be the services that are started."""
+
+    @contextmanager
+    def started(release: Release, _: Sequence[Request]) -> Iterator[Ground]:
+        side = before if release.build.version == "base" else after
+        yield Ground(lambda: side, [])
+
+    monkeypatch.setattr("ops.measure.sides.started", started)
+
+
+def kept(project: Path) -> dict[str, Any]:
+    (path,) = (project / "build" / "measurements").glob("*.json")
+    found: dict[str, Any] = json.loads(path.read_text())
+    return found
+
+
+def test_a_slower_tree_is_called_slower_on_each_route(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between(monkeypatch, Pretended(1), Pretended(1.5))
+
+    compare.compare()
+
+    slower = {row["metric"] for row in kept(project)["rows"] if row["seen"] and not row["better"]}
+    assert {
+        "p50 of GET /items",
+        "p50 of GET /items/{item_id}, cold cache",
+        "p50 of GET /items/{item_id}, warm cache",
+    } <= slower
+    assert "database calls of GET /items" not in slower
+
+
+def test_equals_come_out_as_no_difference(
+    project: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    between(monkeypatch, Pretended(1), Pretended(1))
+
+    compare.compare()
+
+    assert {row["verdict"] for row in kept(project)["rows"]} == {difference.NONE}
+    assert f"\n{difference.NONE}\n" in capsys.readouterr().out
+
+
+def test_a_change_record_can_cite_the_result(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    between(monkeypatch, Pretended(1.5), Pretended(1))
+    compare.compare()
+    (project / "changes").mkdir()
+    cited = project / "changes" / "0001-faster.json"
+    cited.write_text(json.dumps(kept(project)))
+    record = {
+        "command": "make compare BASE=HEAD",
+        "metric": "p50 of GET /items",
+        "result": "changes/0001-faster.json",
+    }
+
+    assert changes.measurement(record).startswith("p50 of GET /items 1.")
+
+
+def test_a_picture_lies_beside_the_result(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    between(monkeypatch, Pretended(1), Pretended(1))
+
+    compare.compare()
+
+    (picture,) = (project / "build" / "measurements").glob("HEAD-to-*.svg")
+    assert "HEAD → this tree" in picture.read_text()
+
+
+@pytest.mark.usefixtures("project")
+def test_only_the_cache_of_the_measured_feature_is_cleared(monkeypatch: pytest.MonkeyPatch) -> None:
+    before = Pretended(1)
+    between(monkeypatch, before, Pretended(1))
+
+    compare.compare()
+
+    assert set(before.cleared) == {"items"}
+
+
+@pytest.mark.usefixtures("project")
+def test_routes_that_one_side_does_not_answer_leave_nothing_to_compare(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    between(monkeypatch, Pretended(1, status=404), Pretended(1))
+
+    with pytest.raises(Refused, match="no route is answered by both sides"):
+        compare.compare()
+
+    assert "GET /items: left out, as it was answered 404 and 200" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("name", "given", "found"),
+    [
+        ("BASE", "", "no BASE; expected a tag or commit"),
+        ("BASE", "v9.9.9", "BASE=v9.9.9; expected a tag or commit"),
+        ("BASE", "--all", "BASE=--all"),
+        ("SECONDS", "soon", "SECONDS=soon; expected how long"),
+        ("SECONDS", "0", "0 rounds in 0 s; expected at least"),
+    ],
+)
+@pytest.mark.usefixtures("project")
+def test_a_wrong_word_is_refused(
+    monkeypatch: pytest.MonkeyPatch, name: str, given: str, found: str
+) -> None:
+    monkeypatch.setenv(name, given)
+    between(monkeypatch, Pretended(1), Pretended(1))
+
+    with pytest.raises(Refused) as refused:
+        compare.compare()
+
+    assert found in str(refused.value)

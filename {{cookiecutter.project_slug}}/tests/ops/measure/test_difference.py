@@ -1,0 +1,96 @@
+"""Is chance taken for chance, and a difference for one?"""
+
+import random
+
+import pytest
+
+from ops.measure import difference
+from ops.measure.difference import NONE, Difference, Round
+from ops.measure.vitals import mean, middle, quantile
+
+ROWS = 18
+
+
+def measured(seed: int, slower: float = 1.0, rounds: int = 40) -> list[Round]:
+    """Durations as a busy machine gives them: rounds differ more than the sides do."""
+    chance = random.Random(seed)
+    found = []
+    for _ in range(rounds):
+        busy = chance.lognormvariate(0, 0.5)
+        sides = [
+            [busy * chance.lognormvariate(0, 0.3) * by for _ in range(10)] for by in (1, slower)
+        ]
+        found.append((sides[0], sides[1]))
+    return found
+
+
+def test_a_fifth_more_is_seen_each_time_though_the_machine_is_busy() -> None:
+    verdicts = [
+        difference.between(difference.levelled(measured(seed, 1.2)), middle, ROWS).seen
+        for seed in range(10)
+    ]
+
+    assert verdicts == [True] * 10
+
+
+def test_a_busy_round_counts_as_much_as_a_quiet_one() -> None:
+    quiet, busy = ([1.0, 1.0], [1.2, 1.2]), ([10.0, 10.0], [12.0, 12.0])
+
+    one, two, three = difference.levelled([quiet, busy, quiet])
+
+    assert one == three == quiet
+    assert two == (pytest.approx([1.0, 1.0]), pytest.approx([1.2, 1.2]))
+
+
+def test_rounds_of_nothing_stay_as_they_are() -> None:
+    assert difference.levelled([([0.0], [0.0])]) == [([0.0], [0.0])]
+
+
+def test_equals_that_are_levelled_are_not_told_apart_either() -> None:
+    found = [
+        difference.between(difference.levelled(measured(seed)), middle, ROWS) for seed in range(20)
+    ]
+
+    assert {each.verdict() for each in found} == {NONE}
+
+
+@pytest.mark.parametrize("share", [0.5, 0.95])
+def test_equals_are_not_told_apart(share: float) -> None:
+    found = [difference.between(measured(seed), quantile(share), ROWS) for seed in range(20)]
+
+    assert {each.verdict() for each in found} == {NONE}
+
+
+def test_less_than_5_percent_is_no_difference_though_it_is_certain() -> None:
+    rounds = [([100.0], [104.0])] * 20
+
+    assert difference.between(rounds, mean, ROWS) == Difference(100, 104, 4, 4, seen=False)
+
+
+def test_errors_that_were_not_there_before_are_seen() -> None:
+    rounds = [([0.0, 0.0], [0.0, 100.0])] * 20
+
+    assert difference.between(rounds, mean, ROWS).verdict() == "new, 95 % interval +50 to +50"
+
+
+def test_a_verdict_tells_the_change_and_its_interval_in_percent_of_before() -> None:
+    found = Difference(before=200, after=100, low=-120, high=-80, seen=True)
+
+    assert found.verdict() == "-50 %, 95 % interval -60 to -40 %"
+
+
+def test_the_interval_is_wider_with_more_rows_and_with_fewer_rounds() -> None:
+    def width(rounds: int, rows: int) -> float:
+        found = difference.between(measured(1, rounds=rounds), mean, rows)
+        return found.high - found.low
+
+    assert width(40, 1) < width(40, 18) < width(10, 18)
+
+
+@pytest.mark.parametrize(
+    ("share", "freedom", "table"), [(0.975, 10, 2.228), (0.995, 20, 2.845), (0.9995, 10, 4.587)]
+)
+def test_the_quantiles_of_students_t_are_those_of_the_table(
+    share: float, freedom: int, table: float
+) -> None:
+    assert difference.student(share, freedom) == pytest.approx(table, rel=0.05)

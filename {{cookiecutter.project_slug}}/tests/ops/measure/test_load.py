@@ -1,0 +1,83 @@
+"""Is what config/slo.toml names what is sent?"""
+
+from pathlib import Path
+
+import pytest
+
+from ops import objectives, shell
+from ops.measure import load
+from ops.measure.load import Connection, Request
+from ops.releases import Build
+from ops.steps import Refused
+from tests.ops.place import answering
+
+ROUTE = """
+[[route]]
+route = "/v1/price-lists/{list_id}"
+request = "GET /v1/price-lists/7"
+rate = 20
+p95_ms = 250
+availability = 99.9
+"""
+SEED = '[[seed]]\nrequest = "POST /v1/price-lists"\nbody = { name = "a" }\ntimes = 2\n'
+
+
+def written(folder: Path, text: str) -> Path:
+    (folder / "app" / "price_lists").mkdir(parents=True)
+    (folder / "config").mkdir()
+    (folder / objectives.SOURCE).write_text(text)
+    return folder
+
+
+def test_a_seed_is_sent_as_often_as_it_says(tmp_path: Path) -> None:
+    plan = load.read(written(tmp_path, SEED + ROUTE))
+
+    assert plan.seeds == [Request("POST", "/v1/price-lists", {"name": "a"})] * 2
+
+
+def test_a_route_is_known_by_its_template_and_clears_the_cache_of_its_feature(
+    tmp_path: Path,
+) -> None:
+    (route,) = load.read(written(tmp_path, ROUTE)).routes
+
+    assert route.name == "GET /v1/price-lists/{list_id}"
+    assert route.request == Request("GET", "/v1/price-lists/7")
+    assert route.features == ("price_lists",)
+
+
+@pytest.mark.parametrize(
+    ("text", "found"),
+    [
+        (SEED, "names no route"),
+        (SEED.replace("times", "often") + ROUTE, "a seed with body, often, request"),
+    ],
+)
+def test_a_load_that_cannot_be_sent_is_refused(tmp_path: Path, text: str, found: str) -> None:
+    with pytest.raises(Refused, match=found):
+        load.read(written(tmp_path, text))
+
+
+def test_the_load_of_this_project_can_be_sent() -> None:
+    assert load.read(shell.ROOT).routes
+
+
+def test_where_nobody_listens_it_is_refused() -> None:
+    connection = Connection(f"http://127.0.0.1:{shell.free_port()}", {})
+
+    with pytest.raises(Refused, match="no answer to GET /items"):
+        connection.ask(Request("GET", "/items"), {})
+
+
+def test_a_connection_that_was_closed_meanwhile_is_opened_again() -> None:
+    """The stand-in closes after each answer."""
+    with answering(Build("v1", "c0ffee"), {}) as url:
+        connection = Connection(url, {})
+        statuses = [connection.ask(Request("GET", "/items"), {}).status for _ in range(2)]
+
+    assert statuses == [200, 200]
+
+
+@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://there", "http://"])
+def test_what_is_no_address_is_refused(url: str) -> None:
+    with pytest.raises(Refused, match="make baseline URL="):
+        Connection(url, {})

@@ -1,0 +1,44 @@
+"""Is it told when more than one thing changed?"""
+
+from pathlib import Path
+
+import pytest
+
+from ops import git, services
+from ops.measure import variables
+
+
+@pytest.mark.parametrize(
+    ("files", "found"),
+    [
+        (
+            ["app/items/routes.py", "app/items/store.py", "tests/unit/items/test_store.py"],
+            ["app/items"],
+        ),
+        (["app/items/routes.py", "app/orders/routes.py"], ["app/items", "app/orders"]),
+        (["app/main.py", "app/layers.py"], ["app's own files"]),
+        (["requirements.txt", "config/common.env"], ["dependencies", "settings"]),
+        (["config/slo.toml", "README.md", "ops/check.py", "changes/0001-a.toml"], []),
+        (["migrations/versions/0003.py"], ["the schema"]),
+    ],
+)
+def test_the_variables_are_told_by_the_files(files: list[str], found: list[str]) -> None:
+    assert variables.changed(files) == found
+
+
+def test_a_change_of_two_variables_is_warned_of(
+    somebody: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for service in services.known():
+        monkeypatch.delenv(service.given_by, raising=False)
+    for name in ("config/common.env", "app/items/routes.py"):
+        (somebody / name).parent.mkdir(parents=True)
+        (somebody / name).write_text("before")
+    git.git("add", "--all")
+    git.git("commit", "--quiet", "--message", "before")
+    (somebody / "app/items/routes.py").write_text("after")
+    assert variables.warnings("HEAD") == []
+
+    (somebody / "config/common.env").write_text("after")
+
+    assert variables.warnings("HEAD") == ["more than one variable changed: app/items, settings"]

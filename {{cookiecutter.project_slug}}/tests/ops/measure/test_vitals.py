@@ -1,0 +1,60 @@
+"""Are the vitals those that the service told?"""
+
+import pytest
+
+from ops.measure import vitals
+from ops.measure.vitals import Cost
+from ops.steps import Refused
+
+LINE = {"duration_ms": 1.25, "status": 200, "db_calls": 2, "db_ms": 0.5, "cache": "miss", "x": 1}
+
+
+def test_a_line_of_the_log_tells_the_cost() -> None:
+    assert Cost.logged(LINE) == Cost(1.25, 200, "miss", 2, 0.5)
+
+
+@pytest.mark.parametrize(
+    ("header", "cost"),
+    [
+        ("app;dur=1.3", Cost(1.3, 200, "none", 0, 0)),
+        ('app;dur=2.0, db;dur=0.4;desc="3 calls"', Cost(2, 200, "none", 3, 0.4)),
+        ('app;dur=0.5, cache;desc="hit"', Cost(0.5, 200, "hit", 0, 0)),
+    ],
+)
+def test_server_timing_tells_the_cost(header: str, cost: Cost) -> None:
+    assert Cost.timed(200, header) == cost
+
+
+def test_an_answer_without_server_timing_is_refused_with_the_setting_that_helps() -> None:
+    with pytest.raises(Refused, match="APP_SERVER_TIMING=true"):
+        Cost.timed(200, None)
+
+
+@pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.95, 95), (0.99, 99), (1, 100)])
+def test_a_quantile_is_a_value_that_was_measured(share: float, value: int) -> None:
+    assert vitals.quantile(share)(list(range(100, 0, -1))) == value
+
+
+def test_a_quantile_of_one_value_is_that_value() -> None:
+    assert vitals.quantile(0.5)([7]) == 7
+
+
+def test_a_route_without_a_cache_is_one_row_and_another_two() -> None:
+    cached, plain = Cost(1, 200, "hit", 0, 0), Cost(2, 200, "none", 1, 1)
+    states = ("cold", "warm")
+    found = {("GET /a", state): [cached] for state in states}
+    found |= {("GET /b", state): [plain] for state in states}
+
+    named = vitals.by_state(found, lambda cost: [cost])
+
+    assert named == {
+        "GET /a, cold cache": [cached],
+        "GET /a, warm cache": [cached],
+        "GET /b": [plain, plain],
+    }
+
+
+def test_the_shares_of_the_cache_are_percent() -> None:
+    costs = [Cost(1, 200, cache, 0, 0) for cache in ("hit", "hit", "miss")]
+
+    assert vitals.shares(costs) == {"hit": 66.7, "miss": 33.3}
