@@ -59,13 +59,17 @@ def _elsewhere(url: str, plan: Load) -> Iterator[tuple[Callable[[], Side], Seque
 
 def _at_once(
     connect: Callable[[], Side], routes: Sequence[Route], state: str
-) -> Iterator[tuple[Route, list[Cost]]]:
+) -> list[tuple[Route, list[Cost]]]:
     """Drive all routes at the same time, each at its rate over a connection of its own."""
     steps.say(f"measuring {SECONDS} s{state and f', {state} cache'}")
     with ThreadPoolExecutor(len(routes)) as pool:
         driven = [pool.submit(_drive, connect(), route, state == "cold") for route in routes]
-        for route, costs in zip(routes, driven, strict=True):
-            yield route, costs.result()
+        try:
+            costs = [each.result() for each in driven]
+        except KeyboardInterrupt:
+            steps.interrupted.set()
+            raise
+    return list(zip(routes, costs, strict=True))
 
 
 def _drive(side: Side, route: Route, cold: bool) -> list[Cost]:
@@ -82,7 +86,7 @@ def _drive(side: Side, route: Route, cold: bool) -> list[Cost]:
             side.forget(route.features)
         sent.append(side.measured(route.request))
     side.close()
-    if len(sent) < ENOUGH * route.rate * SECONDS:
+    if len(sent) < ENOUGH * route.rate * SECONDS and not steps.interrupted.is_set():
         asked = f"{len(sent) / SECONDS:.1f} of {route.rate:g} requests/s"
         steps.say(f"  {route.name}: {asked}; one connection gives no more")
     costs = side.costs()
@@ -101,8 +105,8 @@ def _print(measured: dict[str, list[Cost]]) -> None:
     width = max(map(len, measured))
     steps.say(f"\n{HEAD[0]:<{width}} " + " ".join(f"{name:>9}" for name in HEAD[1:]))
     for of, costs in measured.items():
-        values = [vital.of_many([vital.of_one(cost) for cost in costs]) for vital in VITALS]
-        del values[4]
+        shown = [vital for vital in VITALS if not vital.more_is_better]
+        values = [vital.of_many([vital.of_one(cost) for cost in costs]) for vital in shown]
         cache = ", ".join(f"{name} {share:g} %" for name, share in vitals.shares(costs).items())
         told = " ".join(f"{value:9.2f}" for value in values)
         steps.say(f"{of:<{width}} {len(costs):9} {told}  {cache}")

@@ -7,7 +7,7 @@ machine does disturbs both. Each has a database and a cache of its own, with the
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
@@ -51,9 +51,13 @@ def compare() -> None:
         found = _take_turns(pair, cells, _seconds())
     rows = _rows(vitals.by_state(found, lambda pair: [*pair[0], *pair[1]]))
     _print(rows, warnings)
-    name = f"{re.sub('[^A-Za-z0-9.]+', '-', given)}-to-{result.commit()}"
     rounds = min(map(len, found.values()))
     told = {"command": f"make compare BASE={given}", "rounds": rounds, "warnings": warnings}
+    _keep(given, told, rows)
+
+
+def _keep(given: str, told: Mapping[str, object], rows: Sequence[Row]) -> None:
+    name = f"{re.sub('[^A-Za-z0-9.]+', '-', given)}-to-{result.commit()}"
     path = result.write(name, {**told, "rows": rows})
     picture = path.with_suffix(".svg")
     picture.write_text(chart.picture(f"{given} → this tree", rows), encoding="utf-8")
