@@ -83,9 +83,10 @@ async def _longest_wait(work: Callable[[], Any]) -> float:
 
 async def counting() -> None:
     """The hooks round a statement, over that of the statement, on SQLite: the fastest there is."""
+    from sqlalchemy import text
+
     from app import database as module
     from app.observability import tally
-    from sqlalchemy import text
 
     file = Path(tempfile.mkdtemp(), "counting.db")
     database = module.Database(

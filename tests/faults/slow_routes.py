@@ -7,11 +7,12 @@ import time
 from collections.abc import AsyncIterator
 from itertools import count
 
+from fastapi.responses import StreamingResponse
+
 from app import server
 from app.main import create_app
 from app.observability import logs
 from app.settings import load
-from fastapi.responses import StreamingResponse
 
 settings = load(os.environ)
 logs.install(logs.stdout, settings.log_format, settings.log_level)
