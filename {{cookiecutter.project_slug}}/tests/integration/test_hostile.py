@@ -30,7 +30,9 @@ class Wire:
                 connection.shutdown(socket.SHUT_WR)
                 while chunk := connection.recv(65_536):
                     received += chunk
-            except ConnectionError:
+            except TimeoutError:
+                raise
+            except OSError:  # the server closed or reset the connection: what came is the answer
                 return received
         return received
 

@@ -24,7 +24,7 @@ def project(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("ops.shell.ROOT", somebody)
     monkeypatch.setattr("ops.measure.result.FOLDER", somebody / "build" / "measurements")
     monkeypatch.setattr(difference, "RESAMPLES", 40)
-    monkeypatch.setenv("SECONDS", "0.05")
+    monkeypatch.setenv("SECONDS", "0.5")
     monkeypatch.setenv("BASE", "HEAD")
     for service in services.known():
         monkeypatch.delenv(service.given_by, raising=False)
