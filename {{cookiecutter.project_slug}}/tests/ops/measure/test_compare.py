@@ -3,7 +3,9 @@
 import json
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from itertools import count
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -24,7 +26,8 @@ def project(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("ops.shell.ROOT", somebody)
     monkeypatch.setattr("ops.measure.result.FOLDER", somebody / "build" / "measurements")
     monkeypatch.setattr(difference, "RESAMPLES", 40)
-    monkeypatch.setenv("SECONDS", "0.5")
+    monkeypatch.setenv("SECONDS", "0.05")
+    monkeypatch.setattr(compare, "time", SimpleNamespace(monotonic=count(step=0.0025).__next__))
     monkeypatch.setenv("BASE", "HEAD")
     for service in services.known():
         monkeypatch.delenv(service.given_by, raising=False)
