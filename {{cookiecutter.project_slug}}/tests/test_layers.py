@@ -4,7 +4,7 @@ A new file is a resource and a new folder a feature: they need no entry here.
 """
 
 import ast
-from collections.abc import Iterator
+from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
@@ -48,8 +48,10 @@ def level(module: str) -> int:
     return LEVELS.get(room(module), default)
 
 
-def imports(module: str) -> Iterator[str]:
+@cache
+def imports(module: str) -> list[str]:
     """The modules of ours that a module imports."""
+    found = list[str]()
     for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
@@ -57,7 +59,8 @@ def imports(module: str) -> Iterator[str]:
             names = [f"{node.module}.{a.name}" for a in node.names] + [str(node.module)]
         else:
             continue
-        yield from (name for name in names if name in MODULES)
+        found += [name for name in names if name in MODULES]
+    return found
 
 
 @pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("app.")])

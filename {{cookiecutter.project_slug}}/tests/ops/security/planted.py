@@ -115,12 +115,11 @@ def file(name: str, text: str) -> Plant:
             copy(seen.root / kept, folder / kept)
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text)
-        files = files_of(folder)
         return replace(
             seen,
             root=folder,
-            files=files,
-            leaks=leaks.in_files(folder, files),
+            files=files_of(folder),
+            leaks=leaks.in_files(folder, [Path(name)]),
             containers=tuple(containers.found(folder)),
         )
 
