@@ -43,8 +43,8 @@ def _quick(monkeypatch: pytest.MonkeyPatch) -> None:
 @asynccontextmanager
 async def asking(*things: Thing, required: tuple[str, ...] = ()) -> AsyncIterator[Checks]:
     checks = Checks([thing.check for thing in things], required)
-    await checks.open()
     try:
+        await checks.open()
         yield checks
     finally:
         for thing in things:
