@@ -20,7 +20,7 @@ from ops.measure.vitals import VITALS, Cost
 from ops.releases import Build, Release
 from ops.steps import Refused
 
-SECONDS = 36.0
+SECONDS = 30.0
 FEWEST_ROUNDS = 10
 BLOCK_SECONDS = 0.05
 MOST_IN_BLOCK = 5
@@ -80,7 +80,7 @@ def _base(given: str) -> Release:
 def _seconds() -> float:
     given = os.environ.get("SECONDS") or str(SECONDS)
     if not re.fullmatch(r"\d{1,4}(\.\d+)?", given):
-        raise Refused(f"SECONDS={given}", "how long to measure", "`make compare SECONDS=36`")
+        raise Refused(f"SECONDS={given}", "how long to measure", "`make compare SECONDS=30`")
     return float(given)
 
 
