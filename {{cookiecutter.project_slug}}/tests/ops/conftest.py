@@ -1,10 +1,12 @@
 """What do the tests of ops need?"""
 
+import shutil
 import subprocess
 from pathlib import Path
 
 import pytest
 
+from ops import release
 from tests.ops import shipping
 
 
@@ -19,13 +21,43 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 @pytest.fixture
 def somebody(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """The repository of somebody whose git knows the name and nothing else."""
-    (repository / ".git" / "person").write_text("[user]\nname = Ada\nemail = ada@example.com\n")
-    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(repository / ".git" / "person"))
+    shipping.work_in(repository, monkeypatch)
     return repository
 
 
+@pytest.fixture(scope="session")
+def prepared(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `ready` is a copy of: some twenty runs of git make it."""
+    project = tmp_path_factory.mktemp("prepared")
+    subprocess.run(["git", "init", "--quiet", project], check=True)
+    with pytest.MonkeyPatch.context() as patched:
+        shipping.work_in(project, patched)
+        shipping.prepare(project)
+    return project
+
+
+@pytest.fixture(scope="session")
+def sent(prepared: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """What `released` is a copy of."""
+    project = tmp_path_factory.mktemp("sent")
+    shutil.copytree(prepared, project, dirs_exist_ok=True)
+    with pytest.MonkeyPatch.context() as patched:
+        shipping.work_in(project, patched)
+        assert release.release("minor", dry=False, unasked=True) == 0
+    return project
+
+
 @pytest.fixture
-def ready(somebody: Path) -> Path:
+def ready(prepared: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with a remote, checked and rehearsed: v0.1.0 may leave."""
-    shipping.prepare(somebody)
-    return somebody
+    shutil.copytree(prepared, tmp_path, dirs_exist_ok=True)
+    shipping.work_in(tmp_path, monkeypatch)
+    return tmp_path
+
+
+@pytest.fixture
+def released(sent: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """A project whose first version left just now."""
+    shutil.copytree(sent, tmp_path, dirs_exist_ok=True)
+    shipping.work_in(tmp_path, monkeypatch)
+    return tmp_path

@@ -4,6 +4,8 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
+import pytest
+
 from ops import git
 
 RECORD = """\
@@ -16,13 +18,23 @@ not_measured = "only the text of an answer changes"
 """
 
 
+PERSON = "[user]\nname = Ada\nemail = ada@example.com\n"
+
+
+def work_in(project: Path, patched: pytest.MonkeyPatch) -> None:
+    """Have `ops.git` take a repository for the project, as somebody who set up nothing else."""
+    (project / ".git" / "person").write_text(PERSON)
+    patched.setattr("ops.git.ROOT", project)
+    patched.setenv("GIT_CONFIG_GLOBAL", str(project / ".git" / "person"))
+
+
 def prepare(project: Path) -> None:
     """Give a project a remote, and let all be done that v0.1.0 needs."""
     (project / ".gitignore").write_text("build/\n")
     (project / "pyproject.toml").write_text("")
     git.git("init", "--quiet", "--bare", "build/origin")
     git.git("symbolic-ref", "HEAD", "refs/heads/main")
-    git.git("remote", "add", "origin", str(project / "build" / "origin"))
+    git.git("remote", "add", "origin", "build/origin")
     commit("app/main.py")
 
 

@@ -3,11 +3,10 @@ import threading
 from collections.abc import Iterator
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
-from pathlib import Path
 
 import pytest
 
-from ops import git, publish, release
+from ops import git, publish
 from ops.steps import Refused
 from tests.ops.shipping import commit
 
@@ -52,13 +51,6 @@ def pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
         yield server
         server.shutdown()
         thread.join()
-
-
-@pytest.fixture
-def released(ready: Path) -> Path:
-    """A project whose first version left just now."""
-    assert release.release("minor", dry=False, unasked=True) == 0
-    return ready
 
 
 @pytest.mark.usefixtures("released")
