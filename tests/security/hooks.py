@@ -5,6 +5,7 @@ from typing import Any
 import schemathesis
 from hypothesis import strategies
 
+MOST = 99_999_999.99
 FILES = {
     "image/png": "89504e470d0a1a0a0000000d49484452000000010000000108060000001f15c489"
     "0000000d49444154789c6360000002000001e221bc330000000049454e44ae426082",
@@ -19,6 +20,6 @@ for media_type, content in FILES.items():
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:  # noqa: ARG001 - its signature
     price = body.get("price") if isinstance(body, dict) else None
-    if isinstance(price, float) and 0.01 <= price <= 99_999_999:
-        body["price"] = round(price, 2)
+    if isinstance(price, float) and 0.01 <= price < MOST + 0.01:
+        body["price"] = min(round(price, 2), MOST)
     return body

@@ -23,7 +23,7 @@ def database_at(url: str, deadline_seconds: float = 5, slow_query_ms: float = 10
 
 @pytest.fixture
 async def database(tmp_path: Path) -> AsyncIterator[Database]:
-    database = database_at(f"sqlite:///{tmp_path / 'some.db'}", deadline_seconds=0.2)
+    database = database_at(f"sqlite:///{tmp_path / 'some.db'}")
     yield database
     await database.close()
 
@@ -75,7 +75,9 @@ async def test_a_database_that_is_away_is_told_to_the_client_and_by_its_check() 
     assert await outcome(database, "database") != ""
 
 
-async def test_work_ends_at_its_deadline_and_gives_its_connection_back(database: Database) -> None:
+async def test_work_ends_at_its_deadline_and_gives_its_connection_back(tmp_path: Path) -> None:
+    database = database_at(f"sqlite:///{tmp_path / 'some.db'}", deadline_seconds=1)
+
     with pytest.raises(Problem, match="late") as told:
         async with database.work():
             await asyncio.Event().wait()
@@ -84,6 +86,7 @@ async def test_work_ends_at_its_deadline_and_gives_its_connection_back(database:
     assert database.gauges()["db_client_connections_in_use"] == 0
     async with database.work() as session:
         assert await session.scalar(text("SELECT 1")) == 1
+    await database.close()
 
 
 async def test_cancelled_work_gives_its_connection_back(database: Database) -> None:
