@@ -39,8 +39,7 @@ def build_layers(
         Middleware(Deadlines, seconds=settings.request_seconds),
     ]
     if settings.trusted_proxies:
-        trusted = list(settings.trusted_proxies)
-        layers.append(Middleware(ProxyHeadersMiddleware, trusted_hosts=trusted))
+        layers.append(Middleware(ProxyHeadersMiddleware, trusted_hosts=[*settings.trusted_proxies]))
     if settings.allowed_hosts:
         layers.append(Middleware(Hosts, allowed=settings.allowed_hosts))
     if settings.cors_origins:

@@ -12,10 +12,6 @@ MAX_METHOD = 16
 WATCHING = frozenset(("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json"))
 
 
-def _now() -> datetime:
-    return datetime.now(UTC)
-
-
 @dataclass(frozen=True)
 class Failure:
     """A request that was answered with a server error."""
@@ -50,12 +46,14 @@ class Notes:
     def failed(self, method: str, route: str, status: int, error: str, request_id: str) -> None:
         """Note a request that was answered with a server error."""
         if route not in WATCHING:
-            failure = Failure(_now(), method[:MAX_METHOD], route, status, error, request_id)
+            failure = Failure(
+                datetime.now(UTC), method[:MAX_METHOD], route, status, error, request_id
+            )
             self._failures.append(failure)
 
     def repeated(self, route: str, statement: str, times: int, request_id: str) -> None:
         """Note a statement that ran many times in one request."""
-        key, now = (route, statement[:MAX_TEXT]), _now()
+        key, now = (route, statement[:MAX_TEXT]), datetime.now(UTC)
         new = Repeats(*key, times, since=now, last=now, request_id=request_id)
         before = self._repeats.pop(key, new)  # the latest stands last
         if len(self._repeats) >= STATEMENTS_KEPT:
