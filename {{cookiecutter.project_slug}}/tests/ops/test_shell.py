@@ -11,17 +11,20 @@ import pytest
 from ops import shell
 from ops.steps import Refused
 
+# Ctrl-C reaches both, though these tests may run in the background of a shell, where none arrives.
 # Starts a program with a child, says both numbers, and waits.
 FAMILY = """
-import os, subprocess
+import os, signal, subprocess
+signal.signal(signal.SIGINT, signal.SIG_DFL)
 child = subprocess.Popen(["sleep", "60"])
 print(os.getpid(), child.pid, flush=True)
 child.wait()
 """
 # A process that has FAMILY running in a folder, as ops would.
 OPS = """
-import sys, pathlib, tempfile
+import pathlib, signal, sys, tempfile
 from ops import shell
+signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = pathlib.Path(tempfile.mkdtemp())
 with open(sys.argv[1], "wb") as output:
     with shell.Program([shell.PYTHON, "-c", sys.argv[2]], output=output, folder=folder) as program:
