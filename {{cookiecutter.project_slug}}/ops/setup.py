@@ -54,7 +54,7 @@ def uv() -> str:
 
 def install(requirements: Path) -> None:
     """Add what a lock names to .venv, each file checked against its hash."""
-    command = [uv(), "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes"]
+    command = [uv(), "pip", "install", "--quiet", "--require-hashes"]
     _run([*command, "--python", VENV_PYTHON, "--requirement", requirements])
     mark_installed(requirements)
 
