@@ -19,6 +19,8 @@ from tests import baking
 
 README = baking.ROOT / "README.md"
 BLOCK = re.compile(r"(?<=```console\n).*?(?=```\n)", re.DOTALL)
+# pytest's minutes, and what is there to be asked
+VARIES = re.compile(r" \(\d+:\d\d:\d\d\)|; compose (reads|was not asked).*|; pip-audit: .*")
 COMMAND = re.compile(r"^\$ (.*)$", re.MULTILINE)
 READER = {
     "GIT_AUTHOR_NAME": "A reader",
@@ -34,8 +36,8 @@ def blocks(readme: str) -> list[str]:
 
 
 def without_figures(said: str) -> str:
-    """Take out what differs between two runs: numbers, and the blanks that line them up."""
-    return re.sub(r"[ \d]*\d[\d.]*", " # ", said).rstrip()
+    """Take out what differs between two runs or two machines, and the blanks that line it up."""
+    return re.sub(r"[ \d]*\d[\d.]*", " # ", VARIES.sub("", said)).rstrip()
 
 
 def play(session: str, folder: Path) -> str:
