@@ -25,6 +25,7 @@ print(os.getuid(), int(status["CapEff"], 16), status["NoNewPrivs"].strip(),
 @pytest.fixture(scope="module")
 def staging(engine: None, released: Released) -> Released:  # noqa: ARG001
     """The released project, with v0.1.0 live."""
+    released.remove()  # what a run that was killed left
     done = released.deploy("v0.1.0")
     assert done.returncode == 0, done.stdout
     return released
