@@ -56,7 +56,7 @@ def tree_hash() -> str | None:
         index = Path(folder, "index")
         current = ROOT / git("rev-parse", "--git-path", "index")
         if current.exists():
-            shutil.copyfile(current, index)
+            shutil.copy2(current, index)  # by its time git knows which files may look unchanged
         git("add", "--all", index=index)
         return git("write-tree", index=index)
 

@@ -1,3 +1,4 @@
+import os
 import subprocess
 from pathlib import Path
 
@@ -21,6 +22,22 @@ def test_the_tree_hash_is_that_of_the_commit_that_holds_all_files(repository: Pa
     git.git("add", "--all")
     assert git.git("write-tree") == before
     (repository / "tracked").write_text("4")
+    assert git.tree_hash() != before
+
+
+def test_a_change_within_the_second_of_the_last_add_has_another_tree_hash(repository: Path) -> None:
+    """Where git can't tell by the times, it reads: the copy of the index must be as old."""
+    tracked, then = repository / "tracked", (1_700_000_000, 1_700_000_000)
+    git.git("config", "core.trustctime", "false")
+    tracked.write_text("1")
+    os.utime(tracked, then)
+    git.git("add", "--all")
+    os.utime(repository / ".git" / "index", then)
+    before = git.tree_hash()
+
+    tracked.write_text("4")
+    os.utime(tracked, then)
+
     assert git.tree_hash() != before
 
 
