@@ -6,8 +6,8 @@ SHELL := /bin/sh
 PYTHON ?= python3
 PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py tests
 WORKERS ?= 2
-# they look at the clock, so nothing runs beside them
-ALONE := tests/faults tests/test_compare.py
+# they look at the clock or share an engine, so nothing runs beside them
+ALONE := tests/containers tests/faults tests/test_compare.py
 PROJECT := {{cookiecutter.project_slug}}
 # The machine's own uv first, else the one that requirements-uv.txt pins.
 export PATH := $(PATH):$(CURDIR)/.venv/bin
