@@ -10,11 +10,11 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
-from ops import releases
+from ops import releases, shell
+from ops.measure import load
 from ops.releases import Release
 from ops.targets import Target
 from ops.token import Issuer, publish
-from ops.traffic import SCOPE
 
 ENVIRONMENT = "staging"
 
@@ -36,7 +36,7 @@ def raised(mode: str, folder: Path, issuer: Issuer) -> AbstractContextManager[St
 
 def headers(release: Release, issuer: Issuer) -> dict[str, str]:
     """What a client sends that may write."""
-    token = issuer.token(SCOPE, minutes=60)
+    token = issuer.token(load.read(shell.ROOT).scopes, minutes=60)
     return {"Host": releases.host(release), "Authorization": f"Bearer {token}"}
 
 

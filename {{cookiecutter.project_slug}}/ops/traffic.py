@@ -1,7 +1,7 @@
 """Does anybody notice? A steady stream of requests, and what became of them.
 
-Reads and writes, each over kept and over new connections. The writes go to one real path: change
-WRITE with the feature.
+Reads and writes, each over kept and over new connections: the first route of config/slo.toml, and
+its first seed if there is one.
 """
 
 import http.client
@@ -13,12 +13,12 @@ from collections.abc import Mapping
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
-from ops import smoke
+from ops import shell
+from ops.measure import load
+from ops.measure.load import Request
 
-WRITE, SCOPE = ("/items", {"name": "rehearsal", "price": 1}), "items:write"
-RATE = 12  # requests per second of each of the four kinds
+RATE = 12  # requests per second of each kind
 ANSWER_SECONDS = 20
-KINDS = [(method, kept) for method in ("GET", "POST") for kept in (True, False)]
 
 
 class Seen(NamedTuple):
@@ -36,7 +36,10 @@ class Traffic:
         self._requests = 0
         self._failures: Counter[str] = Counter()
         self._lock = threading.Lock()
-        self._threads = [threading.Thread(target=self._ask, args=kind) for kind in KINDS]
+        plan = load.read(shell.ROOT)
+        asked = [plan.routes[0].request, *plan.seeds[:1]]
+        kinds = [(request, kept) for request in asked for kept in (True, False)]
+        self._threads = [threading.Thread(target=self._ask, args=kind) for kind in kinds]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -59,25 +62,25 @@ class Traffic:
         while self.seen().requests < requests and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    def _ask(self, method: str, kept: bool) -> None:
+    def _ask(self, request: Request, kept: bool) -> None:
         connection = http.client.HTTPConnection(self._address, timeout=ANSWER_SECONDS)
         due = time.monotonic()
         while not self._end.wait(max(0, due - time.monotonic())):
             due += 1 / RATE
-            failure = self._one(connection, method)
+            failure = self._one(connection, request)
             if failure or not kept:
                 connection.close()  # the next request opens a new one
             with self._lock:
                 self._requests += 1
-                self._failures.update([f"{method}: {failure}"] if failure else [])
+                self._failures.update([f"{request.method}: {failure}"] if failure else [])
         connection.close()
 
-    def _one(self, connection: http.client.HTTPConnection, method: str) -> str:
+    def _one(self, connection: http.client.HTTPConnection, request: Request) -> str:
         """Send one request; say how it failed, or nothing."""
-        path, body = (WRITE[0], json.dumps(WRITE[1])) if method == "POST" else (smoke.REAL, None)
+        body = None if request.body is None else json.dumps(request.body)
         headers = {**self._headers, "Content-Type": "application/json"}
         try:
-            connection.request(method, path, body, headers)
+            connection.request(request.method, request.path, body, headers)
             answer = connection.getresponse()
             answer.read()
         except (OSError, http.client.HTTPException) as error:

@@ -18,7 +18,7 @@ SEED_KEYS = {"request", "body", "times"}
 class Request(NamedTuple):
     method: str
     path: str
-    body: object = None
+    body: Any = None
 
 
 class Route(NamedTuple):
@@ -31,16 +31,17 @@ class Route(NamedTuple):
 class Load(NamedTuple):
     seeds: list[Request]
     routes: list[Route]
+    scopes: str  # of the token that the seeds need
 
 
 def read(folder: Path) -> Load:
     """The load that the project in `folder` names. Raises `Refused` for one that can't be sent."""
-    tables = tomllib.loads((folder / objectives.SOURCE).read_text()).get("seed", [])
-    seeds = [seed for table in tables for seed in _seeds(table)]
+    told = tomllib.loads((folder / objectives.SOURCE).read_text())
+    seeds = [seed for table in told.get("seed", []) for seed in _seeds(table)]
     routes = [_route(table, folder) for table in objectives.read(folder)]
     if not routes:
         raise Refused(f"{objectives.SOURCE} names no route", "at least one [[route]]")
-    return Load(seeds, routes)
+    return Load(seeds, routes, told.get("scopes", ""))
 
 
 class Connection:

@@ -30,7 +30,7 @@ class Evidence:
     settings: Mapping[str, Settings]  # by environment, as they are resolved
     lines: Mapping[str, Mapping[str, str]]  # of the files in config/, by environment and name
     refused: tuple[str, ...]  # what the settings say to secrets that can be guessed
-    answers: Mapping[str, Answer]  # by the names in observe.py
+    answers: Mapping[str, Answer]  # by the names in requests.py
     operations: Mapping[str, Mapping[str, Any]]  # of OpenAPI, by method and path
     schemas: Mapping[str, Any]  # of OpenAPI
     log: str  # all that the service wrote

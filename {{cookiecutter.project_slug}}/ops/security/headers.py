@@ -23,7 +23,7 @@ ORIGIN = "Access-Control-Allow-Origin"
 
 def _without(seen: Evidence, header: str, *parts: str) -> Iterator[str]:
     """The answers whose header does not hold all the parts."""
-    for name in LOOKED_AT:
+    for name in sorted(seen.answers.keys() & LOOKED_AT):
         value = seen.answers[name].header(header)
         if not value or not all(part in value for part in parts):
             yield f"{name}: {header}: {value or 'not there'}"
@@ -78,7 +78,7 @@ def nothing_is_kept_on_the_way(seen: Evidence) -> Iterator[str]:
 @check("SEC-308", "at least a year", HOME, "RFC 6797")
 def browsers_stay_with_https(seen: Evidence) -> Iterator[str]:
     """A browser that came by HTTPS never comes otherwise again"""
-    for name in LOOKED_AT:
+    for name in sorted(seen.answers.keys() & LOOKED_AT):
         value = seen.answers[name].header("Strict-Transport-Security")
         seconds = value.removeprefix("max-age=").partition(";")[0]
         if not seconds.isdigit() or int(seconds) < 365 * 24 * 3600:

@@ -19,7 +19,7 @@ MAX_MEBIBYTES, MAX_SECONDS = 10, 60
 
 
 def _status(seen: Evidence, name: str, *expected: int) -> Iterator[str]:
-    if (status := seen.answers[name].status) not in expected:
+    if name in seen.answers and (status := seen.answers[name].status) not in expected:
         yield f"{name}: {status or 'no answer'}"
 
 

@@ -79,7 +79,7 @@ def a_bad_request_id_is_replaced(seen: Evidence) -> Iterator[str]:
 @check("SEC-508", "one line with its id", HOME, "OWASP ASVS 16.3.1")
 def refusals_are_logged(seen: Evidence) -> Iterator[str]:
     """Every refusal of a token is in the log, once"""
-    for name in ("no token", "no scope", "unsigned", "operators"):
+    for name in sorted(seen.answers.keys() & {"no token", "no scope", "unsigned", "operators"}):
         request_id = seen.answers[name].header("X-Request-ID")
         found = [line for line in _lines(seen) if request_id and request_id in line]
         if len(found) != 1:
