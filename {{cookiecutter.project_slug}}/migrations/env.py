@@ -1,7 +1,12 @@
-"""How does a migration reach the database? With the URL that the service itself uses."""
+"""How does a migration reach the database? With the URL that the service itself uses.
+
+The tables are those of each feature's `store_database.py`.
+"""
 
 import asyncio
+import importlib
 import os
+from pathlib import Path
 
 from alembic import context
 from alembic.util import CommandError
@@ -9,12 +14,12 @@ from sqlalchemy import Connection, pool
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-import app.items.store_database  # noqa: F401 - each feature's tables must be known
 from app.database import Base
 from app.database_engine import driver_url
 from app.settings import load
 
 LOCK = 7_234_115  # any number: two migrations at the same time take turns
+APP = Path(__file__).parents[1] / "app"
 
 
 def run(connection: Connection) -> None:
@@ -46,4 +51,6 @@ async def main() -> None:
         ) from error
 
 
+for store in APP.glob("*/store_database.py"):
+    importlib.import_module(f"app.{store.parent.name}.store_database")
 asyncio.run(main())

@@ -2,8 +2,16 @@
 """What do hostile clients send? Texts by category, and requests that are none or more than one.
 
 The categories are those of the Big List of Naughty Strings; the requests those of published tests
-of request smuggling (RFC 9112, 11.2) and of the parsers of HTTP.
+of request smuggling (RFC 9112, 11.2) and of the parsers of HTTP. They go to the first route of
+config/slo.toml and to its first seed.
 """
+
+from ops import shell
+from ops.measure import load
+
+PLAN = load.read(shell.ROOT)
+READ = PLAN.routes[0].request.path.partition("?")[0].encode()
+WRITE, BODY = PLAN.seeds[0].path.encode(), PLAN.seeds[0].body
 
 TEXTS = {
     "reserved": ["", "undefined", "null", "NULL", "None", "nil", "true", "NaN", "\\", "\\\\"],
@@ -113,9 +121,16 @@ TEXTS = {
 }
 ALL_TEXTS = [text for texts in TEXTS.values() for text in texts]
 
+
+def read(behind: bytes) -> bytes:
+    """A request for the first route with something behind its path, on a connection of its own."""
+    head = b" HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n"
+    return b"GET " + READ + behind + head
+
+
 HOST = b"Host: localhost\r\n"
 GET = b"GET /livez HTTP/1.1\r\n" + HOST
-POST = b"POST /items HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
+POST = b"POST " + WRITE + b" HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
 SMUGGLED = b"DELETE /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
 END = b"\r\n"
 MALFORMED = {
@@ -155,7 +170,9 @@ MALFORMED = {
     + SMUGGLED,
     "a coding in capitals": POST + b"TRANSFER-ENCODING: CHUNKED\r\n\r\n0\r\n\r\n" + SMUGGLED,
     "a quoted coding": POST + b'Transfer-Encoding: "chunked"\r\n\r\n0\r\n\r\n' + SMUGGLED,
-    "chunked in HTTP/1.0": b"POST /items HTTP/1.0\r\n"
+    "chunked in HTTP/1.0": b"POST "
+    + WRITE
+    + b" HTTP/1.0\r\n"
     + HOST
     + b"Transfer-Encoding: chunked\r\nContent-Length: 5\r\n\r\n0\r\n\r\n"
     + SMUGGLED,
@@ -205,18 +222,18 @@ MALFORMED = {
     "a method of 1,000 letters": b"G" * 1_000 + b" /livez HTTP/1.1\r\n" + HOST + END,
     "a blank in the path": b"GET /li vez HTTP/1.1\r\n" + HOST + END,
     "NUL in the path": b"GET /livez\0 HTTP/1.1\r\n" + HOST + END,
-    "a coded NUL in the path": b"GET /items/%00 HTTP/1.1\r\n" + HOST + END,
-    "a coded line end in the path": b"GET /items/%0d%0aSet-Cookie:%20a HTTP/1.1\r\n" + HOST + END,
-    "half a code": b"GET /items/%f HTTP/1.1\r\n" + HOST + END,
-    "codes that are none": b"GET /items/%zz%uu0041 HTTP/1.1\r\n" + HOST + END,
-    "codes that are no text": b"GET /items/%ff%c0%af HTTP/1.1\r\n" + HOST + END,
-    "raw bytes in the path": b"GET /items/\xff\xfe HTTP/1.1\r\n" + HOST + END,
-    "upwards": b"GET /items/../../etc/passwd HTTP/1.1\r\n" + HOST + END,
-    "coded upwards": b"GET /items/%2e%2e%2f%2e%2e%2fetc%2fpasswd HTTP/1.1\r\n" + HOST + END,
-    "twice coded": b"GET /items/%252e%252e%252f HTTP/1.1\r\n" + HOST + END,
-    "backslashes": b"GET \\items\\1 HTTP/1.1\r\n" + HOST + END,
-    "two slashes": b"GET //evil.internal/items HTTP/1.1\r\n" + HOST + END,
-    "a fragment": b"GET /items#planted HTTP/1.1\r\n" + HOST + END,
+    "a coded NUL in the path": read(b"/%00"),
+    "a coded line end in the path": read(b"/%0d%0aSet-Cookie:%20a"),
+    "half a code": read(b"/%f"),
+    "codes that are none": read(b"/%zz%uu0041"),
+    "codes that are no text": read(b"/%ff%c0%af"),
+    "raw bytes in the path": read(b"/\xff\xfe"),
+    "upwards": read(b"/../../etc/passwd"),
+    "coded upwards": read(b"/%2e%2e%2f%2e%2e%2fetc%2fpasswd"),
+    "twice coded": read(b"/%252e%252e%252f"),
+    "backslashes": b"GET \\any\\1 HTTP/1.1\r\n" + HOST + END,
+    "two slashes": b"GET //evil.internal/any HTTP/1.1\r\n" + HOST + END,
+    "a fragment": read(b"#planted"),
     "a whole address": b"GET http://evil.internal/livez HTTP/1.1\r\n" + HOST + END,
     "an address with a user": b"GET http://a:b@localhost/livez HTTP/1.1\r\n" + HOST + END,
     "a star": b"GET * HTTP/1.1\r\n" + HOST + END,
@@ -224,8 +241,8 @@ MALFORMED = {
     "a tunnel": b"CONNECT evil.internal:443 HTTP/1.1\r\n" + HOST + END,
     "an empty path": b"GET  HTTP/1.1\r\n" + HOST + END,
     "a path of 40,000 letters": b"GET /" + b"a" * 40_000 + b" HTTP/1.1\r\n" + HOST + END,
-    "a query of codes": b"GET /items?%ff=%00&&&==&limit=%00 HTTP/1.1\r\n" + HOST + END,
-    "a thousand query fields": b"GET /items?" + b"a=b&" * 1_000 + b" HTTP/1.1\r\n" + HOST + END,
+    "a query of codes": read(b"?%ff=%00&&&==&limit=%00"),
+    "a thousand query fields": read(b"?" + b"a=b&" * 1_000),
     # hosts
     "no host": b"GET /livez HTTP/1.1\r\n\r\n",
     "two hosts": GET + b"Host: evil.internal\r\n\r\n",

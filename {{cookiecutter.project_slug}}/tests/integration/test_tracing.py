@@ -10,6 +10,8 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
+from ops import shell
+from ops.measure import load
 from ops.serving import serving
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -46,18 +48,19 @@ def test_a_request_continues_its_callers_trace_up_to_the_receiver(
     environment: dict[str, str], receiver: tuple[str, list[tuple[str, bytes]]]
 ) -> None:
     url, received = receiver
+    route = load.read(shell.ROOT).routes[0]
     traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
 
     with serving(environment | traced) as service:
         headers = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
-        httpx.get(f"{service.url}/items?limit=1", headers=headers)
+        httpx.get(service.url + route.request.path, headers=headers)
         httpx.get(f"{service.url}/readyz", headers=headers)
         service.program.stop()
         log = service.log.read_text()
 
     spans = [span for path, body in received if path == "/v1/traces" for span in _spans(body)]
     (asked,) = [span for span in spans if span.kind == SERVER]
-    assert asked.name == "GET /items"
+    assert asked.name == route.name
     assert (asked.trace_id.hex(), asked.parent_span_id.hex()) == (TRACE, CALLER)
     assert {span.trace_id.hex() for span in spans} == {TRACE}
     (line,) = [line for line in map(json.loads, log.splitlines()) if line["event"] == "request"]

@@ -43,12 +43,9 @@ async def test_each_operation_tells_who_may_call_it_and_how_it_fails(
         for method, operation in methods.items()
     }
     assert [name for name, told in operations.items() if "security" not in told] == []
-    told = operations["put /items/{item_id}"]
-    assert told["security"] == [{"token": []}]
-    assert sorted(told["responses"]) == sorted(
-        ["200", "400", "401", "403", "404", "408", "413", "415", "422", "500", "503"]
-    )
-    assert "head /items" not in operations
+    always = {"400", "408", "413", "500", "503"}
+    assert [name for name, told in operations.items() if always - told["responses"].keys()] == []
+    assert [name for name in operations if name.startswith("head")] == []
 
 
 async def test_outside_local_there_is_no_documentation() -> None:

@@ -1,13 +1,10 @@
 """Does the store in the database keep the promises? Here on a file; integration asks a server."""
 
-import shutil
 from collections.abc import AsyncIterator
 from decimal import Decimal
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
@@ -16,27 +13,15 @@ from app.errors import Problem
 from app.items.models import NewItem
 from app.items.store import ItemStore
 from app.items.store_database import DatabaseItems, ItemRow
+from tests.database import database_in
 from tests.unit.items.store_contract import StoreContract
 from tests.vitals import vitals
 
 
-@pytest.fixture(scope="session")
-def migrated(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A database file with all migrations applied; copy it, don't change it."""
-    file = tmp_path_factory.mktemp("migrated") / "items.db"
-    with pytest.MonkeyPatch.context() as environ:
-        environ.setenv("APP_DATABASE_URL", f"sqlite:///{file}")
-        command.upgrade(Config("alembic.ini"), "head")
-    return file
-
-
 @pytest.fixture
-async def database(migrated: Path, tmp_path: Path) -> AsyncIterator[Database]:
-    file = shutil.copy(migrated, tmp_path / "items.db")
-    database = Database(f"sqlite:///{file}", pool_size=5, deadline_seconds=5, slow_query_ms=1000)
-    await database.open()
-    yield database
-    await database.close()
+async def database(tmp_path: Path) -> AsyncIterator[Database]:
+    async with database_in(tmp_path) as database:
+        yield database
 
 
 @pytest.fixture

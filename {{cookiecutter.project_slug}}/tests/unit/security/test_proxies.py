@@ -20,7 +20,7 @@ async def address_told(came_from: str, trusted: str) -> str:
     )
     transport = httpx.ASGITransport(create_app(settings), client=(came_from, 50_000))
     async with httpx.AsyncClient(transport=transport, base_url="http://api.internal") as client:
-        return (await client.get("/items/", headers=SAID)).headers["location"]
+        return (await client.get("/livez/", headers=SAID)).headers["location"]
 
 
 async def test_our_proxy_is_believed() -> None:

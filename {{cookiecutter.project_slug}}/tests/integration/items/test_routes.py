@@ -1,11 +1,50 @@
-"""Files over a real socket: kept whole, or not at all."""
+"""Items and their files over a real socket: kept whole, or not at all."""
 
 import socket
 from urllib.parse import urlsplit
 
 import httpx
 
+from tests.hostile import TEXTS
+
 PDF = b"%PDF-1.7\n" + b"% more\n" * 20_000 + b"%%EOF\n"
+
+
+def test_an_item_is_created_read_listed_replaced_and_deleted(client: httpx.Client) -> None:
+    created = client.post("/items", json={"name": "coffee", "price": 12.5})
+    assert created.status_code == 201
+    item = created.json()
+    address = created.headers["Location"]
+
+    assert client.get(address).json() == item == {**item, "name": "coffee", "price": 12.5}
+    assert (
+        item in client.get("/items", params={"limit": 1, "after": item["id"] - 1}).json()["items"]
+    )
+
+    assert client.put(address, json={"name": "tea", "price": 3}).status_code == 200
+    assert client.get(address).json() == {"id": item["id"], "name": "tea", "price": 3}
+
+    assert client.delete(address).status_code == 204
+    assert client.get(address).status_code == 404
+
+
+def test_a_bad_item_is_refused_in_the_one_error_shape(client: httpx.Client) -> None:
+    refused = client.post("/items", json={"name": "coffee", "price": -1})
+
+    assert refused.status_code == 422
+    assert refused.headers["content-type"] == "application/problem+json"
+    assert refused.json()["errors"][0]["field"] == "body.price"
+
+
+def test_a_hostile_name_that_is_allowed_comes_back_as_it_was(client: httpx.Client) -> None:
+    texts = TEXTS["unicode"] + TEXTS["script"] + TEXTS["database"]
+
+    for name in texts:
+        created = client.post("/items", json={"name": name, "price": 1})
+        assert created.status_code == 201, name
+        read = client.get(created.headers["Location"]).json()
+        assert read["name"] == name
+        client.delete(created.headers["Location"])
 
 
 def test_a_file_is_kept_and_handed_out_to_be_saved(client: httpx.Client) -> None:

@@ -1,0 +1,91 @@
+"""Does the store keep its promises in the database that staging and production use?"""
+
+from collections.abc import AsyncIterator, Iterator
+from concurrent.futures import ThreadPoolExecutor
+
+import httpx
+import pytest
+from sqlalchemy import text
+
+from app.database import Database
+from app.items.store import ItemStore
+from app.items.store_database import DatabaseItems
+from ops.serving import Served, serving
+from tests.database import query
+from tests.unit.items.store_contract import StoreContract
+
+ANSWERS = 100
+FAILS = """
+CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = 'serialization_failure'; END $$
+"""
+AT_COMMIT = """
+CREATE CONSTRAINT TRIGGER fails AFTER INSERT OR UPDATE ON items DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW WHEN (NEW.name = 'refused') EXECUTE FUNCTION fails()
+"""
+
+
+class TestDatabaseItems(StoreContract):
+    """The promises, in a real server."""
+
+    @pytest.fixture
+    async def store(self, environment: dict[str, str]) -> AsyncIterator[ItemStore]:
+        url = environment["APP_DATABASE_URL"]
+        database = Database(url, pool_size=5, deadline_seconds=5, slow_query_ms=1000)
+        async with database.work() as session:
+            await session.execute(text("DELETE FROM items"))
+        yield DatabaseItems(database)
+        await database.close()
+
+
+@pytest.fixture
+def commits_of_refused_fail(environment: dict[str, str]) -> Iterator[None]:
+    """A write with the name `refused` goes well until it is committed."""
+    server = environment["APP_DATABASE_URL"]
+    query(server, FAILS)
+    query(server, AT_COMMIT)
+    yield
+    query(server, "DROP FUNCTION fails CASCADE")
+
+
+def write_until_killed(doomed: Served, answered: list[int]) -> None:
+    """Create items one by one; kill the service right after the answer that makes it enough."""
+    with httpx.Client(base_url=doomed.url) as client:
+        while True:
+            try:
+                answer = client.post("/items", json={"name": "kept", "price": 1})
+            except httpx.TransportError:
+                return
+            answered.append(answer.json()["id"])
+            if len(answered) >= ANSWERS:
+                doomed.program.kill()
+
+
+def test_every_answered_write_survives_a_kill_right_after_the_answer(
+    environment: dict[str, str],
+) -> None:
+    answered: list[int] = []
+    with serving(environment) as doomed, ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write_until_killed, doomed, answered) for _ in range(4)]
+
+    server = environment["APP_DATABASE_URL"]
+    rows = query(server, "SELECT id FROM items WHERE id = ANY($1::bigint[])", answered)
+
+    assert [writer.exception() for writer in writers] == [None] * 4
+    assert len(answered) >= ANSWERS
+    assert {row["id"] for row in rows} == set(answered)
+
+
+@pytest.mark.usefixtures("commits_of_refused_fail")
+def test_a_write_whose_commit_fails_is_answered_as_failed_and_leaves_nothing(
+    client: httpx.Client, environment: dict[str, str]
+) -> None:
+    address = client.post("/items", json={"name": "before", "price": 1}).headers["Location"]
+    refused = {"name": "refused", "price": 2}
+    answers = client.put(address, json=refused), client.post("/items", json=refused)
+
+    assert [answer.status_code for answer in answers] == [503, 503]
+    assert answers[0].json()["retry_safe"] is True
+    server = environment["APP_DATABASE_URL"]
+    assert query(server, "SELECT id FROM items WHERE name = 'refused'") == []
+    assert client.get(address).json()["name"] == "before"
