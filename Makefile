@@ -9,6 +9,8 @@ WORKERS ?= 2
 # they look at the clock or share an engine, so nothing runs beside them
 ALONE := tests/containers tests/faults tests/test_compare.py
 PROJECT := {{cookiecutter.project_slug}}
+# The project's packages too: tests/ops runs the project's own ops.
+LOCKS := requirements.txt $(PROJECT)/requirements-dev.txt
 # The machine's own uv first, else the one that requirements-uv.txt pins.
 export PATH := $(PATH):$(CURDIR)/.venv/bin
 COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 --generate-hashes \
@@ -24,7 +26,7 @@ demo: .venv/ready ## Generate a service with the defaults into build/demo/, star
 ##@ Before a change is shared
 test: .venv/ready ## Run the fast tests: questions, the template as it lies, bakes, make check of two variants
 	.venv/bin/ruff check --quiet $(PYTHON_FILES) && .venv/bin/ruff format --quiet --check $(PYTHON_FILES)
-	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow"
+	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report=
 
 test-all: test ## Run the slow tests too: make check of every variant on the real services
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow $(ALONE:%=--ignore=%)
@@ -51,13 +53,14 @@ changelog: .venv/ready ## Print the notes of all releases; VERSION=v1.2.0 prints
 
 ##@ When dependencies change
 lock: .venv/ready ## Renew the hash locks: the template's own, and those of every variant
-	$(COMPILE) pyproject.toml --output-file requirements.txt > /dev/null
 	echo uv | $(COMPILE) - --output-file requirements-uv.txt > /dev/null
 	.venv/bin/python locks.py
+	$(COMPILE) --constraint '$(PROJECT)/requirements-dev.txt' pyproject.toml --output-file requirements.txt > /dev/null
+	echo cookiecutter | $(COMPILE) - --constraint requirements.txt --output-file requirements-generate.txt > /dev/null
 	$(COMPILE) --constraint '$(PROJECT)/requirements.txt' benchmarks/peers.in --output-file benchmarks/requirements-peers.txt > /dev/null
 
 # Holds the text of the locks that .venv was made from, and is written last.
-.venv/ready: requirements.txt requirements-uv.txt
+.venv/ready: $(LOCKS) requirements-uv.txt
 	@if cat $^ | cmp -s - $@; then touch $@; else $(MAKE) --no-print-directory .venv; fi
 
 .venv:
@@ -67,5 +70,5 @@ lock: .venv/ready ## Renew the hash locks: the template's own, and those of ever
 	  echo "$(PYTHON) has no venv module: install python3-venv, then repeat the command"; exit 1; }
 	$(PYTHON) -m venv --clear .venv
 	@command -v uv > /dev/null || .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
-	uv pip install --quiet --python .venv/bin/python --require-hashes -r requirements.txt
-	@cat requirements.txt requirements-uv.txt > .venv/ready
+	uv pip install --quiet --python .venv/bin/python --require-hashes $(LOCKS:%=-r %)
+	@cat $(LOCKS) requirements-uv.txt > .venv/ready

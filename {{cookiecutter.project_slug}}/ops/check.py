@@ -1,34 +1,22 @@
 """Is this tree fit to ship? `make check` runs all steps, also when one fails; `make lint` runs one.
 
-A new step is a line in STEPS: its commands run one after the other, those joined by `&` side by
-side. What came out is remembered in build/check.json, for this very tree.
+A new step is a line in STEPS: its commands run one after the other. What came out is remembered
+in build/check.json, for this very tree.
 """
 
 import json
 import sys
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
 
 from ops import git, shell, steps
-from ops.steps import Refused, Result, Step
-
-# Each test is in one half: what lies right in tests/ops starts many programs, the rest computes.
-OPS = "coverage run --data-file .coverage.ops -m pytest tests/ops --ignore-glob tests/ops/*/*"
-REST = (
-    "coverage run --data-file .coverage.rest -m pytest tests"
-    " --ignore tests/integration --ignore-glob tests/ops/test_*"
-)
+from ops.steps import Result, Step
 
 STEPS = {
     "lint": ["ruff check --quiet .", "ruff format --quiet --check ."],
     "types": ["pyrefly check"],
-    "unit": [
-        f"{OPS} & {REST}",
-        "coverage combine --quiet .coverage.ops .coverage.rest",
-        "coverage report",
-    ],
+    "unit": ["coverage run -m pytest tests --ignore tests/integration", "coverage report"],
     "integration": ["pytest tests/integration"],
     "config": ["ops.config"],
     "security": ["ops.security"],
@@ -42,26 +30,15 @@ RECORD = shell.ROOT / "build" / "check.json"
 def programs(commands: list[str]) -> str:
     """Run Python modules; return what they said last.
 
-    Raises `Refused` with the output of the first that fails, and of those beside it that fail.
+    Raises `Refused` with the output of the first that fails.
     """
-    said = (text for line in commands for text in _side_by_side(line.split(" & ")))
+    said = (shell.must(_call(line), PROGRAMS) for line in commands)
     return "; ".join(filter(None, map(_summary, said)))
-
-
-def _side_by_side(commands: list[str]) -> list[str]:
-    with ThreadPoolExecutor(len(commands)) as pool:
-        running = [pool.submit(shell.must, _call(line), PROGRAMS) for line in commands]
-    refusals = [e for each in running if isinstance(e := each.exception(), Refused)]
-    if refusals:
-        found = "; ".join(refusal.found for refusal in refusals)
-        raise Refused(found, output="\n".join(refusal.output for refusal in refusals))
-    return [each.result() for each in running]
 
 
 def alone(name: str) -> int:
     """Run one step, a module after the other, and let them print as they go."""
-    commands = (command for line in STEPS[name] for command in line.split(" & "))
-    return next(filter(None, (shell.attach(_call(line), PROGRAMS) for line in commands)), 0)
+    return next(filter(None, (shell.attach(_call(line), PROGRAMS) for line in STEPS[name])), 0)
 
 
 def everything() -> int:

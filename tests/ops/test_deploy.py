@@ -1,3 +1,4 @@
+import os
 import signal
 import subprocess
 from pathlib import Path
@@ -100,8 +101,9 @@ def test_killed_at_a_step_it_leaves_one_live_and_the_same_command_again_succeeds
     moment: str, step: str, left_live: str, place: Place, tmp_path: Path
 ) -> None:
     command = [shell.PYTHON, "-c", DEPLOYMENT, str(place.folder), step, moment]
+    ours = {**os.environ, "PYTHONPATH": str(Path(__file__).parents[2])}
 
-    killed = subprocess.run(command, cwd=shell.ROOT, check=False)
+    killed = subprocess.run(command, cwd=shell.ROOT, env=ours, check=False)
 
     assert killed.returncode == -signal.SIGKILL
     assert live(place) == left_live

@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from app.observability.metrics import SECONDS
-from ops import objectives, shell
+from ops import objectives
 from ops.steps import Refused
 
 PROMISE = """
@@ -22,12 +22,6 @@ def slo(folder: Path, text: str) -> Path:
     (folder / "config").mkdir()
     (folder / objectives.SOURCE).write_text(text)
     return folder
-
-
-def test_the_rules_are_those_of_the_promises() -> None:
-    kept = (shell.ROOT / objectives.RULES).read_text()
-
-    assert kept == objectives.rules(objectives.read(shell.ROOT)), "run python -m ops.objectives"
 
 
 def test_the_bounds_are_those_of_the_histogram() -> None:

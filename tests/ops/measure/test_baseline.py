@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from ops import objectives, shell
 from ops.measure import baseline, sides
 from ops.measure.load import Connection, Request
 from ops.measure.sides import Ground
@@ -18,14 +19,14 @@ from tests.ops.measure.pretended import Pretended
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the result will lie."""
+    slo = (shell.ROOT / objectives.SOURCE).read_bytes()
     monkeypatch.setattr("ops.shell.ROOT", tmp_path)
     monkeypatch.setattr("ops.measure.result.FOLDER", tmp_path / "measurements")
     monkeypatch.setattr("ops.measure.result.commit", lambda: "c0ffee")
     monkeypatch.setattr(baseline, "SECONDS", 0.2)
     monkeypatch.delenv("URL", raising=False)
-    slo = Path(__file__).parents[3] / "config" / "slo.toml"
     (tmp_path / "config").mkdir()
-    (tmp_path / "config" / "slo.toml").write_bytes(slo.read_bytes())
+    (tmp_path / objectives.SOURCE).write_bytes(slo)
     return tmp_path / "measurements"
 
 

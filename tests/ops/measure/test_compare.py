@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 
-from ops import changes, git, services
+from ops import changes, git, objectives, services, shell
 from ops.measure import compare, difference
 from ops.measure.load import Request
 from ops.measure.sides import Ground
@@ -22,6 +22,7 @@ from tests.ops.measure.pretended import Pretended
 @pytest.fixture
 def project(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with one commit; what it measures is kept in its folder."""
+    slo = (shell.ROOT / objectives.SOURCE).read_bytes()
     monkeypatch.setattr("ops.releases.FOLDER", somebody / "build" / "releases")
     monkeypatch.setattr("ops.shell.ROOT", somebody)
     monkeypatch.setattr("ops.measure.result.FOLDER", somebody / "build" / "measurements")
@@ -33,8 +34,7 @@ def project(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(service.given_by, raising=False)
     (somebody / "config").mkdir()
     (somebody / "app" / "items").mkdir(parents=True)
-    slo = Path(__file__).parents[3] / "config" / "slo.toml"
-    (somebody / "config" / "slo.toml").write_bytes(slo.read_bytes())
+    (somebody / objectives.SOURCE).write_bytes(slo)
     (somebody / ".gitignore").write_text("build/\n")
     git.git("add", "--all")
     git.git("commit", "--quiet", "--message", "one")

@@ -40,19 +40,6 @@ def test_one_failing_step_fails_the_whole_and_shows_what_was_said(
     assert printed.endswith("failed: one\n")
 
 
-def test_programs_that_fail_side_by_side_are_shown_together(
-    record: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-) -> None:
-    monkeypatch.setattr("ops.check.STEPS", {"one": [f"{FAILS[0]} & json.tool no-other-file"]})
-
-    assert check.everything() == 1
-
-    assert json.loads(record.read_text())["ok"] is False
-    printed = capsys.readouterr().out
-    assert "no-such-file" in printed
-    assert "no-other-file" in printed
-
-
 def test_a_tree_that_changes_meanwhile_is_not_remembered(
     record: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
