@@ -24,7 +24,7 @@ from app.settings import Settings, SettingsRefused
 
 
 def build_layers(
-    settings: Settings, recorder: Recorder, uploads: tuple[str, ...]
+    settings: Settings, recorder: Recorder, uploads: tuple[str, ...] = ()
 ) -> list[Middleware]:
     """Name the layers; bodies sent to a path that ends like one of `uploads` may be larger."""
     far = settings.environment in ("staging", "production")

@@ -93,7 +93,11 @@ def build_resources(settings: Settings) -> Resources:
     operators.append(cache_router(cache))
     items = CachedItems(items, cache, ttl_seconds=settings.cache_ttl_seconds)
     # jinja: endif
-    return Resources(tuple(outside), items, tuple(operators))
+    return Resources(
+        outside=tuple(outside),
+        items=items,
+        operators=tuple(operators),
+    )
 
 
 @asynccontextmanager
