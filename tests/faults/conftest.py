@@ -92,4 +92,4 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         ROWS.write_text(table.markdown(rows), encoding="utf-8")
         terminalreporter.section("faults")
         terminalreporter.write(table.markdown(rows))
-        terminalreporter.write_line(f"the same rows for README.md: {ROWS}")
+        terminalreporter.write_line(f"the same rows for docs/faults.md: {ROWS}")

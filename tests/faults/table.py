@@ -46,7 +46,7 @@ class Row:
 
 
 def markdown(rows: list[list[str]]) -> str:
-    """The rows as the README shows them."""
+    """The rows as docs/faults.md shows them."""
     lines = [["id", "fault", "asked", "seen", "elsewhere"], ["---"] * 5, *sorted(rows, key=_number)]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 

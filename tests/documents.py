@@ -1,0 +1,146 @@
+"""Which commands do the documents name, and which of them does a test play?
+
+A command stands in a session (a ```console or ```sh block) or alone: on an indented line, or as
+`code` of more than one word. `make TARGET` without more is a name, not a command.
+"""
+
+import re
+from typing import NamedTuple
+
+from tests.baking import FOLDER, ROOT, template_files
+
+FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
+TYPED = re.compile(r"^ *\$ (.*)$", re.MULTILINE)
+INDENTED = re.compile(r"^ {4}(\S.*)$", re.MULTILINE)
+INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
+TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
+LINK = re.compile(r"\]\(([^)#:]+)[^):]*\)")
+PROGRAM = re.compile(
+    r"(\.venv/bin/\w+|cookiecutter|curl|diff|docker|git|kill|kubectl|make|pip|pipx|promtool|python3?"
+    r"|ssh|uvx?) "
+)
+SHELLS = ("console", "sh", "bash")
+
+
+class Document(NamedTuple):
+    path: str
+    text: str
+
+    @property
+    def sessions(self) -> list[str]:
+        """The commands of its blocks, as they are typed."""
+        found = []
+        for _, language, block in FENCE.findall(self.text):
+            if language == "console":
+                found += TYPED.findall(block)
+            elif language in SHELLS:
+                found += [line for line in block.splitlines() if line.strip()]
+        return [command(line) for line in found]
+
+    @property
+    def alone(self) -> list[str]:
+        """The commands that stand in its text."""
+        text = FENCE.sub("", self.text)
+        found = [command(line) for line in INDENTED.findall(text) + INLINE.findall(text)]
+        named = [line for line in found if TARGET.fullmatch(line)]
+        return [line for line in found if PROGRAM.match(line) and line not in named]
+
+    @property
+    def targets(self) -> set[str]:
+        """The targets that it names, in commands and alone."""
+        lines = [*self.sessions, *INDENTED.findall(self.text), *INLINE.findall(self.text)]
+        return {target for line in lines for target in TARGET.findall(line)}
+
+    @property
+    def links(self) -> list[str]:
+        """The files that it links to, relative to its own folder."""
+        return LINK.findall(self.text)
+
+
+def command(line: str) -> str:
+    """A line without the comment behind it, and with a name in place of the slug."""
+    named = line.replace("{{ cookiecutter.project_slug }}", "orders-api")
+    return re.sub(r"\s+# .*$", "", named).strip()
+
+
+def documents() -> list[Document]:
+    """Every Markdown file of the template and of the project inside it."""
+    names = [name for name in template_files() if name.endswith(".md")]
+    return [Document(name, (ROOT / name).read_text(encoding="utf-8")) for name in names]
+
+
+def document(path: str) -> Document:
+    return Document(path, (ROOT / path).read_text(encoding="utf-8"))
+
+
+# Whose sessions are played, and by which test.
+PLAYED = {
+    "README.md": "tests/session.py",
+    "docs/how-to.md": "tests/test_documents.py",
+    f"{FOLDER}/README.md": "tests/test_documents.py",
+    f"{FOLDER}/RUNBOOK.md": "tests/pictures/test_prometheus.py",
+}
+
+# Commands in the text of a project's documents that tests/test_documents.py plays there as well.
+PLAYED_ALONE = (
+    ".venv/bin/python -m ops.objectives",
+    'make change TITLE="Cache the list"',
+    "make config SHOW=staging",
+    'make token SCOPES="items:write"',
+)
+
+A_HOST = "needs a host with Docker; tests/containers/test_compose.py deploys and rolls back"
+MONITORING = (
+    "needs a host with Docker; tests/containers/test_monitoring.py starts the same profiles"
+)
+A_CLUSTER = "needs a cluster"
+AS_FILES = "needs a cluster; tests/pictures/test_rules.py plays it up to the pipe"
+ADDRESS = "needs an address of your own"
+NAMED = "is a name in a sentence, nothing to type"
+ITSELF = "runs the tests, or makes the figures: it would play itself"
+SHIPS = "is about the template's own release, which tests/release/test_template.py plays"
+LONG = "takes a minute; tests/test_compare.py plays it"
+
+# What no test plays as it is written, and why.
+EXCEPTIONS = {
+    ".venv/bin/pytest -m slow tests/faults": ITSELF,
+    ".venv/bin/python -m benchmarks.foundation": ITSELF,
+    ".venv/bin/python -m tests.pictures.screenshots": ITSELF,
+    ".venv/bin/python -m tests.reference": ITSELF,
+    ".venv/bin/python -m tests.session": ITSELF,
+    "python -m benchmarks.compare_series": ITSELF,
+    "diff -r": NAMED,
+    "docker compose up": NAMED,
+    "git archive": NAMED,
+    "git worktree": NAMED,
+    "kill -9": NAMED,
+    "kubectl port-forward": NAMED,
+    "uv pip compile --universal": NAMED,
+    "uvx cookiecutter ADDRESS --checkout v1.2.0": ADDRESS,
+    "pipx run cookiecutter ADDRESS --checkout v1.2.0": ADDRESS,
+    'make change TITLE="Refuse a name in brackets"': SHIPS,
+    "make compare BASE=v0.1.0": LONG,
+    "make run": "serves until Ctrl-C; tests/ops/test_run.py starts and stops it",
+    "make setup PYTHON=python3.13": "needs a second Python; the matrix of make test-all has three",
+    "kill -USR1 <pid>": "needs a stuck process; the tests of the server send it to a fresh one",
+    "promtool check rules rules/*.yaml": "tests/pictures/test_rules.py asks promtool, all at once",
+    "make deploy ENV=staging VERSION=v0.1.0": A_HOST,
+    "make deploy ENV=staging VERSION=v1.2.0": A_CLUSTER,
+    "make deploy ENV=production VERSION=v1.2.0 DOMAIN=orders.internal": A_HOST,
+    "ssh HOST make -C orders-api deploy ENV=staging VERSION=v1.2.0": A_HOST,
+    "make live ENV=production": A_HOST,
+    "make live ENV=staging": A_HOST,
+    "make rollback ENV=production": A_HOST,
+    "make rollback ENV=staging": A_HOST,
+    "docker compose --project-name orders-api-staging -f deploy/compose.yaml"
+    " --profile monitoring up --detach": MONITORING,
+    "docker compose --project-name orders-api-staging -f deploy/compose.yaml"
+    " --profile dashboards up --detach": MONITORING,
+    "docker compose --project-name orders-api-staging up --detach front": A_HOST,
+    "kubectl create namespace orders-api-staging": A_CLUSTER,
+    "kubectl -n orders-api-staging create secret generic secrets --from-file=FOLDER": A_CLUSTER,
+    "kubectl create configmap orders-api-rules --from-file=deploy/prometheus/rules"
+    " --dry-run=client -o yaml | kubectl -n monitoring apply -f -": AS_FILES,
+    "kubectl create configmap orders-api-dashboard --from-file=deploy/grafana/dashboards"
+    " --dry-run=client -o yaml | kubectl -n monitoring apply -f -": AS_FILES,
+}

@@ -1,0 +1,141 @@
+"""Is what the documents say true: commands, targets, links, and tables that come from elsewhere?"""
+
+import os
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests import reference, session
+from tests.baking import FOLDER, IN_PLACE, ROOT, VARIANTS, bake, environment, files_of, generate
+from tests.documents import (
+    EXCEPTIONS,
+    PLAYED,
+    PLAYED_ALONE,
+    Document,
+    document,
+    documents,
+)
+
+ALL = [pytest.param(each, id=each.path) for each in documents()]
+
+
+def targets(makefile: Path) -> set[str]:
+    return {target for _, target, _ in reference.targets(makefile)}
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_every_command_is_played_by_a_test_or_named_with_a_reason(page: Document):
+    asked = page.alone if page.path in PLAYED else [*page.sessions, *page.alone]
+    played = {line for path in PLAYED for line in document(path).sessions}
+
+    assert set(asked) - {*EXCEPTIONS, *PLAYED_ALONE} - played == set()
+
+
+def test_no_exception_is_left_over():
+    said = {line for page in documents() for line in [*page.sessions, *page.alone]}
+
+    assert {*EXCEPTIONS, *PLAYED_ALONE} - said == set()
+
+
+def test_every_test_that_a_reason_names_exists():
+    named = re.findall(r"tests/[\w/]+\.py", " ".join(EXCEPTIONS.values()))
+
+    assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+@pytest.mark.parametrize(("path", "test"), PLAYED.items())
+def test_the_test_that_plays_a_document_reads_it(path: str, test: str):
+    assert (ROOT / path).name in (ROOT / test).read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_every_target_that_is_named_exists(page: Document):
+    there = targets(IN_PLACE / "Makefile")
+    if not page.path.startswith(FOLDER):
+        there |= targets(ROOT / "Makefile")
+
+    assert page.targets - there == set()
+
+
+@pytest.mark.parametrize("ci", ["github", "none"])
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_project_names_no_target_that_it_does_not_have(variant: str, ci: str):
+    project = bake(**VARIANTS[variant], ci=ci)
+    pages = [Document(n, text) for n, text in files_of(project).items() if n.endswith(".md")]
+
+    assert set().union(*(page.targets for page in pages)) - targets(project / "Makefile") == set()
+
+
+@pytest.mark.parametrize("page", ALL)
+def test_every_file_that_is_linked_exists(page: Document):
+    folder = (ROOT / page.path).parent
+
+    assert [link for link in page.links if not (folder / link).exists()] == []
+
+
+def test_readme_leads_to_every_document_of_the_template():
+    led_to = {os.path.normpath(link) for link in document("README.md").links}
+
+    paths = {page.path for page in documents() if not page.path.startswith(FOLDER)}
+    assert paths - {"README.md"} - led_to == set()
+
+
+def test_the_reference_is_what_the_code_says():
+    current = reference.page() == reference.PAGE.read_text(encoding="utf-8")
+
+    assert current, "docs/reference.md is old: `.venv/bin/python -m tests.reference` renews it"
+
+
+def test_readme_shows_rows_of_the_measured_tables_as_they_are():
+    shown = document("README.md").text
+    faults = re.findall(
+        r"^\| (R\d+) \| (.+) \| .+ \| (.+) \| (.*?) \|$",
+        document("docs/faults.md").text,
+        re.MULTILINE,
+    )
+
+    rows = re.findall(r"^\| (R\d+) \| (.+) \| (.+) \| (.*?) \|$", shown, re.MULTILINE)
+    assert rows
+    assert [row for row in rows if row not in faults] == []
+    assert f"[{len(faults)} rows]" in shown
+    assert document("docs/bench.md").text.strip() in shown
+
+
+def test_assistants_read_at_most_forty_lines():
+    assert len(document(f"{FOLDER}/AGENTS.md").text.splitlines()) <= 40
+
+
+@pytest.mark.slow
+def test_the_session_of_how_to_goes_as_shown(tmp_path):
+    shown = "".join(session.blocks(document("docs/how-to.md").text))
+
+    played = session.play(shown, tmp_path)
+
+    assert session.without_figures(played) == session.without_figures(shown)
+
+
+@pytest.mark.slow
+def test_a_new_project_gets_to_its_first_release_as_its_readme_says(tmp_path):
+    project = generate(tmp_path, **VARIANTS["full"])
+    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", tmp_path / "origin"], check=True)
+    begin = (
+        "git init -q -b main && git add -A && git commit -qm Start"
+        " && git remote add origin ../origin && git push -qu origin main"
+    )
+    readme = document(f"{FOLDER}/README.md")
+    commands = [line for line in dict.fromkeys(readme.sessions) if line not in EXCEPTIONS]
+
+    for line in [begin, *commands, *PLAYED_ALONE]:
+        done = subprocess.run(
+            ["bash", "-c", line],
+            cwd=project,
+            env=environment(YES="1", **session.READER),
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
+    assert "make release LEVEL=minor" in commands
