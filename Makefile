@@ -26,6 +26,8 @@ demo: .venv/ready ## Generate a service with the defaults into build/demo/, star
 ##@ Before a change is shared
 test: .venv/ready ## Run the fast tests: questions, the template as it lies, bakes, make check of two variants
 	.venv/bin/ruff check --quiet $(PYTHON_FILES) && .venv/bin/ruff format --quiet --check $(PYTHON_FILES)
+	cd '$(PROJECT)' && ../.venv/bin/pyrefly check --config pyproject.toml --python-interpreter-path ../.venv/bin/python \
+	  --search-path .. --search-path . ../tests/ops
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report=
 
 test-all: test ## Run the slow tests too: make check of every variant on the real services
