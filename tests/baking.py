@@ -4,14 +4,17 @@ Everything lies in one scratch folder of the test process, and goes with it.
 """
 
 import atexit
+import contextlib
 import functools
+import json
 import os
 import shutil
 import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+import urllib.request
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from cookiecutter.main import cookiecutter
@@ -121,6 +124,40 @@ def free_port() -> int:
     """Find a port that nobody listens on. Somebody may take it before you do: look who answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
+
+
+@contextlib.contextmanager
+def serving(project: Path) -> Iterator[str]:
+    """Start the service of a project that is set up, as it starts everywhere; give its address."""
+    python = project / ".venv" / "bin" / "python"
+    port = free_port()
+    given = environment(APP_PORT=str(port), APP_DRAIN_SECONDS="0")
+    if (project / "ops" / "migration.py").exists():
+        subprocess.run([python, "-m", "ops.migration"], cwd=project, env=given, check=True)
+    address = f"http://127.0.0.1:{port}"
+    with subprocess.Popen([python, "-m", "app"], cwd=project, env=given) as service:
+        try:
+            wait_until(lambda: service.poll() is not None or answers(f"{address}/readyz"), 20)
+            assert service.poll() is None, f"it ended with {service.returncode} at its start"
+            yield address
+        finally:
+            service.terminate()
+    assert service.returncode == 0
+
+
+def ask(url: str, body: object = None) -> str:
+    """Read an answer, to a POST if there is a body. Raises OSError when it is none or an error."""
+    data = None if body is None else json.dumps(body).encode()
+    request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        return answer.read().decode()
+
+
+def answers(url: str) -> bool:
+    try:
+        return bool(ask(url))
+    except OSError:
+        return False
 
 
 def wait_until(condition: Callable[[], object], within_seconds: float) -> None:

@@ -3,24 +3,13 @@
 import ast
 import json
 import shutil
-import subprocess
 import tomllib
-import urllib.request
 from pathlib import Path
 
 import pytest
 import yaml
 
-from tests.baking import (
-    FOLDER,
-    IN_PLACE,
-    environment,
-    free_port,
-    make,
-    project_files,
-    template,
-    wait_until,
-)
+from tests.baking import FOLDER, IN_PLACE, ask, make, project_files, serving, template
 
 PARSERS = {
     ".py": ast.parse,
@@ -67,25 +56,7 @@ def test_the_project_passes_its_own_steps_as_it_lies(in_place, target):
 
 @pytest.mark.xdist_group("in place")
 def test_the_service_starts_and_is_healthy_as_it_lies(in_place):
-    port = free_port()
-    python = in_place / ".venv" / "bin" / "python"
-    given = environment(APP_PORT=str(port), APP_DRAIN_SECONDS="0")
-    subprocess.run([python, "-m", "ops.migration"], cwd=in_place, env=given, check=True)
-
-    with subprocess.Popen([python, "-m", "app"], cwd=in_place, env=given) as service:
-        try:
-            wait_until(lambda: service.poll() is not None or health_at(port), within_seconds=20)
-            health = health_at(port)
-        finally:
-            service.terminate()
+    with serving(in_place) as address:
+        health = json.loads(ask(f"{address}/health"))
 
     assert health["status"] == "pass", health
-    assert service.returncode == 0
-
-
-def health_at(port: int) -> dict | None:
-    try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/health", timeout=5) as answer:
-            return json.load(answer)
-    except OSError:
-        return None

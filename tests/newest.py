@@ -1,0 +1,94 @@
+"""Which package is it when a project breaks on the newest ones, and which version still works?
+
+The project's runtime dependencies are pinned anew in turns; the tools that check it keep their
+versions, as far as these fit.
+"""
+
+import tempfile
+import tomllib
+from collections.abc import Callable
+from pathlib import Path
+
+from packaging.requirements import Requirement
+from packaging.utils import canonicalize_name
+from packaging.version import Version
+
+from ops import lock, setup, shell
+
+RUNTIME, DEVELOPMENT = lock.LOCKS[:2]
+
+
+def versions(project: Path) -> dict[str, Version]:
+    """Read what the service runs on; where the Python decides on a version, the newest."""
+    found: dict[str, Version] = {}
+    for line in (project / RUNTIME.file).read_text(encoding="utf-8").splitlines():
+        if "==" in line:
+            pin = Requirement(line.rstrip(" \\"))
+            version = Version(str(pin.specifier).removeprefix("=="))
+            found[pin.name] = max(version, found.get(pin.name, version))
+    return found
+
+
+def pin(project: Path, resolution: str, bounds: dict[str, str] | None = None) -> dict[str, Version]:
+    """Pin anew what the service runs on; give the versions.
+
+    `resolution` is uv's: `highest`, or `lowest-direct` for what pyproject.toml allows at least.
+    `bounds` hold packages where they are: `{"idna": "<=3.20"}`.
+    """
+    runtime = project / RUNTIME.file
+    runtime.unlink()
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
+        constraints.writelines(f"{name}{bound}\n" for name, bound in (bounds or {}).items())
+        constraints.flush()
+        asked = [project / "pyproject.toml", "--resolution", resolution]
+        given = ["--constraint", constraints.name, "--output-file", runtime]
+        shell.must([setup.uv(), "pip", "compile", *asked, *lock.OPTIONS.split(), *given])
+    lock.write(project, DEVELOPMENT)
+    return versions(project)
+
+
+def blame(project: Path, locked: dict[str, Version], works: Callable[[], bool]) -> str:
+    """Name the package that breaks a project, and its last version that works.
+
+    `locked` are the versions that it came with; `works` asks the project as it is pinned then.
+    """
+    newest = pin(project, "highest")
+    moved = sorted(
+        (name for name in newest if newest[name] > locked.get(name, newest[name])),
+        key=set(direct(project)).__contains__,  # last: their own parts don't move without them
+    )
+
+    def held(count: int) -> dict[str, str]:
+        return {name: f"<={locked[name]}" for name in moved[count:]}
+
+    def works_with(count: int) -> bool:
+        pin(project, "highest", held(count))
+        return works()
+
+    if not works_with(0):
+        return "no package: it does not work on its own locks either"
+    good, broken = 0, len(moved)
+    while broken - good > 1:
+        middle = (good + broken) // 2
+        good, broken = (middle, broken) if works_with(middle) else (good, middle)
+    return last_that_works(project, moved[good], held(broken), works)
+
+
+def last_that_works(
+    project: Path, name: str, held: dict[str, str], works: Callable[[], bool]
+) -> str:
+    """Go back from the newest version of a package, release by release."""
+    found = pin(project, "highest", held)[name]
+    while not works():
+        broken = found
+        found = pin(project, "highest", {**held, name: f"<{broken}"})[name]
+    return (
+        f"{name} {broken} breaks it; the last version that works is {found}. "
+        f'Way out: "{name}<{broken}" in pyproject.toml until one works again'
+    )
+
+
+def direct(project: Path) -> list[str]:
+    """Name what the service itself asks for."""
+    file = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
+    return [canonicalize_name(Requirement(line).name) for line in file["project"]["dependencies"]]

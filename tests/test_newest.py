@@ -1,0 +1,70 @@
+"""Is a package that breaks projects when it moves named, with its last version that works?"""
+
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+from tests import newest
+from tests.baking import VARIANTS, environment, generate, make
+
+BROKEN = "raise ImportError('a fault that the test planted')\n"
+
+
+def release(index: Path, installed: Path, version: str, text: str) -> None:
+    """Publish a version of a package of one file: a wheel in a folder that uv looks into."""
+    index.mkdir(exist_ok=True)
+    about = f"{installed.name}-{version}.dist-info"
+    name = installed.name.replace("_", "-")
+    kept = {file.name: file.read_text(encoding="utf-8") for file in installed.glob("*.py")}
+    with zipfile.ZipFile(index / f"{installed.name}-{version}-py3-none-any.whl", "w") as wheel:
+        for file, content in {**kept, "__init__.py": text + kept["__init__.py"]}.items():
+            wheel.writestr(f"{installed.name}/{file}", content)
+        wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
+        wheel.writestr(
+            f"{about}/METADATA", f"Metadata-Version: 2.1\nName: {name}\nVersion: {version}\n"
+        )
+        wheel.writestr(f"{about}/RECORD", "")
+
+
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    fresh = generate(tmp_path, **VARIANTS["plain"])
+    done = make(fresh, "setup", f"PYTHON={sys.executable}")
+    assert done.returncode == 0, done.stdout
+    return fresh
+
+
+def starts(project: Path) -> bool:
+    done = make(project, "setup", f"PYTHON={sys.executable}")
+    assert done.returncode == 0, done.stdout
+    python = project / ".venv" / "bin" / "python"
+    command = [python, "-c", "import app.main"]
+    return subprocess.run(command, cwd=project, env=environment(), check=False).returncode == 0
+
+
+@pytest.mark.slow
+def test_the_first_release_that_breaks_is_named_and_the_one_before(project, tmp_path, monkeypatch):
+    locked = newest.versions(project)
+    [packages] = (project / ".venv" / "lib").glob("*/site-packages")
+    doc, index = packages / "annotated_doc", tmp_path / "index"
+    release(index, doc, "99.0", "")
+    release(index, doc, "99.1", BROKEN)
+    release(index, doc, "99.2", BROKEN)
+    release(index, packages / "typing_inspection", "99.0", "")
+    monkeypatch.setenv("UV_FIND_LINKS", str(index))
+
+    found = newest.blame(project, locked, lambda: starts(project))
+
+    assert found.startswith("annotated-doc 99.1 breaks it; the last version that works is 99.0.")
+
+
+@pytest.mark.slow
+def test_no_package_is_blamed_for_what_the_locks_break_too(project):
+    (project / "app" / "main.py").write_text(BROKEN, encoding="utf-8")
+
+    found = newest.blame(project, newest.versions(project), lambda: starts(project))
+
+    assert found == "no package: it does not work on its own locks either"
