@@ -16,6 +16,7 @@ from pathlib import Path
 
 import asyncpg
 import httpx
+
 from ops import services
 from ops.serving import serving
 
