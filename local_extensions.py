@@ -20,6 +20,7 @@ from jinja2.ext import Extension
 ASKED = json.loads(Path(__file__).with_name("cookiecutter.json").read_text(encoding="utf-8"))
 QUESTIONS = [key for key in ASKED if not key.startswith("_")]
 FOLDER = "{{cookiecutter.project_slug}}"
+STARTED_IN = Path.cwd()  # cookiecutter changes it while it renders
 UNQUOTABLE = set("\"'`\\{}")
 
 
@@ -106,6 +107,41 @@ def template_url(source: str) -> str:
     return url._replace(netloc=user + url.netloc.rpartition("@")[2]).geturl()
 
 
+def template_commit(clone: str) -> str:
+    """Give the commit that a plain clone stands on; nothing where its files don't tell."""
+    git = STARTED_IN / clone / ".git"
+    if not (git / "HEAD").is_file():
+        return ""
+    head = (git / "HEAD").read_text(encoding="utf-8").strip()
+    ref = head.removeprefix("ref: ")
+    if ref != head and (git / ref).is_file():
+        head = (git / ref).read_text(encoding="utf-8").strip()
+    elif ref != head:
+        head = packed_refs(git).get(ref, "")
+    return head if re.fullmatch("[0-9a-f]{40,64}", head) else ""
+
+
+def template_version(clone: str) -> str:
+    """Give the version that a clone stands on, if that was known when it was cloned."""
+    commit = template_commit(clone)
+    refs = packed_refs(STARTED_IN / clone / ".git")
+    tags = (ref.removeprefix("refs/tags/") for ref, found in refs.items() if found == commit)
+    return next((tag for tag in tags if re.fullmatch(r"v\d+\.\d+\.\d+", tag)), "")
+
+
+def packed_refs(git: Path) -> dict[str, str]:
+    """Give the commit of each ref in the file that `git clone` writes; `^` is a tag's commit."""
+    packed = git / "packed-refs"
+    refs: dict[str, str] = {}
+    for line in packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else ():
+        if line.startswith("^"):
+            refs[next(reversed(refs))] = line[1:]
+        elif not line.startswith("#"):
+            commit, _, ref = line.partition(" ")
+            refs[ref] = commit
+    return refs
+
+
 class Answers(Extension):
     """Adds the filters, and keeps Jinja from running an answer as a template."""
 
@@ -113,7 +149,9 @@ class Answers(Extension):
         super().__init__(environment)
         self.has_rendered = False
         environment.filters |= {f"checked_{question}": check_for(question) for question in RULES}
-        environment.filters["template_url"] = template_url
+        environment.filters |= {
+            made.__name__: made for made in (template_url, template_version, template_commit)
+        }
         refuse_unknown_questions()
 
     def preprocess(self, source: str, name: str | None, _filename: str | None = None) -> str:

@@ -12,6 +12,7 @@ from ops.steps import Refused
 
 ROOT = Path(__file__).parents[1]
 ANSWER_SECONDS = 10
+NOBODY = ["-c", "user.name=template", "-c", "user.email=template@localhost"]
 
 # git writes a tag's object first and then asks this hook whether the name may point to it.
 NO_NAME_YET = """#!/bin/sh
@@ -43,6 +44,15 @@ def is_repository() -> bool:
         return Path(git("rev-parse", "--show-toplevel")).resolve() == ROOT.resolve()
     except Refused:
         return False
+
+
+def head() -> str:
+    """The commit that is checked out. Raises `Refused` where there is none."""
+    if not is_repository():
+        raise Refused("no git repository of its own here", remedy="`git init -b main`")
+    if not says_yes("rev-parse", "--verify", "--quiet", "HEAD"):
+        raise Refused("no commit yet", remedy="`git add --all && git commit`")
+    return git("rev-parse", "HEAD")
 
 
 def tree_hash() -> str | None:
@@ -141,6 +151,39 @@ def push(remote: str, source: str, ref: str) -> shell.Finished:
     """Send one object under one name and nothing else; the user's hooks run, deaf to Ctrl-C."""
     only = ["--no-follow-tags", "--recurse-submodules=no"]
     return shell.run(["git", "-C", ROOT, "push", *only, remote, f"{source}:{ref}"])
+
+
+def clone(address: str, folder: Path) -> shell.Finished:
+    """Get a repository's commits and tags, without files; nobody is asked for a password."""
+    options = ["--quiet", "--no-checkout"]
+    return shell.run(["git", "-C", ROOT, "clone", *options, "--", address, folder])
+
+
+def commit_of(folder: Path, message: str, *parents: str) -> str:
+    """Keep all files of a folder as a commit that no ref names: git forgets it some day."""
+    place = ["-C", str(folder), f"--git-dir={ROOT / git('rev-parse', '--git-dir')}"]
+    with tempfile.TemporaryDirectory() as aside:
+        index = Path(aside, "index")
+        git(*place, f"--work-tree={folder}", "add", "--all", "--force", ".", index=index)
+        tree = git("write-tree", index=index)
+    after = [word for parent in parents for word in ("-p", parent)]
+    return git(*NOBODY, "commit-tree", "-m", message, *after, tree)
+
+
+def pick(commit: str) -> shell.Finished:
+    """Merge what a commit changes into the tree and the index: renames are followed, what git
+    can't decide stays marked there, and nothing is committed."""
+    options = [*NOBODY, "-c", "merge.renames=true", "-c", "rerere.enabled=false"]
+    return shell.run(["git", "-C", ROOT, *options, "cherry-pick", "--no-commit", commit])
+
+
+def unmerged() -> dict[str, str]:
+    """The files with a conflict, and who has them: 1 both before, 2 here, 3 there."""
+    sides: dict[str, str] = {}
+    for entry in filter(None, git("ls-files", "--unmerged", "-z").split("\0")):
+        found, _, path = entry.partition("\t")
+        sides[path] = sides.get(path, "") + found[-1]
+    return sides
 
 
 def unpack(treeish: str, folder: Path) -> None:

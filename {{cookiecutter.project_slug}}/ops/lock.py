@@ -4,6 +4,7 @@
 hold for every platform and every Python that we allow; they name no index: the machine's is asked.
 """
 
+import re
 import sys
 import tempfile
 import tomllib
@@ -63,6 +64,14 @@ def write(folder: Path, lock: Lock, upgrade: bool = False) -> str:
     if "://" in written:
         raise Refused(f"{lock.file} names an address", "packages of the index only")
     return f"{written.count('==')} packages"
+
+
+def joined(pins: str, more: str) -> str:
+    """A lock with all of its pins, and those of another for packages that it does not have."""
+    package = re.compile(r"^([\w.-]+)==.*(?:\n[ #].*)*", re.MULTILINE)
+    has = {found[1] for found in package.finditer(pins)}
+    added = [found[0] for found in package.finditer(more) if found[1] not in has]
+    return "\n".join([pins.rstrip("\n"), *added]) + "\n"
 
 
 def renew(folder: Path, upgrade: bool) -> int:

@@ -43,10 +43,7 @@ class Now:
 
 def asked(level: str) -> Now:
     """Ask here and there. Raises `Refused` where there is no commit to release."""
-    if not git.is_repository():
-        raise Refused("no git repository of its own here", remedy="`git init -b main`")
-    if not git.says_yes("rev-parse", "--verify", "--quiet", "HEAD"):
-        raise Refused("no commit yet", remedy="`git add --all && git commit`")
+    head = git.head()
     upstream = git.git("config", "--default", "", f"branch.{MAIN}.remote")
     upstream = "" if upstream == "." else upstream
     wanted = (BRANCH, "refs/tags/v*")
@@ -56,8 +53,7 @@ def asked(level: str) -> Now:
         there = git.refs(upstream or "origin", *wanted)
     except Refused as refusal:
         silence = refusal
-    here, head = git.refs_here(*wanted), git.git("rev-parse", "HEAD")
-    return Now(level, head, git.tree_hash(), upstream, here, there, silence)
+    return Now(level, head, git.tree_hash(), upstream, git.refs_here(*wanted), there, silence)
 
 
 def objects(refs: dict[str, str]) -> dict[str, str]:

@@ -27,7 +27,8 @@ from ops import git
 
 HASHES = re.compile(r"requirements[\w-]*\.txt$")  # all of them look random
 GUESSED = re.compile(
-    r"(app|config|deploy(?!/grafana)|\.github)/|[^/]+\.(toml|ya?ml|json|env|ini|cfg)$"
+    r"(app|config|deploy(?!/grafana)|\.github)/"
+    r"|(?!\.vitals\.json)[^/]+\.(toml|ya?ml|json|env|ini|cfg)$"  # that holds a commit's hash
 )
 GUESSERS = (KeywordDetector(), Base64HighEntropyString(), HexHighEntropyString())
 NO_GUESS = (
