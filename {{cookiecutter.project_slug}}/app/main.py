@@ -34,7 +34,7 @@ def create_app(settings: Settings) -> FastAPI:
     outside = (event_loop, *resources.outside)
     running = settings.model_dump(include={"version", "commit", "environment"})
     counted = metrics.Metrics(running, checks.states, [each.gauges for each in outside])
-    history, notes = History(counted.text, metrics.SECONDS), Notes()
+    history, notes = History(counted.series, metrics.SECONDS), Notes()
     recorder = Recorder(counted, settings.log_format, settings.log_level, notes=notes)
     watch = Watch({"name": NAME, **running}, environment.shown(settings), checks, history, notes)
     service = FastAPI(

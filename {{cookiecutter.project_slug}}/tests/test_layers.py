@@ -25,11 +25,12 @@ LEVELS = {
     "app.errors": 0,
     "app.database_engine": 0,
     "app.observability.tally": 0,
+    "app.health.checks": 0,
     "app.environment": -1,
     "app.values": -1,
 }
 FEATURE, RESOURCE = 3, 2
-SHARED = "app.observability.tally"  # the one word that all may say
+SHARED = "app.observability.tally"  # said on level 0, too
 MODULES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts): file
     for package in ("app", "ops")

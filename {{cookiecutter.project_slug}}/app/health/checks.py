@@ -61,6 +61,19 @@ class State:
         """A yes that is too old is no yes."""
         return self.up and time.monotonic() - self.taken > STALE_SECONDS
 
+    def shown(self) -> dict[str, object]:
+        """What operators see of it in JSON."""
+        shown: dict[str, object] = {
+            "name": self.name,
+            "status": self.status,
+            "required": self.required,
+            "since": self.since.isoformat(),
+            "last_ok": self.last_ok and self.last_ok.isoformat(),
+            "observedValue": round(self.duration_seconds * 1000, 1),
+            "observedUnit": "ms",
+        }
+        return shown | ({"output": self.reason} if self.reason else {})
+
 
 class Checks:
     """All checks of this process and what they mean together.

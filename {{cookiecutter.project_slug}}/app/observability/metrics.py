@@ -89,6 +89,14 @@ class Metrics:
         key = name, _labels(labels)
         self._counts[key] = self._counts.get(key, 0) + 1
 
+    def series(self) -> Iterator[tuple[str, str, Sequence[int], float]]:
+        """Each series: name, labels, the buckets of a histogram, its sum or the value."""
+        for name, children in self._histograms.items():
+            for labels, histogram in children.items():
+                yield name, labels, histogram.counts, histogram.sum
+        for name, labels, value in self._samples():
+            yield name, labels, (), value
+
     async def text(self) -> str:
         """Everything in Prometheus' text format; the event loop is never held for long."""
         parts: list[str] = []

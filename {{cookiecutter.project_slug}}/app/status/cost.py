@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 
-@dataclass(slots=True)
+@dataclass(frozen=True, slots=True)
 class Cost:
     """Sums over `seconds`; `buckets` count the requests by duration up to each of `bounds`."""
 
@@ -27,22 +27,9 @@ class Cost:
         return self.requests / self.seconds
 
     @property
-    def error_share(self) -> float:
-        return self.errors / self.requests if self.requests else 0.0
-
-    @property
-    def db_calls_each(self) -> float:
-        return self.db_calls / self.requests if self.requests else 0.0
-
-    @property
-    def statement_ms(self) -> float | None:
-        """The mean time of a statement."""
-        return self.statement_us / self.statements / 1000 if self.statements else None
-
-    @property
-    def hit_share(self) -> float | None:
-        """None if the cache was not asked."""
-        return self.cache_hits / self.cache_asked if self.cache_asked else None
+    def statement_ms(self) -> float:
+        """The mean time of a statement; 0 without one."""
+        return self.statement_us / max(1, self.statements) / 1000
 
     def slower_than(self, bound: float) -> int:
         """How many requests took longer than one of the bounds, in seconds."""

@@ -2,10 +2,11 @@
 
 import json
 import secrets
-from dataclasses import asdict
+from dataclasses import is_dataclass
 
 from fastapi import APIRouter, Request, Response
 
+from app.health.checks import State
 from app.status import page
 from app.status.snapshot import Watch
 
@@ -24,16 +25,19 @@ def router(watch: Watch) -> APIRouter:
     @routes.api_route("/status", methods=METHODS)
     async def status(request: Request) -> Response:
         nonce = secrets.token_urlsafe(16)
-        document = page.render(await watch.snapshot(), nonce, request.url.path)
-        headers = {
-            "Cache-Control": "no-store",
-            "Content-Security-Policy": POLICY.format(nonce=nonce),
-        }
-        return Response(document, 200, headers, "text/html; charset=utf-8")
+        document = page.render(watch.snapshot(), nonce, request.url.path)
+        policy = {"Content-Security-Policy": POLICY.format(nonce=nonce)}
+        return Response(document, 200, policy, "text/html; charset=utf-8")
 
     @routes.api_route("/status.json", methods=METHODS)
     async def status_json() -> Response:
-        content = json.dumps(asdict(await watch.snapshot()), default=str)
-        return Response(content, 200, {"Cache-Control": "no-store"}, "application/json")
+        content = json.dumps(watch.snapshot(), default=_plain)
+        return Response(content, media_type="application/json")
 
     return routes
+
+
+def _plain(value: object) -> object:
+    if isinstance(value, State):
+        return value.shown()
+    return vars(value) if is_dataclass(value) else str(value)

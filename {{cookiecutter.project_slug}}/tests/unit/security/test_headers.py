@@ -59,6 +59,11 @@ async def test_every_answer_has_the_whole_set(client: httpx.AsyncClient, status:
     assert "server" not in answer.headers
 
 
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/health"])
+async def test_a_health_answer_is_never_stored(client: httpx.AsyncClient, path: str) -> None:
+    assert (await client.get(path)).headers["cache-control"] == "no-store"
+
+
 async def test_a_page_has_a_policy_of_its_own_and_only_that(client: httpx.AsyncClient) -> None:
     answer = await client.get("/docs")
 

@@ -11,7 +11,7 @@ class Counted:
 
     def __init__(self) -> None:
         self.metrics = Metrics({}, list, [lambda: {"event_loop_lag_seconds": 0.25}])
-        self.history = History(self.metrics.text, SECONDS)
+        self.history = History(self.metrics.series, SECONDS)
 
     def request(self, route: str, seconds: float = 0.02, status: int = 200, calls: int = 0) -> None:
         labels = {"http_request_method": "GET", "http_route": route}

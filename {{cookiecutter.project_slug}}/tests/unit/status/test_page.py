@@ -9,7 +9,7 @@ import httpx
 from fastapi import Depends, FastAPI
 
 from app import errors
-from app.health.checks import State
+from app.health.checks import Checks, State
 from app.security import operators
 from app.status import routes
 from app.status.notes import Notes
@@ -19,17 +19,17 @@ from tests.unit.status.counted import Counted
 TOKEN = "a-token-for-operators"
 
 
-class Known:
+class Known(Checks):
     """Checks that stand as a test wants them to."""
 
     def __init__(self, states: Sequence[State]) -> None:
-        self._states = states
+        self._known = list(states)
 
-    def states(self) -> Sequence[State]:
-        return self._states
+    def states(self) -> list[State]:
+        return self._known
 
-    def changes(self) -> Sequence[State]:
-        return self._states
+    def changes(self) -> list[State]:
+        return self._known
 
     def remedies(self) -> dict[str, str]:
         return {"database": "look at its server"}
@@ -143,8 +143,7 @@ async def test_the_page_stays_small_however_much_there_is_to_tell() -> None:
         page.notes.failed("DELETE", f"/route/{number}", 500, "ValueError", "i" * 64)
         page.notes.repeated(f"/route/{number}", "SELECT " + "x" * 5_000, 40, "i" * 64)
     for _ in range(60):
-        await page.counted.history.update()
-        page.counted.history._read_at = float("-inf")
+        page.counted.history.update()
         page.counted.history.advance()
         for number in range(20, 40):
             route = f"/a/rather/long/path/of/a/route/{number}"
