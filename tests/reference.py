@@ -6,6 +6,7 @@ It is read from the code of the project inside the template, without running any
 import ast
 import re
 from collections.abc import Iterator
+from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
@@ -65,14 +66,15 @@ def settings() -> Iterator[Setting]:
         for node in ast.walk(parsed("app/settings.py"))
         if isinstance(node, ast.ClassDef) and node.name == "Settings"
     ]
-    for field in model.body:
-        match field:
-            case ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=ast.Call() as call):
+    for field, said in pairwise(model.body):
+        match field, said:
+            case (
+                ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=ast.Call() as call),
+                ast.Expr(value=meaning),
+            ):
                 given = {word.arg: word.value for word in call.keywords if word.arg}
                 default = shown(call.args[0])
-                yield Setting(
-                    f"APP_{name.upper()}", default, bounds(kind, given), shown(given["description"])
-                )
+                yield Setting(f"APP_{name.upper()}", default, bounds(kind, given), shown(meaning))
 
 
 def targets(makefile: Path) -> list[tuple[str, str, str]]:

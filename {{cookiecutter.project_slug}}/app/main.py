@@ -6,7 +6,7 @@ import app.docs
 import app.health.routes
 import app.items.routes
 import app.status.routes
-from app import environment, errors
+from app import errors
 from app.event_loop import EventLoop
 from app.health.checks import Checks
 from app.layers import build_allows, build_layers, refuse_unguarded
@@ -14,7 +14,7 @@ from app.observability import metrics, tracing
 from app.observability.record import Recorder
 from app.resources import REQUIRED, build_resources, opened
 from app.security import operators
-from app.settings import Settings
+from app.settings import Settings, shown
 from app.status.history import History
 from app.status.notes import Notes
 from app.status.snapshot import Watch
@@ -36,7 +36,7 @@ def create_app(settings: Settings) -> FastAPI:
     counted = metrics.Metrics(running, checks.states, [each.gauges for each in outside])
     history, notes = History(counted.series, metrics.SECONDS), Notes()
     recorder = Recorder(counted, settings.log_format, settings.log_level, notes=notes)
-    watch = Watch({"name": NAME, **running}, environment.shown(settings), checks, history, notes)
+    watch = Watch({"name": NAME, **running}, shown(settings), checks, history, notes)
     service = FastAPI(
         title=NAME,
         description="{{ cookiecutter.description }}",

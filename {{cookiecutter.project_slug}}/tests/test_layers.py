@@ -26,7 +26,6 @@ LEVELS = {
     "app.database_engine": 0,
     "app.observability.tally": 0,
     "app.health.checks": 0,
-    "app.environment": -1,
     "app.values": -1,
 }
 FEATURE, RESOURCE = 3, 2
