@@ -16,7 +16,7 @@ DEMANDED = "[tool.service]\nrehearsal = {}\n"
         ('"process"', {"ok": False}, "it failed"),
         ('"process"', {"tree": None}, "another tree"),
         ('"process"', {"at": None, "ok": "yes"}, "it failed"),
-        ('"fast"', {}, "expected process, compose, none"),
+        ('"fast"', {}, "expected compose, process or none"),
     ],
 )
 def test_a_rehearsal_that_is_not_the_demanded_one_is_refused(

@@ -1,12 +1,13 @@
 import json
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
+import yaml
 
-from ops import git, publish
+from ops import git, publish, shell
 from ops.steps import Refused
 from tests.ops.shipping import commit
 
@@ -17,6 +18,7 @@ class Pages(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.address = f"http://127.0.0.1:{self.server_port}"
+        self.asked: set[str] = set()
         self.posted: list[tuple[str, Message, dict[str, str]]] = []
         self.status = 201
 
@@ -24,6 +26,7 @@ class Pages(HTTPServer):
 class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Pages)
+        self.server.asked.add(self.path)
         self._send(200 if self.server.posted else 404)
 
     def do_POST(self) -> None:
@@ -43,7 +46,7 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
-    for name in publish.FORGES:
+    for name in publish.HANDED_OVER:
         monkeypatch.delenv(name, raising=False)
     with Pages() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -92,49 +95,78 @@ def test_another_checkout_than_the_version_is_refused() -> None:
         publish.verify("v0.1.0")
 
 
+def handed_over(file: str, *path: str | int, known: dict[str, str]) -> dict[str, str]:
+    """What the file of a CI hands to the job, with that CI's own values in it."""
+    found = yaml.safe_load((shell.ROOT / file).read_text())
+    for key in path:
+        found = found[key]
+    filled = {}
+    for name in publish.HANDED_OVER:
+        filled[name] = found[name]
+        for word, value in known.items():
+            filled[name] = filled[name].replace(word, value)
+        assert "$" not in filled[name]
+    return filled
+
+
+def on_github(address: str) -> dict[str, str]:
+    known = {
+        "${{ github.api_url }}": address,
+        "${{ github.repository }}": "team/orders",
+        "${{ github.ref_name }}": "v0.1.0",
+        "${{ github.token }}": "t0ken",
+    }
+    file = ".github/workflows/release.yml"
+    return handed_over(file, "jobs", "page", "steps", -1, "env", known=known)
+
+
+def on_gitlab(address: str) -> dict[str, str]:
+    known = {
+        "$CI_API_V4_URL": address,
+        "$CI_PROJECT_ID": "7",
+        "$CI_COMMIT_TAG": "v0.1.0",
+        "$CI_JOB_TOKEN": "t0ken",
+    }
+    return handed_over(".gitlab-ci.yml", "release-page", "variables", known=known)
+
+
+GITHUB = (on_github, "/repos/team/orders/releases", "tags/", "Authorization: Bearer t0ken", "body")
+GITLAB = (on_gitlab, "/projects/7/releases", "", "JOB-TOKEN: t0ken", "description")
+
+
 @pytest.mark.usefixtures("released")
-def test_github_gets_the_page_of_a_release_once(
-    pages: Pages, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize(("ci", "path", "one", "header", "notes"), [GITHUB, GITLAB])
+def test_a_forge_gets_the_page_of_a_release_once(
+    pages: Pages,
+    monkeypatch: pytest.MonkeyPatch,
+    ci: Callable[[str], dict[str, str]],
+    path: str,
+    one: str,
+    header: str,
+    notes: str,
 ) -> None:
-    monkeypatch.setenv("GITHUB_API_URL", pages.address)
-    monkeypatch.setenv("GITHUB_REPOSITORY", "team/orders")
-    monkeypatch.setenv("GITHUB_TOKEN", "t0ken")
+    for name, value in ci(pages.address).items():
+        monkeypatch.setenv(name, value)
 
     assert publish.page("v0.1.0") == "the page of v0.1.0 is written"
     assert publish.page("v0.1.0") == "the page of v0.1.0 is there already"
 
-    ((path, headers, sent),) = pages.posted
-    assert path == "/repos/team/orders/releases"
-    assert headers["Authorization"] == "Bearer t0ken"
+    ((posted, headers, sent),) = pages.posted
+    assert posted == path
+    assert pages.asked == {f"{path}/{one}v0.1.0"}
+    assert header in str(headers)
     assert sent["tag_name"] == "v0.1.0"
-    assert "First release." in sent["body"]
-
-
-@pytest.mark.usefixtures("released")
-def test_gitlab_gets_the_page_of_a_release(pages: Pages, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setenv("CI_API_V4_URL", pages.address)
-    monkeypatch.setenv("CI_PROJECT_ID", "7")
-    monkeypatch.setenv("CI_JOB_TOKEN", "t0ken")
-
-    publish.page("v0.1.0")
-
-    ((path, headers, sent),) = pages.posted
-    assert path == "/projects/7/releases"
-    assert headers["JOB-TOKEN"] == "t0ken"
-    assert "First release." in sent["description"]
+    assert "First release." in sent[notes]
 
 
 @pytest.mark.usefixtures("released")
 def test_a_page_that_is_refused_fails_and_says_that_it_may_be_repeated(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    with pytest.raises(Refused, match="no CI here"):
+    with pytest.raises(Refused, match="no PAGES, PAGE, PAGE_HEADER, PAGE_NOTES in the environment"):
         publish.page("v0.1.0")
-    monkeypatch.setenv("CI_API_V4_URL", pages.address)
-    with pytest.raises(Refused, match="no CI_PROJECT_ID in the environment"):
-        publish.page("v0.1.0")
-    monkeypatch.setenv("CI_PROJECT_ID", "7")
-    monkeypatch.setenv("CI_JOB_TOKEN", "t0ken")
+    for name, value in on_gitlab(pages.address).items():
+        monkeypatch.setenv(name, value)
     pages.status = 403
     with pytest.raises(Refused, match=r"answered 403.*safe to repeat"):
         publish.page("v0.1.0")

@@ -126,7 +126,7 @@ def test_a_mode_that_can_not_be_rehearsed_is_refused(
 ) -> None:
     monkeypatch.setenv("MODE", mode)
 
-    with pytest.raises(Refused, match="process or compose"):
+    with pytest.raises(Refused, match="compose or process"):
         rehearse.demanded()
 
 

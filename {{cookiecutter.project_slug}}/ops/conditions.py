@@ -7,11 +7,9 @@ import json
 import tomllib
 from typing import Any
 
-from ops import git, notes, versions
+from ops import git, notes, targets, versions
 from ops.situation import BRANCH, MAIN, Now, objects
 from ops.steps import Refused
-
-MODES = ("process", "compose", "none")
 
 
 def on_main(_: Now) -> str:
@@ -55,11 +53,11 @@ def rehearsed(now: Now) -> str:
     """The rehearsal that pyproject.toml demands, of this very tree."""
     project = tomllib.loads((git.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     demanded = project.get("tool", {}).get("service", {}).get("rehearsal", "process")
-    if demanded not in MODES:
-        found = f"rehearsal = {demanded!r} in [tool.service] of pyproject.toml"
-        raise Refused(found, ", ".join(MODES), 'rehearsal = "process" there')
     if demanded == "none":
         return "none is demanded"
+    if demanded not in (modes := targets.rehearsable()):
+        found = f"rehearsal = {demanded!r} in [tool.service] of pyproject.toml"
+        raise Refused(found, f"{', '.join(modes)} or none", 'rehearsal = "process" there')
     record = _record("rehearsal", now.tree)
     if record["mode"] != demanded:
         expected = f"{demanded!r}, as pyproject.toml demands"

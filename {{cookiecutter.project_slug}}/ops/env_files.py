@@ -1,4 +1,4 @@
-"""What do the files in config/ say? They are read here as compose and kustomize read them."""
+"""What do the files in config/ say? They are read here as whoever deploys reads them."""
 
 import re
 from pathlib import Path
@@ -55,7 +55,7 @@ class Configuration:
                 lines[found[1]], why = Line(found[1], found[2], where, why), ""
             elif text and not text.startswith("#"):
                 self.faults.append(
-                    f"{where}: found a line with {text.partition('=')[0][:40]!r} that compose and "
-                    "kustomize read differently; expected NAME=value; leave out blanks and \"'`$#\\"
+                    f"{where}: found a line with {text.partition('=')[0][:40]!r} that is not "
+                    "read alike everywhere; expected NAME=value; leave out blanks and \"'`$#\\"
                 )
         return lines

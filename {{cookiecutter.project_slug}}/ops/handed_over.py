@@ -1,4 +1,4 @@
-"""Does the container get what config/ says? Compose and kustomize are asked how they read it."""
+"""Does the container get what config/ says? Who deploys is asked how it reads them."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,42 +1,19 @@
 """What follows when the tag of a version has arrived? CI calls this; all of it is safe to repeat.
 
 `tag` looks whether the tag is one that `make release` made, `page` writes the page of the release
-from the tag's message, with the token that the CI gives to its job.
+from the tag's message, where and with what the CI's own file hands over.
 """
 
 import os
 import sys
-from typing import NamedTuple
 
 import httpx
 
 from ops import changelog, git, situation, steps, versions
 from ops.steps import Refused
 
-
-class Forge(NamedTuple):
-    """Where the pages of releases are kept; in braces stand the CI's own variables."""
-
-    pages: str
-    one: str  # what stands before the version in the address of one page
-    token: tuple[str, str]
-    text: str  # the field of the notes
-
-
-FORGES = {
-    "GITHUB_API_URL": Forge(
-        "{GITHUB_API_URL}/repos/{GITHUB_REPOSITORY}/releases",
-        "/tags/",
-        ("Authorization", "Bearer {GITHUB_TOKEN}"),
-        "body",
-    ),
-    "CI_API_V4_URL": Forge(
-        "{CI_API_V4_URL}/projects/{CI_PROJECT_ID}/releases",
-        "/",
-        ("JOB-TOKEN", "{CI_JOB_TOKEN}"),
-        "description",
-    ),
-}
+# The addresses of all pages and of this one, the header that lets the job in, the notes' field.
+HANDED_OVER = ("PAGES", "PAGE", "PAGE_HEADER", "PAGE_NOTES")
 
 
 def verify(version: str) -> str:
@@ -61,15 +38,14 @@ def page(version: str) -> str:
 
     Raises `Refused` outside of a CI, and with the answer when there is none.
     """
-    notes = changelog.one(version)
-    known = next((forge for name, forge in FORGES.items() if name in os.environ), None)
-    if known is None:
-        raise Refused("no CI here", f"one of {', '.join(FORGES)} in the environment")
-    pages, token = _filled(known.pages), (known.token[0], _filled(known.token[1]))
-    fields = {"tag_name": version, "name": version, known.text: notes}
-    with httpx.Client(headers=[token], timeout=30) as client:
+    if missing := [name for name in HANDED_OVER if not os.environ.get(name)]:
+        raise Refused(f"no {', '.join(missing)} in the environment", "what the CI hands over")
+    pages, one, header, notes = (os.environ[name] for name in HANDED_OVER)
+    name, _, token = header.partition(": ")
+    fields = {"tag_name": version, "name": version, notes: changelog.one(version)}
+    with httpx.Client(headers={name: token}, timeout=30) as client:
         try:
-            if client.get(f"{pages}{known.one}{version}").is_success:
+            if client.get(one).is_success:
                 return f"the page of {version} is there already"
             answer = client.post(pages, json=fields)
         except httpx.TransportError as error:
@@ -78,14 +54,6 @@ def page(version: str) -> str:
         found = f"{pages} answered {answer.status_code}"
         raise Refused(found, "a page of the release", "safe to repeat", answer.text)
     return f"the page of {version} is written"
-
-
-def _filled(text: str) -> str:
-    """Put the CI's variables in. Raises `Refused` with the name of the one that is missing."""
-    try:
-        return text.format_map(os.environ)
-    except KeyError as missing:
-        raise Refused(f"no {missing.args[0]} in the environment", "what the CI sets") from missing
 
 
 COMMANDS = {"tag": verify, "page": page}

@@ -17,7 +17,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from ops import deploy, git, releases, shell, smoke, staging, steps
+from ops import deploy, git, releases, shell, smoke, staging, steps, targets
 from ops.releases import Build, Release
 from ops.staging import ENVIRONMENT, Stage
 from ops.steps import Refused, Result, Step
@@ -25,7 +25,6 @@ from ops.token import Issuer
 from ops.traffic import Traffic
 
 RECORD = shell.ROOT / "build" / "rehearsal.json"
-MODES = ("process", "compose")
 ENOUGH_REQUESTS = 200
 # Ready and healthy, and yet no good: what a gate that only asks probes would put live.
 FAULT = """
@@ -118,8 +117,8 @@ def demanded() -> str:
     """The mode that MODE names, or else the one that pyproject.toml demands for a release."""
     project = tomllib.loads((shell.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
     mode = os.environ.get("MODE") or str(project["tool"]["service"]["rehearsal"])
-    if mode not in MODES:
-        raise Refused(f"MODE={mode}", " or ".join(MODES), "`make rehearse MODE=process`")
+    if mode not in (modes := targets.rehearsable()):
+        raise Refused(f"MODE={mode}", " or ".join(modes), "`make rehearse MODE=process`")
     return mode
 
 

@@ -1,6 +1,6 @@
 """Which containers do the files in deploy/ describe, and how are they held?
 
-One shape for compose services and for the containers of Kubernetes' pods.
+One shape for services and for the containers of pods.
 """
 
 import re

@@ -54,6 +54,12 @@ def places() -> dict[str, ModuleType]:
     return {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(names)}
 
 
+def rehearsable() -> list[str]:
+    """The kinds of place that a rehearsal can play: the modules with a `stage`."""
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return [n for n in names if hasattr(importlib.import_module(f"{__name__}.{n}"), "stage")]
+
+
 def here(environment: str) -> Target:
     """The place that this project is deployed to."""
     module = next(iter(places().values()))
