@@ -13,6 +13,7 @@ REMOVED = {
             "app/items/store_database.py",
             "deploy/kubernetes/migrate",
             "deploy/prometheus/rules/database.yaml",
+            "docs/keep-it-in-the-database.md",
             "migrations",
             "ops/migration.py",
             "ops/schema.py",

@@ -1,5 +1,6 @@
 """Does every route say who may call it, and does it hold what it says?"""
 
+import re
 from collections.abc import AsyncIterator, Collection
 from functools import partial
 from typing import Any
@@ -137,4 +138,6 @@ def test_no_guard_is_off_outside_local_and_test() -> None:
     with pytest.raises(SettingsRefused) as refused:
         create_app(local.model_copy(update={"environment": "staging"}))
 
-    assert "APP_AUTH: off, but POST /items needs items:write" in refused.value.faults[0]
+    told = re.compile(r"APP_AUTH: off, but [A-Z ]+ /\S+ needs \S+; ")
+    assert refused.value.faults
+    assert [fault for fault in refused.value.faults if not told.match(fault)] == []

@@ -1,0 +1,53 @@
+"""Do the pages that lead a team through its first changes end where they say?"""
+
+from pathlib import Path
+
+import pytest
+
+from tests import baking, walk
+
+DOCS = baking.IN_PLACE / "docs"
+WALKS = {  # the variant, and the pages that are played one after the other
+    "first feature": ("plain", ["first-feature.md"]),
+    "first feature, kept": ("full", ["first-feature.md", "keep-it-in-the-database.md"]),
+}
+
+
+def test_each_page_with_steps_is_played():
+    pages = {page.name for page in DOCS.glob("*.md") if "```" in page.read_text(encoding="utf-8")}
+
+    assert pages == {name for _, names in WALKS.values() for name in names}
+
+
+@pytest.mark.parametrize("page", sorted(DOCS.glob("*.md")), ids=lambda page: page.name)
+def test_each_block_of_a_page_can_be_played(page):
+    assert page.read_text(encoding="utf-8").count("```") == 2 * len(
+        walk.blocks(page.read_text(encoding="utf-8"))
+    )
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        "```python\nprint()\n```\n",
+        "`app/a.py` is:\n\n```python\nprint()\n```\n",
+        "```console\nmake check\n```\n",
+        "text\n  ```python\n",
+    ],
+)
+def test_a_block_that_would_be_left_out_is_refused(page):
+    with pytest.raises(ValueError, match="block|command|fence"):
+        walk.blocks(page)
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("name", WALKS)
+def test_a_walk_ends_in_a_green_check(tmp_path: Path, name):
+    variant, pages = WALKS[name]
+    project = walk.repository(baking.generate(tmp_path, **baking.VARIANTS[variant]))
+
+    for page in pages:
+        walk.play(project / "docs" / page, project)
+
+    done = baking.make(project, "check")
+    assert done.returncode == 0, done.stdout
