@@ -1,6 +1,7 @@
 """How does a row of numbers become a small picture?"""
 
-from collections.abc import Sequence
+from collections.abc import Mapping
+from typing import Any
 
 WIDTH, HEIGHT, STEP = 120, 24, 2
 
@@ -11,18 +12,20 @@ class Html(str):
     __slots__ = ()
 
 
-def bars(values: Sequence[float], marked: Sequence[int]) -> Html:
-    """A bar for each value, and a foot in another shape where `marked` is not 0."""
+def bars(row: Mapping[str, Any]) -> Html:
+    """A route's requests, and a foot in another shape where one ended in an error."""
+    values, errors = row["chart_per_second"], row["chart_errors"]
     most = max(values)
     ups = [(at, _y(value / most)) for at, value in enumerate(values) if value]
     drawn = "".join(f"M{at * STEP} {HEIGHT}V{y}" for at, y in ups)
-    feet = "".join(f"M{at * STEP - 1} {HEIGHT + 1}l2 4h-4z" for at, n in enumerate(marked) if n)
+    feet = "".join(f"M{at * STEP - 1} {HEIGHT + 1}l2 4h-4z" for at, n in enumerate(errors) if n)
     title = f"requests a second, {most:g} at most"
     return _svg(title, f'<path class="bar" d="{drawn}"/><path class="foot" d="{feet}"/>')
 
 
-def line(values: Sequence[float | None]) -> Html:
-    """A line through milliseconds, with gaps where there is none."""
+def line(row: Mapping[str, Any]) -> Html:
+    """A route's p95, with gaps where nothing was asked."""
+    values = row["chart_p95_ms"]
     most, drawn, pen = max(value or 0 for value in values), "", "M"
     for at, value in enumerate(values):
         if value is None:

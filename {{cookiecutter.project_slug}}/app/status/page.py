@@ -3,12 +3,13 @@
 What changes lies in elements with `data-live` and an id: page.js puts fresh contents into them.
 """
 
+from collections.abc import Mapping
 from html import escape
 from pathlib import Path
 from string import Template
+from typing import Any
 
-from app.status.snapshot import Snapshot
-from app.status.tables import MARKS, TABLES, ago, draw, mark, moment
+from app.status.tables import MARKS, SETTINGS, TABLES, ago, draw, mark, moment
 from app.status.verdict import Finding
 
 FOLDER = Path(__file__).parent
@@ -25,23 +26,25 @@ FACTS = {  # a gauge of /metrics -> how the page calls it
 }
 
 
-def render(now: Snapshot, nonce: str, path: str) -> str:
+def render(now: Mapping[str, Any], nonce: str, path: str) -> str:
     """The whole document. `nonce` lets its own style and script through its content policy."""
-    about = [f"{name} {value}" for name, value in now.about.items() if name != "name"]
-    about.append(f"up {ago(now.up_since)}")
+    about = [f"{name} {value}" for name, value in now["about"].items() if name != "name"]
+    about.append(f"up {ago(now['up_since'])}")
+    drawn = [draw(name, title, columns, now[name][:most]) for name, title, columns, most in TABLES]
+    drawn.append(draw("settings", "Settings", SETTINGS, now["settings"].items()))
     return Template(TEMPLATE).substitute(
-        title=escape(f"{MARKS[now.status]}: {now.about['name']}"),
-        name=escape(now.about["name"]),
+        title=escape(f"{MARKS[now['status']]}: {now['about']['name']}"),
+        name=escape(now["about"]["name"]),
         about=escape(" · ".join(about)),
-        at=f"{now.at:%H:%M:%S} UTC",
+        at=f"{now['at']:%H:%M:%S} UTC",
         path=escape(path),
         nonce=nonce,
         style=STYLE,
         script=SCRIPT,
-        verdict=f"{mark(now.status)} {escape(now.sentence)}",
-        findings=_findings(now.findings),
+        verdict=f"{mark(now['status'])} {escape(now['sentence'])}",
+        findings=_findings(now["findings"]),
         facts=_facts(now),
-        tables="\n".join(draw(table, now) for table in TABLES),
+        tables="\n".join(drawn),
     )
 
 
@@ -59,10 +62,10 @@ def _since(finding: Finding) -> str:
     return f"Since {moment(finding.since)}, {ago(finding.since)} ago: {escape(finding.reason)}"
 
 
-def _facts(now: Snapshot) -> str:
-    known = {told: now.gauges[name] for name, told in FACTS.items() if name in now.gauges}
-    if now.routes_not_shown:
-        known["faster routes: in status.json"] = now.routes_not_shown
+def _facts(now: Mapping[str, Any]) -> str:
+    known = {told: now["gauges"][name] for name, told in FACTS.items() if name in now["gauges"]}
+    if now["routes_not_shown"]:
+        known["faster routes: in status.json"] = now["routes_not_shown"]
     return "".join(
         f"<div><dt>{told}</dt><dd>{value:.3g}</dd></div>" for told, value in known.items()
     )
