@@ -8,6 +8,7 @@ import asyncio
 import json
 import logging
 import math
+import re
 import time
 import urllib.request
 from http.client import HTTPException
@@ -18,18 +19,9 @@ from jwt.exceptions import PyJWTError
 
 from app.errors import Problem
 
-ALGORITHMS = (
-    "RS256",
-    "RS384",
-    "RS512",
-    "PS256",
-    "PS384",
-    "PS512",
-    "ES256",
-    "ES384",
-    "ES512",
-    "EdDSA",
-)
+ALGORITHM = re.compile("(RS|PS|ES)(256|384|512)|EdDSA").fullmatch
+# What a text that is no key or token makes the parsers raise, beside their own errors.
+MALFORMED = (PyJWTError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 MIN_RSA_BITS = 2048
 MAX_AGE_SECONDS = 300.0
 PAUSE_SECONDS = 1.0  # between two fetches, however many unknown keys are asked for
@@ -65,7 +57,7 @@ class Keys:
     async def _fetch(self) -> None:
         try:
             self._known = _usable(await asyncio.to_thread(_read, self._url))
-        except (OSError, HTTPException, ValueError, LookupError, TypeError) as error:
+        except (OSError, HTTPException, *MALFORMED) as error:
             if not self._away:
                 log.warning("the issuer's keys can't be had: %s", type(error).__name__)
             self._away = True
@@ -95,10 +87,10 @@ def _usable(listed: Any) -> dict[str, PyJWK]:
     for described in listed["keys"]:
         try:
             key = PyJWK(described)
-        except (PyJWTError, AttributeError, LookupError, TypeError, ValueError):
+        except (*MALFORMED, NotImplementedError):
             continue  # of a kind that we don't know
         strong = described["kty"] != "RSA" or key.key.key_size >= MIN_RSA_BITS
-        if strong and key.algorithm_name in ALGORITHMS and described.get("use", "sig") == "sig":
+        if strong and ALGORITHM(key.algorithm_name) and described.get("use", "sig") == "sig":
             keys[str(described.get("kid"))] = key
     if not keys:
         raise LookupError("no usable key")

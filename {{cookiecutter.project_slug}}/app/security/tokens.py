@@ -5,32 +5,17 @@ import json
 from collections.abc import Collection
 
 import jwt
-from jwt.exceptions import (
-    ExpiredSignatureError,
-    ImmatureSignatureError,
-    InvalidAudienceError,
-    InvalidIssuerError,
-)
 
-from app.security.keys import Keys
+from app.security.keys import MALFORMED, Keys
 from app.security.permissions import bad_token
 
 WORDS: dict[type[Exception], str] = {
-    ExpiredSignatureError: "the token has expired",
-    ImmatureSignatureError: "the token is not valid yet",
-    InvalidAudienceError: "the token is for somebody else",
-    InvalidIssuerError: "the token is of another issuer",
+    jwt.ExpiredSignatureError: "the token has expired",
+    jwt.ImmatureSignatureError: "the token is not valid yet",
+    jwt.InvalidAudienceError: "the token is for somebody else",
+    jwt.InvalidIssuerError: "the token is of another issuer",
 }
 REQUIRED = {"require": ["exp", "iss", "aud"]}
-# What a text that is no token makes the parsers raise, beside their own errors.
-MALFORMED = (
-    jwt.PyJWTError,
-    ValueError,
-    LookupError,
-    TypeError,
-    AttributeError,
-    RecursionError,
-)
 
 
 class Tokens:

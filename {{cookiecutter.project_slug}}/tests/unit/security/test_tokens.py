@@ -119,6 +119,7 @@ async def test_a_weak_key_is_no_key(issuer: Issuer, tokens: Tokens, tmp_path: Pa
         "no key",
         {},
         {"kty": "RSA"},
+        weak | {"alg": "none"},
         {"kty": "oct", "k": "c2VjcmV0", "kid": "shared"},
     ]
     listed = [issuer.jwk(), weak | {"kid": "weak"}, *strange]
