@@ -48,12 +48,10 @@ def router(openapi: Callable[[], dict[str, Any]]) -> APIRouter:
     async def page() -> Response:
         return HTMLResponse(PAGE, headers={"Content-Security-Policy": POLICY})
 
-    @routes.api_route("/docs/start.js", methods=METHODS, openapi_extra=PUBLIC)
-    async def start() -> Response:
-        return Response(START, media_type="text/javascript")
-
     @routes.api_route("/docs/{name}", methods=METHODS, openapi_extra=PUBLIC)
     async def file(name: str) -> Response:
+        if name == "start.js":
+            return Response(START, media_type="text/javascript")
         if name not in FILES:
             raise Problem(404, "there is nothing at this path")
         return FileResponse(kept / name, media_type=FILES[name])

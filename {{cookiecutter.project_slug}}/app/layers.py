@@ -33,8 +33,8 @@ def build_layers(
             Visibility,
             recorder=recorder,
             server_timing=settings.server_timing,
-            headers=headers.fixed(https_only=far),
-            defaults=headers.variable(),
+            headers=headers.raw(headers.FIXED | (headers.HTTPS_ONLY if far else {})),
+            defaults=headers.raw(headers.VARIABLE),
         ),
         Middleware(Deadlines, seconds=settings.request_seconds),
     ]

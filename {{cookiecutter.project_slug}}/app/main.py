@@ -13,7 +13,7 @@ from app.layers import build_allows, build_layers, refuse_unguarded
 from app.observability import metrics, tracing
 from app.observability.record import Recorder
 from app.resources import REQUIRED, build_resources, opened
-from app.security import operators
+from app.security.operators import Operators
 from app.settings import Settings, shown
 from app.status.history import History
 from app.status.notes import Notes
@@ -29,7 +29,7 @@ def create_app(settings: Settings) -> FastAPI:
     event_loop = EventLoop()
     checks = Checks([*event_loop.checks(), *resources.checks()], REQUIRED)
     ops_token = settings.ops_token.get_secret_value()
-    is_operator = operators.recognise(ops_token, settings.environment == "local")
+    operators = Operators(ops_token, everybody=settings.environment == "local")
     about = {"version": settings.version, "releaseId": settings.commit, "serviceId": SLUG}
     outside = (event_loop, *resources.outside)
     running = settings.model_dump(include={"version", "commit", "environment"})
@@ -49,10 +49,10 @@ def create_app(settings: Settings) -> FastAPI:
         generate_unique_id_function=lambda route: route.name,
     )
     errors.install(service)
-    service.include_router(app.health.routes.router(checks, about, is_operator))
+    service.include_router(app.health.routes.router(checks, about, operators.know))
     service.include_router(app.items.routes.router(resources.items, build_allows(settings)))
     for routes in (metrics.router(counted), app.status.routes.router(watch), *resources.operators):
-        service.include_router(routes, dependencies=[Depends(operators.guard(is_operator))])
+        service.include_router(routes, dependencies=[Depends(operators)])
     if settings.docs:
         service.include_router(app.docs.router(service.openapi))
     refuse_unguarded(service, settings)

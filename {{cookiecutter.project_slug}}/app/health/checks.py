@@ -162,20 +162,19 @@ class Checks:
 
     def _answered(self, name: str, reason: str, started: float) -> None:
         now, before, up = datetime.now(UTC), self._states.get(name), not reason
-        since = before.since if before and before.up == up else now
+        is_same = before is not None and before.up == up
+        since = before.since if before and is_same else now
         last_ok = now if up else before.last_ok if before else None
         seconds = time.monotonic() - started
-        self._learn(State(name, name in self._required, up, reason, seconds, since, last_ok))
-
-    def _learn(self, state: State) -> None:
-        before = self._states.get(state.name)
-        self._states[state.name] = state
-        if state.up if before is None else before.up == state.up:
+        state = State(name, name in self._required, up, reason, seconds, since, last_ok)
+        self._states[name] = state
+        if is_same or (before is None and up):
             return
         self._changes.append(state)
-        if before is not None and state.up:
-            seconds = (state.since - before.since).total_seconds()
-            log.info("check %s passes again after %.1f s", state.name, seconds)
+        if before is not None and up:
+            log.info(
+                "check %s passes again after %.1f s", name, (now - before.since).total_seconds()
+            )
         else:
             level = logging.ERROR if state.required else logging.WARNING
-            log.log(level, "check %s: %s: %s", state.name, state.status, state.reason)
+            log.log(level, "check %s: %s: %s", name, state.status, reason)

@@ -14,19 +14,9 @@ VARIABLE = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
-TWO_YEARS = "max-age=63072000; includeSubDomains"
+HTTPS_ONLY = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"}  # two years
 
 
-def fixed(*, https_only: bool) -> list[tuple[bytes, bytes]]:
-    """The headers that are the same on every answer."""
-    more = {"Strict-Transport-Security": TWO_YEARS} if https_only else {}
-    return _raw(FIXED | more)
-
-
-def variable() -> list[tuple[bytes, bytes]]:
-    """The headers of an answer that has none of its own under the same name."""
-    return _raw(VARIABLE)
-
-
-def _raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+def raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
+    """The same headers as a server sends them."""
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -7,7 +7,6 @@ or as the password of HTTP Basic, so that a browser can ask for it.
 import base64
 import binascii
 import hmac
-from collections.abc import Callable
 
 from fastapi import Request
 from fastapi.openapi.models import HTTPBearer
@@ -15,42 +14,27 @@ from fastapi.security.base import SecurityBase
 
 from app.errors import Problem
 
-CHALLENGE = (
-    'Basic realm="operators", Bearer realm="operators"'  # each names a realm: RFC 9110, 11.6
-)
+# each names a realm: RFC 9110, 11.6
+CHALLENGE = {"WWW-Authenticate": 'Basic realm="operators", Bearer realm="operators"'}
 
 
-def recognise(token: str, open_to_all: bool) -> Callable[[Request], bool]:
-    """Make the question whether a request comes from an operator. Compares in constant time."""
-    expected = token.encode()
+class Operators(SecurityBase):
+    """A guard: keeps all others out. Raises Problem 401."""
 
-    def is_operator(request: Request) -> bool:
-        return open_to_all or hmac.compare_digest(_sent(request), expected)
-
-    return is_operator
-
-
-class OperatorsOnly(SecurityBase):
-    """A guard: keeps all others out. Raises a 401 problem."""
-
-    def __init__(self, is_operator: Callable[[Request], bool]) -> None:
+    def __init__(self, token: str, *, everybody: bool) -> None:
         self.model = HTTPBearer(description="the ops token")
         self.scheme_name = "operators"
-        self._is_operator = is_operator
+        self._token = token.encode()
+        self._everybody = everybody
+
+    def know(self, request: Request) -> bool:
+        """Does a request come from an operator? Compares in constant time."""
+        return self._everybody or hmac.compare_digest(_sent(request), self._token)
 
     async def __call__(self, request: Request) -> None:
-        if not self._is_operator(request):
-            raise Problem(
-                401,
-                "this path is for operators",
-                expected="the ops token as a bearer token or as the password of HTTP Basic",
-                headers={"WWW-Authenticate": CHALLENGE},
-            )
-
-
-def guard(is_operator: Callable[[Request], bool]) -> OperatorsOnly:
-    """Make the dependency that keeps all others out."""
-    return OperatorsOnly(is_operator)
+        if not self.know(request):
+            expected = "the ops token as a bearer token or as the password of HTTP Basic"
+            raise Problem(401, "this path is for operators", expected=expected, headers=CHALLENGE)
 
 
 def _sent(request: Request) -> bytes:

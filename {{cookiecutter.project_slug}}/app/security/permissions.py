@@ -31,15 +31,10 @@ class Allows(SecurityBase):
         self.model = HTTPBearer(bearerFormat="JWT", description="a token of the issuer")
         self.scheme_name = "token"
         self.scope = scope
-        self._verify = verify
-
-    @property
-    def is_off(self) -> bool:
-        """Whether everybody passes."""
-        return self._verify is None
+        self.verify = verify
 
     async def __call__(self, request: Request) -> None:
-        if self._verify is None or request.scope.get("granted") is self:
+        if self.verify is None or request.scope.get("granted") is self:
             return
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
@@ -48,7 +43,7 @@ class Allows(SecurityBase):
             raise Problem(401, "this needs a token", expected=expected, headers=headers)
         if len(token) > MAX_TOKEN:
             raise bad_token("the token is too long")
-        if self.scope not in await self._verify(token.strip()):
+        if self.scope not in await self.verify(token.strip()):
             challenge = f'{REALM}, error="insufficient_scope", scope="{self.scope}"'
             expected = f"a token with the scope {self.scope}"
             headers = {"WWW-Authenticate": challenge}
@@ -74,7 +69,7 @@ def faults(service: FastAPI, *, everybody: bool) -> list[str]:
             way_out = "add Depends(allows(...)) to its dependencies, or openapi_extra=PUBLIC"
             lines.append(f"{name}: states nothing; expected who may call it; {way_out}")
         for guard in guards:
-            if isinstance(guard, Allows) and guard.is_off and not everybody:
+            if isinstance(guard, Allows) and guard.verify is None and not everybody:
                 expected = "expected jwt where a route is not public"
                 lines.append(f"APP_AUTH: off, but {name} needs {guard.scope}; {expected}")
     return lines

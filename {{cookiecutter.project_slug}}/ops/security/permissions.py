@@ -33,7 +33,7 @@ def what_is_not_public_asks_for_a_token(seen: Evidence) -> Iterator[str]:
             yield f"{name} without a token: {seen.answers[name].status}"
 
 
-@check("SEC-103", "401 or 404", "guard the route with operators.guard", "OWASP API5:2023")
+@check("SEC-103", "401 or 404", "guard the route with Depends(Operators(...))", "OWASP API5:2023")
 def operators_pages_are_closed(seen: Evidence) -> Iterator[str]:
     """No operators' page is open"""
     for name in INSIDE:

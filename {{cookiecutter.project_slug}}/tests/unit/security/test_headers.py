@@ -7,7 +7,10 @@ import pytest
 from fastapi import APIRouter
 
 from app.boundary import Incoming
+from app.layers import build_layers
 from app.main import create_app
+from app.observability.metrics import Metrics
+from app.observability.record import Recorder
 from app.security import headers
 from app.settings import load
 from tests.client import client_of
@@ -74,7 +77,11 @@ async def test_a_page_has_a_policy_of_its_own_and_only_that(client: httpx.AsyncC
 
 
 def test_browsers_are_told_to_stay_with_https_only_where_there_is_https() -> None:
-    name = b"strict-transport-security"
+    recorder = Recorder(Metrics({}, list, []), "json", "info")
+    told = {}
+    for environment in ("local", "test", "staging", "production"):
+        settings = load({}).model_copy(update={"environment": environment})
+        outermost, *_ = build_layers(settings, recorder, ())
+        told[environment] = "strict-transport-security" in str(outermost.kwargs["headers"])
 
-    assert name in dict(headers.fixed(https_only=True))
-    assert name not in dict(headers.fixed(https_only=False))
+    assert told == {"local": False, "test": False, "staging": True, "production": True}

@@ -8,7 +8,7 @@ import pytest
 from fastapi import Depends, FastAPI
 
 from app import errors
-from app.security import operators
+from app.security.operators import Operators
 from tests.client import client_of
 
 TOKEN = "correct-horse-battery"
@@ -17,7 +17,7 @@ TOKEN = "correct-horse-battery"
 def service(open_to_all: bool) -> FastAPI:
     service = FastAPI()
     errors.install(service)
-    guard = operators.guard(operators.recognise(TOKEN, open_to_all))
+    guard = Operators(TOKEN, everybody=open_to_all)
 
     @service.get("/behind", dependencies=[Depends(guard)])
     async def behind() -> str:

@@ -12,7 +12,8 @@ from fastapi import APIRouter, Depends, FastAPI
 from app import boundary, errors
 from app.boundary import Incoming
 from app.main import create_app
-from app.security import operators, permissions
+from app.security import permissions
+from app.security.operators import Operators
 from app.security.permissions import PUBLIC, Allows, bad_token
 from app.settings import SettingsRefused, load
 from tests.client import client_of
@@ -125,7 +126,7 @@ def test_a_route_that_states_nothing_is_found() -> None:
 
 def test_an_operators_route_states_it() -> None:
     service = FastAPI(openapi_url=None)
-    guard = operators.guard(lambda _: True)
+    guard = Operators("", everybody=True)
     service.add_api_route("/inside", lambda: None, dependencies=[Depends(guard)])
 
     assert permissions.faults(service, everybody=False) == []

@@ -10,7 +10,7 @@ from fastapi import Depends, FastAPI
 
 from app import errors
 from app.health.checks import Checks, State
-from app.security import operators
+from app.security.operators import Operators
 from app.status import routes
 from app.status.notes import Notes
 from app.status.snapshot import Watch
@@ -53,7 +53,7 @@ class Page:
     async def client(self, *, open_to_all: bool = True) -> AsyncIterator[httpx.AsyncClient]:
         service = FastAPI()
         errors.install(service)
-        guard = operators.guard(operators.recognise(TOKEN, open_to_all))
+        guard = Operators(TOKEN, everybody=open_to_all)
         service.include_router(routes.router(self.watch), dependencies=[Depends(guard)])
         transport = httpx.ASGITransport(service)
         async with httpx.AsyncClient(transport=transport, base_url="http://service") as client:
