@@ -36,7 +36,7 @@ def test_each_block_of_a_page_can_be_played(page):
     ],
 )
 def test_a_block_that_would_be_left_out_is_refused(page):
-    with pytest.raises(ValueError, match="block|command|fence"):
+    with pytest.raises(ValueError, match=r"block|command|fence"):
         walk.blocks(page)
 
 
