@@ -30,7 +30,7 @@ test: .venv/ready ## Run the fast tests: questions, the template as it lies, bak
 	  --search-path .. --search-path . ../tests/ops
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report=
 
-test-all: test ## Run the slow tests too: make check of every variant on the real services
+test-all: test ## Run the slow tests too: every kind of project on each Python, on its oldest and newest packages
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow $(ALONE:%=--ignore=%)
 	.venv/bin/pytest -m slow $(ALONE)
 
