@@ -1,9 +1,20 @@
 import pytest
 
-from ops import migration
+from ops import migration, shell
 from ops.steps import Refused
 
 
 def test_a_migration_without_a_name_is_refused() -> None:
     with pytest.raises(Refused, match="make migration NAME="):
         migration.write(" ")
+
+
+def test_a_migration_without_a_database_is_refused_with_the_way_out() -> None:
+    nobody = f"postgresql://app:hidden@127.0.0.1:{shell.free_port()}/gone"
+
+    with pytest.raises(Refused) as refused:
+        migration.apply({"APP_DATABASE_URL": nobody})
+
+    assert "expected a database that answers" in refused.value.output
+    assert "hidden" not in refused.value.output
+    assert "Traceback" not in refused.value.output

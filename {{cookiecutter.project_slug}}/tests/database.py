@@ -20,8 +20,8 @@ from app.database import Database
 @asynccontextmanager
 async def database_in(folder: Path) -> AsyncIterator[Database]:
     """A database in a file of its own, with all migrations applied."""
-    migrated = await asyncio.to_thread(_migrated)  # a migration starts an event loop of its own
-    file = shutil.copy(migrated, folder / "some.db")
+    empty = await asyncio.to_thread(migrated)  # a migration starts an event loop of its own
+    file = shutil.copy(empty, folder / "some.db")
     database = Database(f"sqlite:///{file}", pool_size=5, deadline_seconds=5, slow_query_ms=1000)
     await database.open()
     try:
@@ -44,8 +44,8 @@ def query(url: str, statement: str, *values: object) -> list[asyncpg.Record]:
 
 
 @cache
-def _migrated() -> Path:
-    """What each test gets a copy of: made once."""
+def migrated() -> Path:
+    """The file that each test gets a copy of: made once."""
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
     file = Path(folder.name) / "migrated.db"

@@ -62,7 +62,8 @@ def in_files(root: Path, files: Sequence[Path]) -> tuple[str, ...]:
 
 def in_history(since: str) -> tuple[str, ...]:
     """The commits since a tag, or all without one, that added a secret, as commit."""
-    added = git.git("log", "-p", "--no-color", "--unified=0", "--format=commit %h", *since.split())
+    command = ["log", "-p", "--no-color", "--unified=0", "--format=commit %h", *since.split()]
+    added = git.git(*command, "--", ":(top)", ":(top,exclude)*requirements*.txt")
     found = set()
     for commit in added.split("\ncommit "):
         lines = [x[1:] for x in commit.split("\n") if x[:1] == "+" and x[:3] != "+++"]

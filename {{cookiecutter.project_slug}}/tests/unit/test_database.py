@@ -6,6 +6,8 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
+from alembic import command
+from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
@@ -13,6 +15,7 @@ from app.database import Database
 from app.database_engine import driver_url
 from app.errors import Problem
 from app.observability.tally import Tally, current
+from tests.database import migrated
 
 
 def database_at(url: str, deadline_seconds: float = 5, slow_query_ms: float = 1000) -> Database:
@@ -160,3 +163,11 @@ async def test_a_slow_statement_is_logged_with_its_text_but_not_its_parameters(
 )
 def test_the_driver_is_ours_to_choose(given: str, used: str) -> None:
     assert driver_url(given).render_as_string(hide_password=False) == used
+
+
+def test_the_migrations_give_what_the_tables_in_the_code_have(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("APP_DATABASE_URL", f"sqlite:///{migrated()}")
+
+    command.check(Config("alembic.ini"))
