@@ -56,25 +56,21 @@ UNREADABLE = {  # the framework's words -> ours
     "There was an error parsing the body": "the body can't be read; expected JSON in UTF-8, "
     "nested and with numbers no longer than people write",
 }
+FIELDS = {
+    "type": ("string", "the kind of problem: urn:problem:..."),
+    "title": ("string", "the same for all problems with this status"),
+    "status": ("integer", "that of the answer"),
+    "detail": ("string", "what was found, and what was expected"),
+    "instance": ("string", "the path that was asked for"),
+    "request_id": ("string", "under which the log tells more"),
+    "retry_safe": ("boolean", "may the very same request be sent again safely and usefully?"),
+}
+FAULTS = {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "string"}}}
 SCHEMA: dict[str, Any] = {
     "type": "object",
-    "required": ["type", "title", "status", "detail", "instance", "request_id", "retry_safe"],
-    "properties": {
-        "type": {"type": "string", "description": "the kind of problem: urn:problem:..."},
-        "title": {"type": "string"},
-        "status": {"type": "integer"},
-        "detail": {"type": "string", "description": "what was found, and what was expected"},
-        "instance": {"type": "string", "description": "the path that was asked for"},
-        "request_id": {"type": "string", "description": "under which the log tells more"},
-        "retry_safe": {
-            "type": "boolean",
-            "description": "whether the very same request may be sent again safely and usefully",
-        },
-        "errors": {
-            "type": "array",
-            "items": {"type": "object", "additionalProperties": {"type": "string"}},
-        },
-    },
+    "required": list(FIELDS),
+    "properties": {name: {"type": t, "description": told} for name, (t, told) in FIELDS.items()}
+    | {"errors": FAULTS},
 }
 EVERYWHERE = (400, 404, 408, 413, 500, 503)  # what any path may answer
 

@@ -49,6 +49,7 @@ class State:
     duration_seconds: float = 0.0
     since: datetime = field(default_factory=partial(datetime.now, UTC))
     last_ok: datetime | None = None
+    remedy: str = ""
     taken: float = field(default_factory=time.monotonic)  # the wall clock may jump
 
     @property
@@ -121,10 +122,6 @@ class Checks:
         states = self._states.values()
         return [s.name for s in states if s.required and (not s.up or s.stale)]
 
-    def remedies(self) -> dict[str, str]:
-        """What to do about each check."""
-        return {check.name: check.remedy for check in self._checks.values()}
-
     def changes(self) -> list[State]:
         """The last changes, newest first."""
         return list(reversed(self._changes))
@@ -161,12 +158,13 @@ class Checks:
         self._answered(check.name, " ".join(reason.split())[:MAX_REASON], started)
 
     def _answered(self, name: str, reason: str, started: float) -> None:
+        required, remedy = name in self._required, self._checks[name].remedy
         now, before, up = datetime.now(UTC), self._states.get(name), not reason
         is_same = before is not None and before.up == up
         since = before.since if before and is_same else now
         last_ok = now if up else before.last_ok if before else None
         seconds = time.monotonic() - started
-        state = State(name, name in self._required, up, reason, seconds, since, last_ok)
+        state = State(name, required, up, reason, seconds, since, last_ok, remedy)
         self._states[name] = state
         if is_same or (before is None and up):
             return
@@ -176,5 +174,5 @@ class Checks:
                 "check %s passes again after %.1f s", name, (now - before.since).total_seconds()
             )
         else:
-            level = logging.ERROR if state.required else logging.WARNING
+            level = logging.ERROR if required else logging.WARNING
             log.log(level, "check %s: %s: %s", name, state.status, reason)

@@ -70,9 +70,10 @@ class History:
         """Begin a new slot, and forget the oldest."""
         self._past.append(self._now)
 
-    def routes(self) -> list[str]:
-        """All routes that were asked in the window, but not those that watch the service."""
-        return [r for r in self._places if r not in WATCHING and self.total(r).requests]
+    def totals(self) -> dict[str, Cost]:
+        """The cost of each route that was asked in the window, but for those that watch us."""
+        totals = {name: self.total(name) for name in self._places if name not in WATCHING}
+        return {name: cost for name, cost in totals.items() if cost.requests}
 
     def total(self, route: str, slots: int = SLOTS) -> Cost:
         """What a route cost in the last slots together; fewer if the service is younger."""

@@ -29,11 +29,11 @@ class Watch:
     def snapshot(self) -> dict[str, Any]:
         """Everything as it is now; `findings` is empty while all is well."""
         self.history.update()
-        totals = {route: self.history.total(route) for route in self.history.routes()}
+        totals = self.history.totals()
         slowest = sorted(totals, key=lambda route: -(totals[route].quantile_ms(0.95) or 0))
         shown = slowest[:MAX_ROUTES_SHOWN]
         states, repeats = self.checks.states(), self.notes.repeats()
-        found = findings(states, self.checks.remedies(), self.history, repeats)
+        found = findings(states, self.history, repeats)
         return {
             "about": self.about,
             "at": datetime.now(UTC),

@@ -4,7 +4,7 @@ The thresholds are those of somebody who looks now; what was promised to users, 
 is woken for it, stands in config/slo.toml and in the alerts.
 """
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
@@ -89,14 +89,11 @@ RULES = (
 
 
 def findings(
-    states: Iterable[State],
-    remedies: Mapping[str, str],
-    history: History,
-    repeats: Iterable[Repeats],
+    states: Iterable[State], history: History, repeats: Iterable[Repeats]
 ) -> list[Finding]:
     """Everything that is wrong now; what keeps the service from its work comes first."""
-    found = [_checked(state, REMEDIES | dict(remedies)) for state in states if not state.up]
-    for route in history.routes():
+    found = [_checked(state) for state in states if not state.up]
+    for route in history.totals():
         recent = history.total(route, RECENT_SLOTS)
         broken = [rule for rule in RULES if rule.breaks(recent, MIN_REQUESTS)]
         found += [_counted(route, rule, recent, history.points(route)) for rule in broken]
@@ -108,14 +105,14 @@ def findings(
     return sorted(found, key=lambda each: ("fail", "warn").index(each.status))
 
 
-def _checked(state: State, remedies: Mapping[str, str]) -> Finding:
+def _checked(state: State) -> Finding:
     if state.name in PHASES:
         sentence = f"Out of service: it is {state.name}."
     elif state.required:
         sentence = f"Out of service: the check {state.name} fails."
     else:
         sentence = f"In service, but not at its best: the check {state.name} fails."
-    remedy = remedies.get(state.name) or "Read the reason above."
+    remedy = state.remedy or REMEDIES.get(state.name, "Read the reason above.")
     return Finding(state.status, sentence, state.since, state.reason, remedy, state.name)
 
 

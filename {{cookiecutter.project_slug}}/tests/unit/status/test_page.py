@@ -31,9 +31,6 @@ class Known(Checks):
     def changes(self) -> list[State]:
         return self._known
 
-    def remedies(self) -> dict[str, str]:
-        return {"database": "look at its server"}
-
 
 class Page:
     """The page of a service that a test has made up."""
@@ -86,7 +83,9 @@ class Elements(HTMLParser):
 
 
 async def test_without_a_script_it_says_what_is_broken_since_when_and_what_to_do() -> None:
-    text = await Page(State("database", True, False, "refused <b>")).text()
+    text = await Page(
+        State("database", True, False, "refused <b>", remedy="look at its server")
+    ).text()
 
     assert "Out of service: the check database fails." in text
     assert re.search(

@@ -34,7 +34,6 @@ class Slot(NamedTuple):
 
 def found(
     *states: State,
-    remedies: dict[str, str] | None = None,
     notes: Notes | None = None,
     **traffic: Sequence[Slot],
 ) -> list[Finding]:
@@ -46,7 +45,7 @@ def found(
             ask(counted, f"/{route}", slot)
         counted.history.update()
     repeats = (notes or Notes()).repeats()
-    return findings(states, remedies or {}, counted.history, repeats)
+    return findings(states, counted.history, repeats)
 
 
 def ask(counted: Counted, route: str, slot: Slot) -> None:
@@ -66,10 +65,11 @@ def test_nothing_is_found_while_all_is_well() -> None:
 
 
 def test_a_required_check_that_fails_comes_before_an_optional_one() -> None:
+    two_hours_ago = datetime.now(UTC) - timedelta(hours=2)
+
     both = found(
         State("cache", False, False, "away"),
-        State("database", True, False, "refused", since=datetime.now(UTC) - timedelta(hours=2)),
-        remedies={"database": "look at it"},
+        State("database", True, False, "refused", since=two_hours_ago, remedy="look at it"),
     )
 
     assert [each.sentence for each in both] == [
