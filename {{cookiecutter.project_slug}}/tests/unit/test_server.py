@@ -1,5 +1,6 @@
-"""Does the server start and stop as its orchestrator expects?"""
+"""Does the server start and stop as its orchestrator expects, and is code that blocks noticed?"""
 
+import asyncio
 import logging
 import os
 import resource
@@ -9,8 +10,10 @@ import pytest
 from fastapi import FastAPI
 
 from app import server
+from app.event_loop import EventLoop
+from app.health.checks import Unfit
 from app.settings import Settings
-from tests.unit.serving import serving, until
+from tests.client import serving, until
 
 
 async def test_at_sigterm_it_is_not_ready_but_serves_and_closes_what_it_answers() -> None:
@@ -132,3 +135,26 @@ def test_no_more_connections_are_served_than_half_the_descriptors(
 
     assert server.connections(1_000)[0] == served
     assert ("ulimit -n" in caplog.text) == (served < 1_000)
+
+
+async def test_code_that_blocks_shows_in_the_gauge_and_fails_the_check_once() -> None:
+    loop = EventLoop()
+    [check] = loop.checks()
+    await loop.open()
+
+    loop._measure(due=asyncio.get_running_loop().time() - 2)
+
+    assert loop.gauges()["event_loop_lag_seconds"] >= 2
+    with pytest.raises(Unfit, match=r"held for 2.*expected at most 0\.5 s"):
+        await check.probe()
+    await check.probe()
+    await loop.close()
+
+
+async def test_a_free_event_loop_passes() -> None:
+    loop = EventLoop()
+    [check] = loop.checks()
+    await loop.open()
+    await loop.close()
+
+    await check.probe()

@@ -1,17 +1,20 @@
-"""Has every answer the headers of the OWASP REST set, whatever becomes of the request?"""
+"""What do the headers of an answer tell, and which of a request's are believed?"""
 
 from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import APIRouter
+from fastapi import APIRouter, FastAPI
 
+from app import errors
 from app.boundary import Incoming
 from app.layers import build_layers
 from app.main import create_app
 from app.observability.metrics import Metrics
 from app.observability.record import Recorder
 from app.security import headers
+from app.security.cors import Cors
+from app.security.hosts import Hosts
 from app.settings import load
 from tests.client import client_of
 
@@ -85,3 +88,128 @@ def test_browsers_are_told_to_stay_with_https_only_where_there_is_https() -> Non
         told[environment] = "strict-transport-security" in str(outermost.kwargs["headers"])
 
     assert told == {"local": False, "test": False, "staging": True, "production": True}
+
+
+SHOP = "https://shop.example.com"
+PREFLIGHT = {"access-control-request-method": "PUT"}
+
+
+@pytest.fixture
+async def with_cors() -> AsyncIterator[httpx.AsyncClient]:
+    service = FastAPI()
+    errors.install(service)
+    service.add_middleware(Cors, origins=(SHOP,))
+
+    @service.get("/items")
+    async def items() -> str:
+        return "all"
+
+    async with client_of(service) as with_cors:
+        yield with_cors
+
+
+async def test_an_allowed_page_may_read_answers_and_errors(with_cors: httpx.AsyncClient) -> None:
+    for path in ("/items", "/nowhere"):
+        answer = await with_cors.get(path, headers={"origin": SHOP})
+
+        assert answer.headers["access-control-allow-origin"] == SHOP
+        assert answer.headers["vary"] == "Origin"
+        assert "access-control-allow-credentials" not in answer.headers
+
+
+@pytest.mark.parametrize("origin", ["https://evil.example.com", "null", "http://shop.example.com"])
+async def test_any_other_page_may_not(with_cors: httpx.AsyncClient, origin: str) -> None:
+    answer = await with_cors.get("/items", headers={"origin": origin})
+    preflight = await with_cors.options("/items", headers={"origin": origin} | PREFLIGHT)
+
+    assert "access-control-allow-origin" not in answer.headers
+    assert preflight.status_code == 403
+    assert "access-control-allow-origin" not in preflight.headers
+
+
+async def test_a_preflight_of_an_allowed_page_is_answered_before_any_route(
+    with_cors: httpx.AsyncClient,
+) -> None:
+    answer = await with_cors.options("/items", headers={"origin": SHOP} | PREFLIGHT)
+
+    assert answer.status_code == 204
+    assert "PUT" in answer.headers["access-control-allow-methods"]
+    assert "Authorization" in answer.headers["access-control-allow-headers"]
+
+
+async def test_who_is_no_page_gets_no_header_of_it(with_cors: httpx.AsyncClient) -> None:
+    assert "vary" not in (await with_cors.get("/items")).headers
+
+
+@pytest.fixture
+async def with_hosts() -> AsyncIterator[httpx.AsyncClient]:
+    service = FastAPI()
+    errors.install(service)
+    service.add_middleware(Hosts, allowed=("api.example.com", "*.example.org"))
+
+    @service.get("/{path:path}")
+    async def anything() -> str:
+        return "ours"
+
+    async with client_of(service) as with_hosts:
+        yield with_hosts
+
+
+@pytest.mark.parametrize(
+    "host", ["api.example.com", "API.example.com:8443", "one.example.org", "a.b.example.org"]
+)
+async def test_our_own_hosts_are_answered_for(with_hosts: httpx.AsyncClient, host: str) -> None:
+    assert (await with_hosts.get("/items", headers={"host": host})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "host", ["10.0.0.7:8000", "example.org", "api.example.com.evil.net", "evilexample.org", ""]
+)
+async def test_any_other_host_is_400(with_hosts: httpx.AsyncClient, host: str) -> None:
+    answer = await with_hosts.get("/items", headers={"host": host})
+
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert host not in answer.text or not host
+
+
+async def test_two_hosts_in_one_request_are_400(with_hosts: httpx.AsyncClient) -> None:
+    hosts = [("host", "api.example.com"), ("host", "api.example.com")]
+
+    assert (await with_hosts.get("/items", headers=hosts)).status_code == 400
+
+
+@pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])
+async def test_probes_and_scrapers_may_ask_by_address(
+    with_hosts: httpx.AsyncClient, path: str
+) -> None:
+    assert (await with_hosts.get(path, headers={"host": "10.0.0.7:8000"})).status_code == 200
+
+
+SAID = {"x-forwarded-proto": "https", "x-forwarded-for": "203.0.113.9"}
+
+
+async def address_told(came_from: str, trusted: str) -> str:
+    """Where the service sends a client that asked with a slash too many."""
+    settings = load(
+        {
+            "APP_ENVIRONMENT": "test",
+            "APP_LOG_LEVEL": "error",
+            "APP_TRUSTED_PROXIES": trusted,
+        }
+    )
+    transport = httpx.ASGITransport(create_app(settings), client=(came_from, 50_000))
+    async with httpx.AsyncClient(transport=transport, base_url="http://api.internal") as client:
+        return (await client.get("/livez/", headers=SAID)).headers["location"]
+
+
+async def test_our_proxy_is_believed() -> None:
+    assert (await address_told("10.1.2.3", "10.0.0.0/8")).startswith("https://")
+
+
+@pytest.mark.parametrize(
+    ("came_from", "trusted"),
+    [("192.0.2.1", "10.0.0.0/8"), ("10.1.2.3", ""), ("10.1.2.3", "10.0.0.1")],
+)
+async def test_anybody_else_is_not(came_from: str, trusted: str) -> None:
+    assert (await address_told(came_from, trusted)).startswith("http://")

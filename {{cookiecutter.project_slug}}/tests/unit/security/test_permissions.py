@@ -1,5 +1,6 @@
 """Does every route say who may call it, and does it hold what it says?"""
 
+import base64
 import re
 from collections.abc import AsyncIterator, Collection
 from functools import partial
@@ -142,3 +143,69 @@ def test_no_guard_is_off_outside_local_and_test() -> None:
     told = re.compile(r"APP_AUTH: off, but [A-Z ]+ /\S+ needs \S+; ")
     assert refused.value.faults
     assert [fault for fault in refused.value.faults if not told.match(fault)] == []
+
+
+TOKEN = "correct-horse-battery"
+
+
+def guarded(open_to_all: bool) -> FastAPI:
+    guarded = FastAPI()
+    errors.install(guarded)
+    guard = Operators(TOKEN, everybody=open_to_all)
+
+    @guarded.get("/behind", dependencies=[Depends(guard)])
+    async def behind() -> str:
+        return "seen"
+
+    return guarded
+
+
+def basic(credentials: str) -> str:
+    return "Basic " + base64.b64encode(credentials.encode()).decode()
+
+
+@pytest.fixture
+async def with_guard() -> AsyncIterator[httpx.AsyncClient]:
+    async with client_of(guarded(open_to_all=False)) as with_guard:
+        yield with_guard
+
+
+@pytest.mark.parametrize(
+    "sent", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic(f":{TOKEN}"), basic(f"anybody:{TOKEN}")]
+)
+async def test_the_token_opens_as_bearer_and_as_basic_password(
+    with_guard: httpx.AsyncClient, sent: str
+) -> None:
+    assert (await with_guard.get("/behind", headers={"Authorization": sent})).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "sent",
+    [
+        "",
+        "Bearer",
+        "Bearer wrong-horse-battery",
+        f"Bearer {TOKEN}x",
+        TOKEN,
+        f"Token {TOKEN}",
+        basic(TOKEN),
+        basic(f"{TOKEN}:"),
+        f"Basic {TOKEN}",
+        "Basic ====",
+        "Basic \u00fc",
+    ],
+)
+async def test_anything_else_is_401_with_both_ways_to_ask(
+    with_guard: httpx.AsyncClient, sent: str
+) -> None:
+    answer = await with_guard.get("/behind", headers={b"Authorization": sent.encode()})
+
+    assert answer.status_code == 401
+    assert answer.headers["content-type"] == errors.MEDIA_TYPE
+    assert "Basic realm=" in answer.headers["www-authenticate"]
+    assert "Bearer" in answer.headers["www-authenticate"]
+
+
+async def test_where_it_runs_locally_everybody_is_an_operator() -> None:
+    async with client_of(guarded(open_to_all=True)) as with_guard:
+        assert (await with_guard.get("/behind")).status_code == 200

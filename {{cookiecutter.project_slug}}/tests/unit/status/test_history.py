@@ -1,4 +1,4 @@
-"""Does the history tell of each route what the metrics have counted, in bounded memory?"""
+"""Does the history tell of each route what was counted, in bounded memory, and keep what failed?"""
 
 import asyncio
 import tracemalloc
@@ -6,6 +6,7 @@ import tracemalloc
 import pytest
 
 from app.status.history import MAX_ROUTES, OTHERS, SLOTS, Series
+from app.status.notes import ERRORS_KEPT, STATEMENTS_KEPT, Notes
 from tests.unit.status.counted import Counted
 
 
@@ -121,3 +122,45 @@ async def test_an_open_history_reads_by_itself_and_ends_when_it_is_closed(
     await counted.history.close()
 
     assert asyncio.all_tasks() == running
+
+
+def test_the_newest_failure_is_first_and_old_ones_go() -> None:
+    notes = Notes()
+    for number in range(ERRORS_KEPT + 5):
+        notes.failed("GET", "/items", 500, "ValueError", f"request-{number}")
+
+    failures = notes.failures()
+
+    assert failures[0].request_id == f"request-{ERRORS_KEPT + 4}"
+    assert len(failures) == ERRORS_KEPT
+
+
+def test_a_failing_probe_is_no_failed_request() -> None:
+    notes = Notes()
+
+    notes.failed("GET", "/readyz", 503, "", "request-1")
+
+    assert notes.failures() == []
+
+
+def test_a_statement_keeps_the_time_when_it_was_first_repeated() -> None:
+    notes = Notes()
+    notes.repeated("/a", "SELECT 1", 10, "first")
+    since = notes.repeats()[0].since
+
+    notes.repeated("/a", "SELECT 1", 12, "second")
+
+    (kept,) = notes.repeats()
+    assert (kept.since, kept.times, kept.request_id) == (since, 12, "second")
+
+
+def test_the_statements_that_were_repeated_long_ago_go_first() -> None:
+    notes = Notes()
+    for number in range(STATEMENTS_KEPT + 1):
+        notes.repeated("/a", f"SELECT {number}" + "x" * 10_000, 10, "id")
+
+    kept = notes.repeats()
+
+    assert len(kept) == STATEMENTS_KEPT
+    assert not any(each.statement.startswith("SELECT 0x") for each in kept)
+    assert max(len(each.statement) for each in kept) == 300

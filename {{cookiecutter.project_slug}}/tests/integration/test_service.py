@@ -1,4 +1,4 @@
-"""Do traces arrive at a real receiver (OTLP over HTTP), and are they one with the log?"""
+"""Is the service well, and do its traces reach a real receiver (OTLP over HTTP) and the log?"""
 
 import json
 import threading
@@ -13,6 +13,13 @@ from opentelemetry.proto.trace.v1.trace_pb2 import Span
 from ops import shell
 from ops.measure import load
 from ops.serving import serving
+
+
+def test_the_service_is_alive_ready_and_passing(client: httpx.Client) -> None:
+    assert client.get("/livez").json() == {"status": "pass"}
+    assert client.get("/readyz").status_code == 200
+    assert client.get("/health").json()["status"] == "pass"
+
 
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 CALLER = "b7ad6b7169203331"
