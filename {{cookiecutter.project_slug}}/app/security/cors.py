@@ -3,20 +3,20 @@
 Credentials of the browser are never allowed: callers send a bearer token themselves.
 """
 
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Awaitable, Iterable
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-
-from app import errors
-from app.errors import Problem
 
 PREFLIGHT = {
     "Access-Control-Allow-Methods": "GET, POST, PUT, PATCH, DELETE",
     "Access-Control-Allow-Headers": "Authorization, Content-Type, X-Request-ID",
     "Access-Control-Max-Age": "600",
 }
-EXPOSED = b"Location, Retry-After, Server-Timing, X-Request-ID"
+EXPOSED = (
+    b"access-control-expose-headers",
+    b"Location, Retry-After, Server-Timing, X-Request-ID",
+)
 VARY = (b"vary", b"Origin")
 
 
@@ -32,29 +32,19 @@ class Cors:
         if (origin := asked.get(b"origin")) is None:
             await self._app(scope, receive, send)
             return
-        send = self._telling(origin, send)
-        if scope["method"] == "OPTIONS" and b"access-control-request-method" in asked:
-            await self._preflight(scope, origin)(scope, receive, send)
-        else:
-            await self._app(scope, receive, send)
-
-    def _preflight(self, scope: Scope, origin: bytes) -> Response:
-        if origin in self._origins:
-            return Response(status_code=204, headers=PREFLIGHT)
-        problem = Problem(403, "scripts of this origin may not call", expected="an allowed origin")
-        return errors.answer(scope, problem)
-
-    def _telling(self, origin: bytes, send: Send) -> Callable[[Message], Awaitable[None]]:
-        told = [VARY]
-        if origin in self._origins:
-            told += [
-                (b"access-control-allow-origin", origin),
-                (b"access-control-expose-headers", EXPOSED),
-            ]
+        is_allowed = origin in self._origins
+        told = [VARY, EXPOSED, (b"access-control-allow-origin", origin)] if is_allowed else [VARY]
 
         def send_on(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
                 message["headers"] = [*message.get("headers", ()), *told]
             return send(message)
 
-        return send_on
+        app = self._app
+        if (
+            scope["method"] == "OPTIONS"
+            and b"access-control-request-method" in asked
+            and is_allowed
+        ):
+            app = Response(status_code=204, headers=PREFLIGHT)
+        await app(scope, receive, send_on)
