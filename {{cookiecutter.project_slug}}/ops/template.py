@@ -72,7 +72,8 @@ class Template:
         git.git(*self._in_clone("checkout", "--quiet", "--detach", commit))
         name, made = str(self._record["template"]) or self._address, self._folder / commit
         options = ["--no-input", "--config-file", self._config(name), "--output-dir", made]
-        succeeded("cookiecutter", shell.run([self._generator, name, *options]))
+        aside = {"TMPDIR": str(self._folder)}  # it leaves its hooks' scripts there
+        succeeded("cookiecutter", shell.run([self._generator, name, *options], aside))
         (project,) = made.iterdir()
         taken = recorded(project)["answers"]
         for question, answer in self._record["answers"].items():

@@ -22,6 +22,7 @@ IN_PROGRESS = {
     "rebase-merge": "rebase",
     "rebase-apply": "rebase",
 }
+ADDED = ("diff", "--name-only", "--diff-filter=A", "--no-renames", "-z")
 CONFLICTS = {  # who has the file: 1 both before, 2 this project, 3 the template
     "123": "both changed it",
     "23": "both added it",
@@ -49,10 +50,11 @@ def take_in(address: str, wanted: str) -> bool:
     conflicts = settle_locks(merge(change))
     if conflicts:
         width = max(map(len, conflicts))
+        listed = (f"  {path:<{width}}  {kind}" for path, kind in conflicts.items())
         raise Refused(
             f"{len(conflicts)} conflicts: the new version is in, and not yet right",
             remedy=f"settle each, `git add` it, `make check`, `git commit`. {BACK}",
-            output="\n".join(f"  {path:<{width}}  {kind}" for path, kind in conflicts.items()),
+            output="\n".join(["conflicts:", *listed]),
         )
     return True
 
@@ -104,7 +106,7 @@ def change_between(old: Path, new: Path, title: str) -> str:
     """A commit of what differs. Raises `Refused` where a file of yours would be overwritten."""
     before = git.commit_of(old, "Before")
     change = git.commit_of(new, title, before)
-    added = git.git("diff", "--name-only", "--diff-filter=A", "-z", before, change).split("\0")
+    added = git.git(*ADDED, before, change).split("\0")
     tracked = git.git("ls-files", "-z").split("\0")
     if way := [name for name in {*added} - {*tracked, ""} if os.path.lexists(git.ROOT / name)]:
         found = f"files in the way that git does not know: {', '.join(sorted(way))}"
@@ -121,7 +123,8 @@ def merge(change: str) -> dict[str, str]:
         picked = git.pick(change)
         conflicts = git.unmerged()
         if picked.code and not conflicts:
-            raise Refused("git did not merge", remedy="what stands above", output=picked.output)
+            found = "git did not merge: nothing was changed"
+            raise Refused(found, remedy="what stands above", output=picked.output)
         changed = len(git.git("diff", "--name-only", "HEAD").splitlines())
         steps.say(f"merged: {changed} files changed, nothing was committed. {BACK}")
     return {path: CONFLICTS[sides] for path, sides in conflicts.items()}
