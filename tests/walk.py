@@ -47,14 +47,18 @@ def blocks(page: str) -> list[Block]:
     return found
 
 
-def play(page: Path, project: Path) -> None:
-    """Do in the project what its page says. Raises AssertionError with the output of what fails."""
+def play(page: Path, project: Path, *, without: tuple[str, ...] = ()) -> None:
+    """Do in the project what its page says, but for commands `without` which it is played quickly.
+
+    Raises AssertionError with the output of what fails.
+    """
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.kind == "console":
-            for line in block.text.splitlines():
-                run(project, line.removeprefix("$ "))
+            for command in block.text.removeprefix("$ ").rstrip().split("\n$ "):
+                if not command.startswith(without):
+                    run(project, command)
         elif block.kind == "diff":
-            run(project, "git apply --recount", block.text)
+            run(project, "git apply --recount --unidiff-zero", block.text)
         else:
             (project / block.file).parent.mkdir(parents=True, exist_ok=True)
             (project / block.file).write_text(block.text, encoding="utf-8")
