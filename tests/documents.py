@@ -79,6 +79,9 @@ PLAYED = {
     "docs/how-to.md": "tests/test_documents.py",
     f"{FOLDER}/README.md": "tests/test_documents.py",
     f"{FOLDER}/RUNBOOK.md": "tests/pictures/test_prometheus.py",
+    f"{FOLDER}/docs/call-another-service.md": "tests/test_walks.py",
+    f"{FOLDER}/docs/first-feature.md": "tests/test_walks.py",
+    f"{FOLDER}/docs/keep-it-in-the-database.md": "tests/test_walks.py",
 }
 
 # Commands in the text of a project's documents that tests/test_documents.py plays there as well.
@@ -111,6 +114,7 @@ EXCEPTIONS = {
     "python -m benchmarks.compare_series": ITSELF,
     "diff -r": NAMED,
     "docker compose up": NAMED,
+    "git apply --recount --unidiff-zero": NAMED,
     "git archive": NAMED,
     "git worktree": NAMED,
     "kill -9": NAMED,

@@ -1,5 +1,6 @@
 """Is what the documents say true: commands, targets, links, and tables that come from elsewhere?"""
 
+import json
 import os
 import re
 import subprocess
@@ -8,7 +9,17 @@ from pathlib import Path
 import pytest
 
 from tests import reference, session
-from tests.baking import FOLDER, IN_PLACE, ROOT, VARIANTS, bake, environment, files_of, generate
+from tests.baking import (
+    FOLDER,
+    IN_PLACE,
+    ROOT,
+    VARIANTS,
+    bake,
+    environment,
+    files_of,
+    generate,
+    make,
+)
 from tests.documents import (
     EXCEPTIONS,
     PLAYED,
@@ -17,6 +28,7 @@ from tests.documents import (
     document,
     documents,
 )
+from tests.faults.service import Project, Service
 
 ALL = [pytest.param(each, id=each.path) for each in documents()]
 
@@ -82,6 +94,14 @@ def test_readme_leads_to_every_document_of_the_template():
     assert paths - {"README.md"} - led_to == set()
 
 
+def test_the_readme_of_a_project_leads_to_every_page_of_its_docs():
+    folder = f"{FOLDER}/docs/"
+    text = "".join(page.text for page in documents() if page.path.startswith(FOLDER))
+
+    names = [page.path.removeprefix(folder) for page in documents() if folder in page.path]
+    assert [name for name in names if name not in text] == []
+
+
 def test_the_reference_is_what_the_code_says():
     current = reference.page() == reference.PAGE.read_text(encoding="utf-8")
 
@@ -116,13 +136,17 @@ def test_the_session_of_how_to_goes_as_shown(tmp_path):
     assert session.without_figures(played) == session.without_figures(shown)
 
 
+@pytest.fixture(scope="module")
+def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    return generate(tmp_path_factory.mktemp("project"), **VARIANTS["full"])
+
+
 @pytest.mark.slow
-def test_a_new_project_gets_to_its_first_release_as_its_readme_says(tmp_path):
-    project = generate(tmp_path, **VARIANTS["full"])
-    subprocess.run(["git", "init", "-q", "--bare", "-b", "main", tmp_path / "origin"], check=True)
+@pytest.mark.xdist_group("documents")
+def test_a_new_project_gets_to_its_first_release_as_its_readme_says(project):
     begin = (
-        "git init -q -b main && git add -A && git commit -qm Start"
-        " && git remote add origin ../origin && git push -qu origin main"
+        "git init -q --bare -b main ../origin && git init -q -b main && git add -A"
+        " && git commit -qm Start && git remote add origin ../origin && git push -qu origin main"
     )
     readme = document(f"{FOLDER}/README.md")
     commands = [line for line in dict.fromkeys(readme.sessions) if line not in EXCEPTIONS]
@@ -139,3 +163,18 @@ def test_a_new_project_gets_to_its_first_release_as_its_readme_says(tmp_path):
         )
         assert done.returncode == 0, f"{line}\n{done.stdout}{done.stderr}"
     assert "make release LEVEL=minor" in commands
+
+
+@pytest.mark.slow
+@pytest.mark.xdist_group("documents")
+def test_the_line_of_a_request_that_readme_shows_has_the_fields_of_a_real_one(project, tmp_path):
+    (shown,) = re.findall(r"^{.*}$", document("README.md").text, re.MULTILINE)
+    assert make(project, "setup").returncode == 0
+
+    service = Service(Project(project), tmp_path / "log", drain_seconds=0).up()
+    service.ask("/nowhere")
+    service.stop()
+
+    lines = [json.loads(line) for line in service.log.read_text().splitlines()]
+    (real,) = [line for line in lines if line["event"] == "request"]
+    assert list(json.loads(shown)) == list(real)
