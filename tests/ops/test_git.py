@@ -1,5 +1,6 @@
 import os
 import subprocess
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -114,3 +115,17 @@ def test_a_signature_that_fails_is_refused(way: str) -> None:
         git.unnamed_tag("v0.1.0", "v0.1.0\n\nnotes\n")
 
     assert git.refs_here("refs/tags/v*") == {}
+
+
+def test_the_python_of_debian_12_unpacks_too(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Its 3.11.2 has no filters for archives."""
+    (repository / "deploy").write_text("#!/bin/sh\n")
+    git.git("add", "--all")
+    now = tarfile.TarFile.extractall
+    monkeypatch.setattr(tarfile.TarFile, "extractall", lambda tar, path: now(tar, path))
+
+    git.unpack(git.git("write-tree"), repository / "unpacked")
+
+    assert (repository / "unpacked" / "deploy").read_text() == "#!/bin/sh\n"

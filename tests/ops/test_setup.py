@@ -124,7 +124,7 @@ def test_a_failed_installation_is_refused_with_its_reason_and_counts_as_none(
     with pytest.raises(setup.Refused) as refused:
         setup.install(setup.DEVELOPMENT)
 
-    assert "safe to run again" in refused.value.remedy
+    assert "run the same command again" in refused.value.remedy
     assert refused.value.output == "no route to host"
     assert not setup.installed(setup.DEVELOPMENT)
 

@@ -1,4 +1,3 @@
-import os
 import signal
 import socket
 import subprocess
@@ -6,6 +5,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
+import psutil
 import pytest
 
 from ops import shell
@@ -42,15 +42,9 @@ def soon(condition: Callable[[], bool], within_seconds: float = 10) -> bool:
 
 def alive(pid: int) -> bool:
     try:
-        os.kill(pid, 0)
-    except ProcessLookupError:
+        return psutil.Process(pid).status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
         return False
-    return "zombie" not in state(pid)
-
-
-def state(pid: int) -> str:
-    answer = subprocess.run(["ps", "-o", "stat=", "-p", str(pid)], capture_output=True, text=True)
-    return "zombie" if answer.stdout.strip().startswith("Z") else answer.stdout.strip()
 
 
 @pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])

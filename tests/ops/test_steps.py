@@ -1,7 +1,11 @@
+import io
+import sys
+
 import pytest
 
 from ops import steps
 from ops.steps import Refused, Step
+from tests.baking import wait_until
 
 
 def refuse() -> None:
@@ -46,3 +50,21 @@ def test_ctrl_c_ends_the_command_with_130_and_no_traceback(
 
     assert ended.value.code == 130
     assert capsys.readouterr().out.endswith("Safe to run again.\n")
+
+
+class Terminal(io.StringIO):
+    def isatty(self) -> bool:
+        return True
+
+
+def test_who_sits_at_a_terminal_sees_that_a_long_step_goes_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(sys, "stdout", terminal := Terminal())
+
+    def wait() -> None:
+        wait_until(lambda: "long … 1 s" in terminal.getvalue(), 30)
+
+    steps.report([Step("long", wait)])
+
+    assert terminal.getvalue().rpartition("\r")[2].startswith("  long  ok ")

@@ -25,7 +25,7 @@ VENV = ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
 DEVELOPMENT = ROOT / "requirements-dev.txt"
 UV = ROOT / "requirements-uv.txt"
-AGAIN = "nothing else was changed; the same command is safe to run again"
+AGAIN = "repair what it says above, then run the same command again; downloads are kept"
 
 
 def installed(requirements: Path) -> bool:
@@ -55,7 +55,8 @@ def uv() -> str:
 def install(requirements: Path) -> None:
     """Add what a lock names to .venv, each file checked against its hash."""
     command = [uv(), "pip", "install", "--quiet", "--require-hashes"]
-    _run([*command, "--python", VENV_PYTHON, "--requirement", requirements])
+    with steps.waiting(f"  installing {requirements.name}"):
+        _run([*command, "--python", VENV_PYTHON, "--requirement", requirements])
     mark_installed(requirements)
 
 
@@ -71,9 +72,10 @@ def build() -> None:
                 f"{sys.executable} has no venv module",
                 remedy="install python3-venv, then `make setup`",
             )
-        _run([sys.executable, "-m", "venv", VENV])
-        pip = [VENV_PYTHON, "-m", "pip", "install", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "--require-hashes", "--requirement", UV])
+        pip = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check"]
+        with steps.waiting("  installing uv"):
+            _run([sys.executable, "-m", "venv", VENV])
+            _run([*pip, "--require-hashes", "--requirement", UV])
     install(DEVELOPMENT)
 
 

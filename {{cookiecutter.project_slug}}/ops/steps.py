@@ -7,8 +7,9 @@ and raises `Refused` when it cannot. Steps know nothing of each other, and all o
 import sys
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -49,6 +50,28 @@ def say(line: str, end: str = "\n") -> None:
     print(line, end=end, flush=True)  # noqa: T201  the one place that prints
 
 
+@contextmanager
+def waiting(line: str) -> Iterator[None]:
+    """Count the seconds beside a line for who sits at a terminal; the line goes with the block."""
+    if not sys.stdout.isatty() or threading.current_thread() is not threading.main_thread():
+        yield  # lines of two threads would overwrite each other
+        return
+    started, over = time.monotonic(), threading.Event()
+
+    def count() -> None:
+        while not over.wait(1):
+            say(f"\r{line} … {time.monotonic() - started:.0f} s", end="")
+        say(f"\r{' ' * (len(line) + 10)}\r", end="")
+
+    counting = threading.Thread(target=count)
+    counting.start()
+    try:
+        yield
+    finally:
+        over.set()
+        counting.join()
+
+
 def ask(question: str) -> bool:
     """Whether the answer is yes; anything else is no.
 
@@ -80,8 +103,10 @@ def report(steps: Sequence[Step], at_once: int = 1, width: int = 0) -> list[Resu
     results = []
     with ThreadPoolExecutor(at_once) as pool:
         try:
-            for result in pool.map(run_one, steps):
-                results.append(result)
+            coming = pool.map(run_one, steps)
+            for step in steps:
+                with waiting(f"  {step.name:<{width}}"):
+                    results.append(result := next(coming))
                 mark = "ok    " if result.ok else "FAILED"
                 line = f"  {result.name:<{width}}  {mark} {result.seconds:6.1f} s  {result.detail}"
                 say(line.rstrip())
