@@ -1,7 +1,7 @@
 # Each target sets up what it needs, from nothing but python3 (with venv), make and git.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench lock change notes check release changelog .venv
+.PHONY: help demo test test-all bench lock change notes check release changelog .venv .venv/demo .venv/ready
 
 PYTHON ?= python3
 PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py tests
@@ -20,7 +20,7 @@ COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 
 help: ## Print this
 	@awk -F ':.*## ' '/^##@ /{print "\n" substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/ready ## Generate a service with the defaults into build/demo/, start it, send it traffic, serve until Ctrl-C
+demo: .venv/demo ## Generate a service with the defaults into build/demo/, start it, send it traffic, serve until Ctrl-C
 	@.venv/bin/python -m benchmarks.demo
 
 ##@ Before a change is shared
@@ -61,16 +61,31 @@ lock: .venv/ready ## Renew the hash locks: the template's own, and those of ever
 	echo cookiecutter | $(COMPILE) - --constraint requirements.txt --output-file requirements-generate.txt > /dev/null
 	$(COMPILE) --constraint '$(PROJECT)/requirements.txt' benchmarks/peers.in --output-file benchmarks/requirements-peers.txt > /dev/null
 
-# Holds the text of the locks that .venv was made from, and is written last.
-.venv/ready: $(LOCKS) requirements-uv.txt
-	@if cat $^ | cmp -s - $@; then touch $@; else $(MAKE) --no-print-directory .venv; fi
+# Each is written last and holds the locks that are installed, the first the folder too: .venv can't be
+# moved. The demo needs one package and what that needs, the tests some 400 MB more.
+GENERATE := requirements-generate.txt requirements-uv.txt
+INSTALL := uv pip install --quiet --python .venv/bin/python --require-hashes
+FAILED := { echo "set-up could not finish: repair what it says above, then repeat the command"; exit 1; }
+
+.venv/ready: .venv/demo
+	@[ "$$(cat $(LOCKS) .venv/demo)" = "$$(cat $@ 2> /dev/null)" ] || { \
+	  echo "installing what the tests need into .venv, some 400 MB …"; $(INSTALL) $(LOCKS:%=-r %) || $(FAILED); }
+	@cat $(LOCKS) .venv/demo > $@
+
+.venv/demo:
+	@.venv/bin/python -c '' 2> /dev/null && [ "$$(cat $(GENERATE) && pwd)" = "$$(cat $@ 2> /dev/null)" ] || \
+	  $(MAKE) --no-print-directory .venv
 
 .venv:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
 	  echo "found $$($(PYTHON) --version 2>&1); expected Python 3.11 or newer: make PYTHON=python3.13"; exit 1; }
-	@$(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
+	@rm -rf .venv
+	@command -v uv > /dev/null || $(PYTHON) -c 'import ensurepip, venv' 2> /dev/null || { \
 	  echo "$(PYTHON) has no venv module: install python3-venv, then repeat the command"; exit 1; }
-	$(PYTHON) -m venv --clear .venv
-	@command -v uv > /dev/null || .venv/bin/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-uv.txt
-	uv pip install --quiet --python .venv/bin/python --require-hashes $(LOCKS:%=-r %)
-	@cat $(LOCKS) requirements-uv.txt > .venv/ready
+	@echo "setting up .venv from requirements-generate.txt …"
+	@if command -v uv > /dev/null; then \
+	  uv venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv; else \
+	  $(PYTHON) -m venv .venv && .venv/bin/pip install --disable-pip-version-check --require-hashes \
+	    -r requirements-uv.txt; fi || $(FAILED)
+	@$(INSTALL) -r requirements-generate.txt || $(FAILED)
+	@{ cat $(GENERATE) && pwd; } > .venv/demo

@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
 import time
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
@@ -70,10 +71,20 @@ def main() -> int:
 def step(title: str, work: Callable[[], Done]) -> Done:
     """Say what begins, do it, and say how long it took."""
     print(f"  {title} …", end="", flush=True)
-    begun = time.monotonic()
-    done = work()
+    begun, over = time.monotonic(), threading.Event()
+    threading.Thread(target=dots, args=[over], daemon=True).start()
+    try:
+        done = work()
+    finally:
+        over.set()
     print(f" {time.monotonic() - begun:.1f} s", flush=True)
     return done
+
+
+def dots(over: threading.Event) -> None:
+    """Show who sits at a terminal that a long step goes on."""
+    while not over.wait(2):
+        print("." if sys.stdout.isatty() else "", end="", flush=True)
 
 
 def generate() -> Path:
