@@ -31,7 +31,7 @@ from tests.upgrades import (
     tools,
 )
 
-pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("update")]
+pytestmark = pytest.mark.slow
 PLAIN = {"database": "false", "cache": "false", "deploy": "kubernetes", "ci": "none"}
 ODD = {"project_name": "# jinja: if [x]", "project_slug": "class", "description": "~ | %s: 日本"}
 
@@ -58,13 +58,12 @@ def status(project: Path) -> str:
 
 
 def lines(project: Path) -> set[str]:
-    """Every line of every file, but of git's own and of what is made."""
-    return {
-        line
-        for name in files(project)
-        if not name.startswith(".venv/")
-        for line in (project / name).read_text(encoding="utf-8").splitlines()
-    }
+    """Every line of every file, but of what git ignores."""
+    names = files(project)
+    if (project / ".git").exists():
+        listed = run(project, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
+        names = {name for name in listed.split("\0") if (project / name).is_file()}
+    return {line for name in names for line in (project / name).read_text().splitlines()}
 
 
 def make_own(project: Path) -> None:
@@ -231,6 +230,22 @@ def held(tmp_path: Path, project: Path, address: Path) -> subprocess.Popen[str]:
 def wait_for(updating: subprocess.Popen[str], sign: Path) -> None:
     baking.wait_until(lambda: sign.exists() or updating.poll() is not None, within_seconds=100)
     assert sign.exists(), updating.communicate()[0]
+
+
+@pytest.mark.parametrize("given", ["../vitals", "vitals"])
+def test_a_project_knows_what_it_was_made_from_however_its_template_was_named(tmp_path, given):
+    run(tmp_path, "git", "clone", "--quiet", repository(), "vitals")
+    (tmp_path / "in").mkdir()
+    folder = tmp_path / ("in" if given == "../vitals" else "")
+    config = tmp_path / "config.yaml"
+    config.write_text(f"replay_dir: {tmp_path / 'replay'}\n")
+
+    command = ("-m", "cookiecutter", given, "--no-input", "--config-file", config)
+    run(folder, sys.executable, *command)
+
+    recorded = json.loads((folder / "orders-api" / ".vitals.json").read_text())
+    head = run(repository(), "git", "rev-parse", "HEAD")
+    assert (recorded["template"], recorded["version"], recorded["commit"]) == ("", NEXT, head)
 
 
 def test_ctrl_c_before_the_merge_changes_nothing(tmp_path, project):
