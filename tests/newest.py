@@ -67,6 +67,8 @@ def blame(project: Path, locked: dict[str, Version], works: Callable[[], bool]) 
 
     if not works_with(0):
         return "no package: it does not work on its own locks either"
+    if not moved or works_with(len(moved)):
+        return "no package: it works when it is tried again"
     good, broken = 0, len(moved)
     while broken - good > 1:
         middle = (good + broken) // 2
@@ -77,11 +79,15 @@ def blame(project: Path, locked: dict[str, Version], works: Callable[[], bool]) 
 def last_that_works(
     project: Path, name: str, held: dict[str, str], works: Callable[[], bool]
 ) -> str:
-    """Go back from the newest version of a package, release by release."""
-    found = pin(project, "highest", held)[name]
+    """Go back from the newest version of a package, which breaks it, release by release."""
+
+    def before(version: Version) -> Version:
+        return pin(project, "highest", {**held, name: f"<{version}"})[name]
+
+    broken = pin(project, "highest", held)[name]
+    found = before(broken)
     while not works():
-        broken = found
-        found = pin(project, "highest", {**held, name: f"<{broken}"})[name]
+        broken, found = found, before(found)
     return (
         f"{name} {broken} breaks it; the last version that works is {found}. "
         f'Way out: "{name}<{broken}" in pyproject.toml until one works again'

@@ -68,3 +68,10 @@ def test_no_package_is_blamed_for_what_the_locks_break_too(project):
     found = newest.blame(project, newest.versions(project), lambda: starts(project))
 
     assert found == "no package: it does not work on its own locks either"
+
+
+@pytest.mark.slow
+def test_no_package_is_blamed_for_what_works_when_it_is_tried_again(project):
+    found = newest.blame(project, newest.versions(project), lambda: starts(project))
+
+    assert found == "no package: it works when it is tried again"
