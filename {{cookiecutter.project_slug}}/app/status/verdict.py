@@ -46,12 +46,13 @@ class Rule(NamedTuple):
     """A route of whose requests at least this `share` is `bad` is worth a sentence."""
 
     runbook: str
-    sentence: str
-    reason: str
+    what: str
     share: float
     bad: Callable[[Cost], int]
+    reason: str
 
     def breaks(self, cost: Cost, least: int = 1) -> bool:
+        """Is it so, and of `least` requests?"""
         return self.bad(cost) >= max(least, self.share * cost.requests)
 
 
@@ -63,28 +64,13 @@ def _slow(cost: Cost) -> int:
     return 0 if _waiting(cost) else cost.slower_than(SLOW_SECONDS)
 
 
+ERRED = "{bad} of its last {requests} requests ended in a server error"
+WAITED = "a statement took {statement_ms:.0f} ms on average in the last minute"
+SLOW = f"{{bad}} of its last {{requests}} requests took longer than {SLOW_SECONDS:g} s"
 RULES = (
-    Rule(
-        "ErrorBudgetBurn",
-        "In service, but {route} fails.",
-        "{bad} of its last {requests} requests ended in a server error",
-        0.01,
-        lambda cost: cost.errors,
-    ),
-    Rule(
-        "SlowStatements",
-        "In service, but {route} waits for the database.",
-        "a statement took {statement_ms:.0f} ms on average in the last minute",
-        1,
-        _waiting,
-    ),
-    Rule(
-        "LatencyBudgetBurn",
-        "In service, but {route} is slow.",
-        f"{{bad}} of its last {{requests}} requests took longer than {SLOW_SECONDS:g} s",
-        0.05,
-        _slow,
-    ),
+    Rule("ErrorBudgetBurn", "fails", 0.01, lambda cost: cost.errors, ERRED),
+    Rule("SlowStatements", "waits for the database", 1, _waiting, WAITED),
+    Rule("LatencyBudgetBurn", "is slow", 0.05, _slow, SLOW),
 )
 
 
@@ -129,7 +115,7 @@ def _counted(route: str, rule: Rule, recent: Cost, points: list[Cost]) -> Findin
         bad=rule.bad(recent), requests=recent.requests, statement_ms=recent.statement_ms
     )
     since = datetime.now(UTC) - timedelta(seconds=bad_seconds)
-    return _warn(rule.runbook, rule.sentence.format(route=route), told, since)
+    return _warn(rule.runbook, f"In service, but {route} {rule.what}.", told, since)
 
 
 def _warn(name: str, sentence: str, told: str, since: datetime) -> Finding:
