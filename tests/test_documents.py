@@ -123,6 +123,12 @@ def test_readme_shows_rows_of_the_measured_tables_as_they_are():
     assert document("docs/bench.md").text.strip() in shown
 
 
+def test_a_new_project_has_no_more_files_than_the_comparison_says():
+    said = int(re.findall(r"\| (\d+), all options on \|", document("docs/peers.md").text)[0])
+
+    assert len(files_of(bake(**VARIANTS["full"]))) <= said
+
+
 def test_assistants_read_at_most_forty_lines():
     assert len(document(f"{FOLDER}/AGENTS.md").text.splitlines()) <= 40
 
