@@ -1,15 +1,19 @@
 """Does each check find its fault, and no other one?"""
 
 import datetime as dt
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
 from ops import git, shell
+from ops.measure import load
 from ops.security import __main__ as security
 from ops.security import gather, leaks
 from ops.security.checklist import Accepted, Finding, accepted, findings, without_accepted
 from ops.security.evidence import Evidence
+from ops.security.requests import requests
+from ops.token import Issuer
 from tests.ops.security.planted import PLANTED, Plant
 
 TODAY = dt.date(2026, 6, 15)
@@ -40,6 +44,22 @@ def test_a_planted_fault_is_found_by_its_check_alone(
 
 def test_every_check_is_proved_by_a_planted_fault() -> None:
     assert {check.id for check in security.CHECKS} == {id_ for id_, _ in PLANTED}
+
+
+def test_a_service_that_is_only_read_is_not_asked_to_write(
+    seen: Evidence, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    plan = load.read(shell.ROOT)._replace(seeds=[], scopes="")
+    monkeypatch.setattr(load, "read", lambda _: plan)
+    read_only = {"paths": {"/items": {"get": {"security": []}}}}
+
+    asked = requests(
+        seen.settings["production"], Issuer(), Issuer(), seen.canaries, read_only
+    ).keys()
+
+    fewer = replace(seen, answers={n: seen.answers[n] for n in asked}, operations={})
+    assert {"no token", "invalid", "declared", "upload", "script"} & asked == set()
+    assert findings(security.CHECKS, fewer) == []
 
 
 def test_numbers_are_given_once_and_in_order() -> None:
