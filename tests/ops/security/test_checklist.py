@@ -51,7 +51,7 @@ def test_a_service_that_is_only_read_is_not_asked_to_write(
 ) -> None:
     plan = load.read(shell.ROOT)._replace(seeds=[], scopes="")
     monkeypatch.setattr(load, "read", lambda _: plan)
-    read_only = {"paths": {"/items": {"get": {"security": []}}}}
+    read_only = {"paths": {"/items": {"get": dict[str, str]()}}}
 
     asked = requests(
         seen.settings["production"], Issuer(), Issuer(), seen.canaries, read_only
