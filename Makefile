@@ -28,11 +28,11 @@ test: .venv/ready ## Run the fast tests: questions, the template as it lies, bak
 	.venv/bin/ruff check --quiet $(PYTHON_FILES) && .venv/bin/ruff format --quiet --check $(PYTHON_FILES)
 	cd '$(PROJECT)' && ../.venv/bin/pyrefly check --config pyproject.toml --python-interpreter-path ../.venv/bin/python \
 	  --search-path .. --search-path . ../tests/ops
-	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report=
+	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report= --durations=10
 
 test-all: test ## Run the slow tests too: every kind of project on each Python, on its oldest and newest packages
-	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow $(ALONE:%=--ignore=%)
-	.venv/bin/pytest -m slow $(ALONE)
+	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow $(ALONE:%=--ignore=%) --durations=10
+	.venv/bin/pytest -m slow $(ALONE) --durations=10
 
 bench: .venv/ready ## Compare what it costs to watch a request, here and elsewhere; needs valgrind and wrk, takes many minutes
 	@.venv/bin/python -m benchmarks.bench && build/bench/bin/python -m benchmarks.vitals
