@@ -150,14 +150,52 @@ def test_hooks_kept_elsewhere_are_left_alone(
     assert "left alone" in capsys.readouterr().out
 
 
-def test_a_repository_of_its_own_gets_the_hooks(
-    repository: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+@pytest.fixture
+def hook(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the hook of a repository of its own comes to lie."""
     monkeypatch.setattr("ops.setup.ROOT", repository)
     monkeypatch.setattr("ops.shell.ROOT", repository)
     monkeypatch.setattr("ops.setup.VENV_PYTHON", Path(shell.PYTHON))
     monkeypatch.delenv("GIT_CONFIG_GLOBAL", raising=False)
+    return repository / ".git" / "hooks" / "pre-commit"
+
+
+def test_a_repository_of_its_own_gets_the_hooks(hook: Path) -> None:
+    setup.install_hooks()
+
+    assert hook.exists()
+
+
+def test_a_hook_whose_python_is_gone_is_renewed(hook: Path) -> None:
+    setup.install_hooks()
+    whole = hook.read_text()
+    moved = whole.replace(f"INSTALL_PYTHON={shell.PYTHON}", "INSTALL_PYTHON='/no longer/python'")
+    hook.write_text(moved)
 
     setup.install_hooks()
 
-    assert (repository / ".git" / "hooks" / "pre-commit").exists()
+    assert moved != whole
+    assert hook.read_text() == whole
+
+
+def test_a_hook_of_ones_own_is_left_alone(hook: Path) -> None:
+    hook.write_text("#!/bin/sh\n")
+
+    setup.install_hooks()
+
+    assert hook.read_text() == "#!/bin/sh\n"
+
+
+def test_a_home_that_cannot_be_written_costs_only_the_hooks(
+    hook: Path,
+    tmp_path: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("PRE_COMMIT_HOME", str(tmp_path / "file" / "inside"))
+
+    setup.install_hooks()
+
+    assert not hook.exists()
+    assert "git hooks: not installed, NotADirectoryError" in capsys.readouterr().out

@@ -14,6 +14,8 @@ if sys.version_info < (3, 11):  # noqa: UP036  the machine's python3 may be olde
 
 import hashlib
 import importlib.util
+import re
+import shlex
 import shutil
 from pathlib import Path
 
@@ -86,9 +88,10 @@ def install_hooks() -> None:
     hooks = ROOT / git.git("rev-parse", "--git-path", "hooks")
     if hooks.resolve() != (ROOT / git.git("rev-parse", "--git-common-dir") / "hooks").resolve():
         steps.say(f"git hooks: left alone, core.hooksPath points to {hooks}")
-    elif not (hooks / "pre-commit").exists():
-        shell.must([VENV_PYTHON, "-m", "pre_commit", "install"])
-        steps.say("git hooks: installed")
+    elif not (hooks / "pre-commit").exists() or _left_behind(hooks / "pre-commit"):
+        made = shell.run([VENV_PYTHON, "-m", "pre_commit", "install"])
+        why = made.output.rstrip().rpartition("\n")[2]
+        steps.say(f"git hooks: {f'not installed, {why}' if made.code else 'installed'}")
 
 
 def main() -> None:
@@ -96,6 +99,12 @@ def main() -> None:
         steps.say("setting up .venv from requirements-dev.txt …")
         build()
     install_hooks()
+
+
+def _left_behind(hook: Path) -> bool:
+    """Whether it starts a Python that is gone, so that no commit would succeed: we were moved."""
+    starts = re.search(r"^INSTALL_PYTHON=(.*)$", hook.read_text(errors="replace"), re.MULTILINE)
+    return starts is not None and not Path(*shlex.split(starts[1])).exists()
 
 
 def _uv() -> str | None:

@@ -29,11 +29,10 @@ def throw_away() -> Iterator[Server]:
         folder, port, password = Path(name), shell.free_port(), secrets.token_urlsafe(16)
         folder.joinpath("password").write_text(password)
         programs, user = _programs(folder)
-        data, sockets = folder / "data", folder
         _init(programs, folder, user)
         version = shell.must([programs / "postgres", "--version"]).split()[-1]
-        command: list[str | Path] = [programs / "postgres", "-D", data, "-p", str(port)]
-        command += ["-h", "127.0.0.1", "-k", sockets]
+        command: list[str | Path] = [programs / "postgres", "-D", folder / "data", "-p", str(port)]
+        command += ["-h", "127.0.0.1", "-k", ""]  # no socket file: a path may be too long for one
         command += [f"--{setting}" for setting in SPEED]
         with until_ready(SERVICE, command, folder, b"ready to accept connections", user):
             yield Server(f"postgresql://app:{password}@127.0.0.1:{port}/postgres", version)
