@@ -103,6 +103,19 @@ async def test_server_timing_shows_the_calls_before_the_answer(client: httpx.Asy
     )
 
 
+async def test_a_call_of_another_service_is_on_the_line_and_in_server_timing(
+    service: FastAPI, client: httpx.AsyncClient, lines: Lines
+) -> None:
+    @service.get("/ask")
+    async def ask() -> None:
+        tally.add("http", 7.5)
+
+    answer = await client.get("/ask")
+
+    assert (told(lines)["http_calls"], told(lines)["http_ms"]) == (1, 7.5)
+    assert answer.headers["server-timing"].endswith(', http;dur=7.5;desc="1 calls"')
+
+
 async def test_an_unhandled_error_is_one_500_and_one_account_without_its_text(
     client: httpx.AsyncClient, lines: Lines, caplog: pytest.LogCaptureFixture
 ) -> None:
