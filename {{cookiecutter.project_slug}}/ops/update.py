@@ -119,8 +119,12 @@ def merge(change: str) -> dict[str, str]:
 
     Comes to its end though Ctrl-C is pressed. Raises `Refused` when git does not begin.
     """
-    with terminal.finishing("merging: one moment"):
-        picked = git.pick(change)
+    with terminal.finishing("merging: one moment. Ctrl-C again gives up half-way"):
+        try:
+            picked = git.pick(change)
+        except KeyboardInterrupt:
+            remedy = f"{BACK}, and `git status` shows which new files are left"
+            raise Refused("given up half-way through the merge", remedy=remedy) from None
         conflicts = git.unmerged()
         if picked.code and not conflicts:
             found = "git did not merge: nothing was changed"

@@ -166,3 +166,7 @@ def take_in(
         timeout=200,
         check=False,
     )
+
+
+def status(project: Path) -> str:
+    return run(project, "git", "status", "--porcelain")

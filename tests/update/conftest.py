@@ -1,0 +1,31 @@
+"""A project to update, and git as a stranger's machine has it."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.update.versions import NOW, started
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    for item in items:
+        if Path(__file__).parent in item.path.parents:
+            item.add_marker(pytest.mark.slow)
+
+
+@pytest.fixture(autouse=True, scope="module")
+def _git_as_a_strangers(tmp_path_factory):
+    config = tmp_path_factory.mktemp("git") / "gitconfig"
+    config.write_text("[user]\nname = Ada\nemail = ada@example.com\n")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("GIT_CONFIG_GLOBAL", str(config))
+        patch.setenv("GIT_CONFIG_NOSYSTEM", "1")
+        yield
+
+
+@pytest.fixture
+def project(tmp_path) -> Path:
+    """A project of NOW, committed as it was generated."""
+    shutil.copytree(started(NOW), tmp_path / "orders-api", symlinks=True)
+    return tmp_path / "orders-api"

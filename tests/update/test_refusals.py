@@ -1,0 +1,102 @@
+"""Does `make update` leave the tree as it was whenever it can't, and say why?"""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+
+from tests.release.world import append, run
+from tests.update.versions import MOVED, NEXT, NOW, commit, edit, files, repository, status, take_in
+
+
+def no_repository(project: Path) -> None:
+    shutil.rmtree(project / ".git")
+
+
+def no_commit(project: Path) -> None:
+    no_repository(project)
+    run(project, "git", "init", "--quiet")
+
+
+def uncommitted(project: Path) -> None:
+    append(project / "README.md", "More.\n")
+
+
+def merging(project: Path) -> None:
+    run(project, "git", "switch", "--quiet", "--create", "side")
+    run(project, "git", "commit", "--quiet", "--no-verify", "--allow-empty", "--message=Side")
+    run(project, "git", "switch", "--quiet", "main")
+    run(project, "git", "merge", "--quiet", "--no-ff", "--no-commit", "side")
+
+
+def in_the_way(project: Path) -> None:
+    (project / MOVED[1]).write_text("mine\n")
+
+
+def record(**changed: str):
+    def change(project: Path) -> None:
+        path = project / ".vitals.json"
+        text = path.read_text(encoding="utf-8")
+        path.write_text(json.dumps(json.loads(text) | changed, indent=2), encoding="utf-8")
+        commit(project, "Record")
+
+    return change
+
+
+def no_record(project: Path) -> None:
+    (project / ".vitals.json").write_text("{}\n")
+    commit(project, "No record")
+
+
+def another_answer(project: Path) -> None:
+    edit(project / ".vitals.json", '"ci": "github"', '"ci": "jenkins"')
+    commit(project, "Another answer")
+
+
+def nothing(_: Path) -> None: ...
+
+
+THERE = "there"
+REFUSED = [
+    (no_repository, THERE, "", "no git repository of its own here. Way out: `git init -b main`"),
+    (no_commit, THERE, "", "no commit yet. Way out: `git add --all && git commit`"),
+    (uncommitted, THERE, "", "1 files with uncommitted changes; expected none, so that"),
+    (merging, THERE, "", "a merge in progress; expected none. Way out: finish it, or `git merge"),
+    (in_the_way, THERE, "", f"files in the way that git does not know: {MOVED[1]}; expected"),
+    (no_record, THERE, "", ".vitals.json is no record (KeyError('template'))"),
+    (another_answer, THERE, "", "ci='jenkins' is no answer any more; expected the recorded"),
+    (
+        nothing,
+        "",
+        "",
+        "no template in .vitals.json; expected its address or folder. Way out: `make",
+    ),
+    (nothing, "--upload-pack=x", "", "TEMPLATE=--upload-pack=x; expected its address or folder"),
+    (nothing, "../nowhere", "", "../nowhere refused; expected its branches and tags, without a"),
+    (nothing, "../unreleased", "", "no version of ../unreleased; expected a tag such as v1.2.0"),
+    (nothing, THERE, "v7.0.0", f"expected one of {NEXT}, {NOW}"),
+    (record(commit="f" * 40, version="v7.0.0"), THERE, "", "made from an unknown version: v7.0.0"),
+    (record(commit="", version=""), THERE, "", "made from an unknown version: none is recorded"),
+    (record(commit="", version=NEXT), THERE, NOW, f"VERSION={NOW}; expected one after {NEXT}"),
+]
+
+
+@pytest.mark.parametrize(("prepare", "address", "version", "told"), REFUSED)
+def test_a_refusal_says_why_in_one_line_and_nothing_is_changed(
+    project, prepare, address, version, told
+):
+    run(project.parent, "git", "init", "--quiet", "unreleased")
+    prepare(project)
+    git = run(project, "git", "status", "--porcelain") if (project / ".git").exists() else ""
+    before = files(project)
+
+    done = take_in(project, repository() if address == THERE else address, version)
+
+    assert done.returncode == 1, done.stdout
+    refusal = done.stdout.splitlines()[-1]
+    assert told in refusal
+    assert "Way out: " in refusal
+    assert refusal.endswith("Nothing was changed; safe to retry")
+    assert files(project) == before
+    assert not (project / ".git").exists() or status(project) == git
