@@ -12,7 +12,7 @@ from app.settings import load
 from tests.client import client_of
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(create_app(load({"APP_LOG_LEVEL": "error"}))) as client:
         yield client

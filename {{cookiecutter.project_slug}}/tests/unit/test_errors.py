@@ -40,7 +40,7 @@ def routes() -> APIRouter:
     return router
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
     errors.install(service)
@@ -143,7 +143,7 @@ class Asked(Incoming):
     limit: Annotated[int, Whole] = Field(20, ge=1)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def with_boundary() -> AsyncIterator[httpx.AsyncClient]:
     routes = boundary.router("/things")
 

@@ -23,7 +23,7 @@ class Sent(Incoming):
     """Nothing may be sent."""
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     service = create_app(load({"APP_ENVIRONMENT": "test", "APP_DOCS": "true"}))
     routes = APIRouter()
@@ -94,7 +94,7 @@ SHOP = "https://shop.example.com"
 PREFLIGHT = {"access-control-request-method": "PUT"}
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def with_cors() -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
     errors.install(service)
@@ -141,7 +141,7 @@ async def test_who_is_no_page_gets_no_header_of_it(with_cors: httpx.AsyncClient)
     assert "vary" not in (await with_cors.get("/items")).headers
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def with_hosts() -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
     errors.install(service)

@@ -19,7 +19,7 @@ from tests.client import client_of, serving, until
 MAX_BYTES = 1_000
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
     errors.install(service)

@@ -49,7 +49,7 @@ def service_with(allows: Any) -> FastAPI:
     return service
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(service_with(partial(Allows, verify))) as client:
         yield client
@@ -164,7 +164,7 @@ def basic(credentials: str) -> str:
     return "Basic " + base64.b64encode(credentials.encode()).decode()
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 async def with_guard() -> AsyncIterator[httpx.AsyncClient]:
     async with client_of(guarded(open_to_all=False)) as with_guard:
         yield with_guard
