@@ -129,3 +129,12 @@ def test_the_python_of_debian_12_unpacks_too(
     git.unpack(git.git("write-tree"), repository / "unpacked")
 
     assert (repository / "unpacked" / "deploy").read_text() == "#!/bin/sh\n"
+
+
+def test_a_command_that_needs_git_says_that_git_is_not_installed(
+    repository: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("PATH", str(repository))
+
+    with pytest.raises(Refused, match="no git on this machine. Way out: install git"):
+        git.head()

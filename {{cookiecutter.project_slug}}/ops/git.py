@@ -46,10 +46,17 @@ def is_repository() -> bool:
         return False
 
 
+def no_repository() -> Refused:
+    """What stands in the way of a command that needs a repository where there is none."""
+    if shutil.which("git") is None:
+        return Refused("no git on this machine", remedy="install git, then `git init -b main`")
+    return Refused("no git repository of its own here", remedy="`git init -b main`, then commit")
+
+
 def head() -> str:
     """The commit that is checked out. Raises `Refused` where there is none."""
     if not is_repository():
-        raise Refused("no git repository of its own here", remedy="`git init -b main`")
+        raise no_repository()
     if not says_yes("rev-parse", "--verify", "--quiet", "HEAD"):
         raise Refused("no commit yet", remedy="`git add --all && git commit`")
     return git("rev-parse", "HEAD")

@@ -93,7 +93,7 @@ def rehearse(mode: str) -> int:
     """Play all scenes until one fails, and remember how this tree came out; the exit code."""
     tree = git.tree_hash()
     if tree is None:
-        raise Refused("no git repository here", remedy="`git init -b main`, then commit")
+        raise git.no_repository()
     issuer = Issuer()
     with _play(mode, tree, issuer) as play:
         steps.say(f"rehearsing {play.before.build.version} → this tree, mode {mode}")

@@ -68,7 +68,7 @@ def _keep(given: str, told: Mapping[str, object], rows: Sequence[Row]) -> None:
 def _base(given: str) -> Release:
     example = f"`make compare BASE={releases.last_version() or 'HEAD'}`"
     if not git.is_repository():
-        raise Refused("no git repository here", "one with a commit", "`git init -b main`, commit")
+        raise git.no_repository()
     if not git.says_yes(
         "rev-parse", "--verify", "--quiet", "--end-of-options", f"{given}^{{commit}}"
     ):
