@@ -136,5 +136,5 @@ def test_a_command_that_needs_git_says_that_git_is_not_installed(
 ) -> None:
     monkeypatch.setenv("PATH", str(repository))
 
-    with pytest.raises(Refused, match="no git on this machine. Way out: install git"):
+    with pytest.raises(Refused, match="no git on this machine"):
         git.head()
