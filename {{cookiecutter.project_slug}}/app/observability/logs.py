@@ -11,8 +11,9 @@ import logging
 import os
 import threading
 import time
-from collections import deque
-from types import TracebackType
+import traceback
+from collections.abc import Callable, Mapping
+from queue import SimpleQueue
 from typing import Any
 
 from app.observability import tally
@@ -21,8 +22,8 @@ MAX_LINES = 10_000
 MAX_TEXT = 65_536  # characters of one message
 MAX_ERRORS = 8  # of one chain of causes
 MAX_FRAMES = 30
-SECOND = "%Y-%m-%dT%H:%M:%S"
 GATHER_SECONDS = 0.05  # lines written together
+END = ""  # no line is empty
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "color_message", "taskName"}
 
 
@@ -32,47 +33,41 @@ class Writer:
     def __init__(self, descriptor: int) -> None:
         self.dropped = 0
         self._descriptor = descriptor
-        self._lines: deque[str] = deque()
-        self._wake = threading.Event()
-        self._stop = threading.Event()
+        self._lines: SimpleQueue[str] = SimpleQueue()
         self._thread: threading.Thread | None = None
+        self._starting = threading.Lock()
 
     def write(self, line: str) -> None:
         """Leave a line to the thread; with too many waiting it is dropped and counted."""
-        lines = self._lines
-        if len(lines) >= MAX_LINES:
+        if self._lines.qsize() >= MAX_LINES:
             self.dropped += 1
             return
-        lines.append(line)
-        if len(lines) == 1:
+        self._lines.put(line)
+        if self._thread is None:
             self._start()
 
     def close(self, within_seconds: float = 1.0) -> None:
         """Write what is left, but let nobody wait longer than that."""
-        self._stop.set()
-        self._wake.set()
-        if self._thread is not None:
-            self._thread.join(within_seconds)
-            self._thread = None
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._lines.put(END)
+            thread.join(within_seconds)
 
     def _start(self) -> None:
-        if self._thread is None:
-            self._stop.clear()
-            self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
-            self._thread.start()
-        self._wake.set()
+        with self._starting:
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
+                self._thread.start()
 
     def _work(self) -> None:
-        while not self._stop.is_set():
-            self._wake.wait(timeout=1)  # two threads that write at once may both leave it unset
-            self._wake.clear()
-            self._stop.wait(GATHER_SECONDS)
-            self._write_all()
-        self._write_all()  # what came while the last lines were written
+        lines = ["\n"]
+        while END not in lines:
+            lines = [self._lines.get()]
+            time.sleep(GATHER_SECONDS)
+            lines += [self._lines.get() for _ in range(self._lines.qsize())]
+            self._write(memoryview("".join(lines).encode("utf-8", "backslashreplace")))
 
-    def _write_all(self) -> None:
-        lines = [self._lines.popleft() for _ in range(len(self._lines))]
-        data = memoryview("".join(lines).encode("utf-8", "backslashreplace"))
+    def _write(self, data: memoryview) -> None:
         try:
             while data:
                 data = data[os.write(self._descriptor, data) :]
@@ -82,6 +77,29 @@ class Writer:
 
 stdout = Writer(descriptor=1)
 atexit.register(stdout.close)
+
+
+def to_the_second(seconds: float) -> str:
+    """A time in UTC as RFC 3339 begins it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def as_json(fields: Mapping[str, Any]) -> str:
+    """One line for machines; nothing in it can begin another, or move a terminal's cursor."""
+    return json.dumps(fields, default=str, separators=(",", ":")) + "\n"
+
+
+def as_text(fields: Mapping[str, Any]) -> str:
+    """One line to be read; the frames of an exception follow, indented."""
+    told = dict(fields)
+    head = f"{told.pop('time')} {told.pop('level'):7} {told.pop('event')}"
+    errors = told.pop("exception", [])
+    line = head + "".join(f" {name}={value}" for name, value in told.items() if value != "")
+    frames = ["".join(f"\n    {each}" for each in (e["type"], *e["frames"])) for e in errors]
+    return line.replace("\r", "\\r").replace("\n", "\n    ") + "".join(frames) + "\n"
+
+
+FORMATS: dict[str, Callable[[Mapping[str, Any]], str]] = {"json": as_json, "text": as_text}
 
 
 def install(writer: Writer, log_format: str, level: str) -> None:
@@ -95,64 +113,41 @@ def install(writer: Writer, log_format: str, level: str) -> None:
     logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of whole URLs
 
 
+class _Handler(logging.Handler):
+    def __init__(self, writer: Writer, log_format: str) -> None:
+        super().__init__()
+        self._writer = writer
+        self._format = FORMATS[log_format]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._writer.write(self._format(_fields(record)))
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """What a line says, with all that its author gave as `extra`."""
+    message = record.getMessage()[:MAX_TEXT]
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        message = message.partition("\n")[0]  # asyncio shows the exception's text below it
+    time = f"{to_the_second(record.created)}.{int(record.msecs):03d}Z"
+    fields = {"time": time, "level": record.levelname.lower()}
+    fields |= {"event": message, "logger": record.name, "request_id": tally.request_id()}
+    if (running := tally.current.get()) is not None:
+        fields["route"] = running.route()
+    fields |= {name: value for name, value in vars(record).items() if name not in STANDARD}
+    return fields | ({"exception": account(error)} if error is not None else {})
+
+
 def account(error: BaseException) -> list[dict[str, Any]]:
     """The types and frames of an exception, its causes and its members; none of their values."""
     todo, told = [error], list[dict[str, Any]]()
     while todo and len(told) < MAX_ERRORS:
         error = todo.pop(0)
-        told.append({"type": type(error).__qualname__, "frames": _frames(error.__traceback__)})
+        frames = [
+            f"{frame.f_code.co_filename}:{line}:{frame.f_code.co_name}"
+            for frame, line in traceback.walk_tb(error.__traceback__)
+        ]
+        told.append({"type": type(error).__qualname__, "frames": frames[-MAX_FRAMES:]})
         cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         todo += [*getattr(error, "exceptions", ()), *([cause] if cause is not None else [])]
     return told
-
-
-def _frames(trace: TracebackType | None) -> list[str]:
-    frames = []
-    while trace is not None:
-        code = trace.tb_frame.f_code
-        frames.append(f"{code.co_filename}:{trace.tb_lineno}:{code.co_name}")
-        trace = trace.tb_next
-    return frames[-MAX_FRAMES:]
-
-
-def _time(record: logging.LogRecord) -> str:
-    """UTC to the millisecond, as RFC 3339 writes it."""
-    return f"{time.strftime(SECOND, time.gmtime(record.created))}.{int(record.msecs):03d}Z"
-
-
-class _Handler(logging.Handler):
-    def __init__(self, writer: Writer, log_format: str) -> None:
-        super().__init__()
-        self._writer = writer
-        self._render = _json if log_format == "json" else _text
-
-    def emit(self, record: logging.LogRecord) -> None:
-        self._writer.write(self._render(record, _fields(record)))
-
-
-def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """What a line says beside time and level."""
-    message = record.getMessage()[:MAX_TEXT]
-    error = record.exc_info[1] if record.exc_info else None
-    if error is not None:
-        message = message.partition("\n")[0]  # asyncio shows the exception's text below it
-    fields = {"event": message, "logger": record.name, "request_id": tally.request_id()}
-    if (running := tally.current.get()) is not None:
-        fields["route"] = running.route()
-    fields |= {k: v for k, v in vars(record).items() if k not in STANDARD}
-    return fields | ({"exception": account(error)} if error is not None else {})
-
-
-def _json(record: logging.LogRecord, fields: dict[str, Any]) -> str:
-    head = {"time": _time(record), "level": record.levelname.lower()}
-    return json.dumps(head | fields, default=str) + "\n"
-
-
-def _text(record: logging.LogRecord, fields: dict[str, Any]) -> str:
-    event, errors = str(fields.pop("event")), fields.pop("exception", [])
-    told = "".join(f" {name}={value}" for name, value in fields.items() if value != "")
-    frames = "".join(
-        f"\n  {e['type']}" + "".join(f"\n    {f}" for f in e["frames"]) for e in errors
-    )
-    line = f"{_time(record)} {record.levelname.lower():7} {event}{told}"
-    return line.replace("\r", "\\r").replace("\n", "\n    ") + frames + "\n"

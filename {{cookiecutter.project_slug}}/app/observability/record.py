@@ -1,21 +1,19 @@
 """What is written down when a request is over: which log line, which metrics?
 
 What depends on method, route and status alone is prepared once, so that a request costs a
-look-up, a few list elements and one `%`.
+look-up, a few list elements and one text.
 """
 
 import json
 import logging
 from bisect import bisect_left
 from collections.abc import Callable
-from dataclasses import dataclass
-from time import gmtime, strftime, time
-from typing import Protocol
+from math import trunc
+from time import time
+from typing import NamedTuple, Protocol
 
-from app.observability import tracing
-from app.observability.logs import SECOND, stdout
+from app.observability import logs
 from app.observability.metrics import CALLS, SECONDS, Histogram, Metrics
-from app.observability.request_line import STYLES
 from app.observability.route_label import UNMATCHED
 from app.observability.tally import Tally
 from app.observability.tracing import PROBES
@@ -24,10 +22,12 @@ METHODS = frozenset(
     ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
 )
 OTHER_METHOD = "_OTHER"
-OTHER_ROUTE = "__other__"
-MAX_OUTCOMES = 2_000  # a bound for what no rule of ours foresaw
 MANY_REPEATS = 10  # of one statement in one request: a query for each line of another
-THOUSANDTHS = tuple(f"{number:03d}" for number in range(1000))
+NOTICED_MS = 1  # a shorter wait for a connection is not worth a field
+COSTS = ',"db_calls":%d,"db_ms":%.3f,"db_repeats":%d,"cache":"%s","bytes_out":'
+NO_COSTS = COSTS % (0, 0, 0, "none")
+THOUSANDTHS = tuple(f".{number:03d}" for number in range(1000))
+DB_SECONDS = "db_client_operation_duration_seconds"
 log = logging.getLogger("app.requests")
 
 
@@ -38,12 +38,11 @@ class Notes(Protocol):
     def repeated(self, route: str, statement: str, times: int, request_id: str) -> None: ...
 
 
-@dataclass(slots=True)
-class Outcome:
+class Common(NamedTuple):
     """What requests with one method, route and status have in common."""
 
-    before: str  # pieces of the line; empty if it is not logged
-    between: str
+    before: str  # what stands in the line before the request's id; empty if there is no line
+    between: str  # and between the ids and the duration
     seconds: Histogram
     calls: Histogram
 
@@ -56,98 +55,95 @@ class Recorder:
         metrics: Metrics,
         log_format: str,
         log_level: str,
-        write: Callable[[str], None] = stdout.write,
+        write: Callable[[str], None] = logs.stdout.write,
         notes: Notes | None = None,
     ) -> None:
         self.metrics = metrics
         self._write = write
-        self._style = STYLES[log_format]
-        self._no_trace = self._style.trace % ""
-        self._no_costs = self._style.costs % (0, 0, 0, "none")
-        self._no_more = self._style.error % "" + self._style.end
-        self._second = 0
-        self._second_text = ""
+        self._format = logs.FORMATS[log_format]
+        self._as_text = log_format == "text"
         self._level = logging.getLevelNamesMapping()[log_level.upper()]
-        self._trace_id = tracing.trace_id if tracing.is_on() else None
         self._notes = notes
-        self._outcomes: dict[tuple[str, str, int], Outcome] = {}
+        self._second, self._opening = 0, ""
+        self._common: dict[tuple[str, str, int], Common] = {}
 
-    def record(self, tally: Tally, method: str, route: str, status: int, seconds: float) -> None:
+    def record(
+        self, tally: Tally, trace_id: str, method: str, route: str, status: int, seconds: float
+    ) -> None:
         """Write down what a request cost."""
-        outcome = self._outcomes.get((method, route, status))
-        if outcome is None:
-            outcome = self._outcome(method, route, status)
-        histogram = outcome.seconds
-        histogram.counts[bisect_left(SECONDS, seconds)] += 1  # `observe`, without a call
-        histogram.sum += seconds
-        costs, more = self._no_costs, self._no_more
+        common = self._common.get((method, route, status))
+        before, between, took, called = common or self._prepare(method, route, status)
+        took.counts[bisect_left(SECONDS, seconds)] += 1  # `observe`, without a call
+        took.sum += seconds
+        costs, more = NO_COSTS, None
         if tally.calls or tally.cache != "none":
-            calls, ms = tally.total("db")
-            repeats = self._look_closer(tally, route)
-            costs = self._style.costs % (calls, ms, repeats, tally.cache)
-            outcome.calls.observe(calls)
+            costs = self._look_closer(tally, route, called)
+            more = _more(tally)
         else:
-            outcome.calls.counts[0] += 1
+            called.counts[0] += 1
         if status >= 500 and self._notes is not None:
             self._notes.failed(method, route, status, tally.error, tally.request_id)
-        if outcome.before:
-            if tally.calls or tally.cache_reason or tally.error:
-                more = self._style.more(tally)
-            trace = self._no_trace
-            if self._trace_id is not None:
-                trace = self._style.trace % self._trace_id()
-            now, took = time(), int(seconds * 1_000_000)
-            second = int(now)
-            if second != self._second:
-                self._second = second
-                self._second_text = self._style.opening + strftime(SECOND, gmtime(second))
-            self._write(
-                f"{self._second_text}.{THOUSANDTHS[int((now - second) * 1000)]}{outcome.before}"
-                f"{tally.request_id}{trace}{outcome.between}"
-                f"{took // 1000}.{THOUSANDTHS[took % 1000]}{costs}{tally.bytes_out}{more}"
+        if before:
+            now, us = time(), trunc(seconds * 1_000_000)
+            if (second := trunc(now)) != self._second:
+                self._second, self._opening = second, f'{{"time":"{logs.to_the_second(second)}'
+            line = (
+                f"{self._opening}{THOUSANDTHS[trunc((now - second) * 1000)]}{before}"
+                f'{tally.request_id}","trace_id":"{trace_id}{between}'
+                f"{us // 1000}{THOUSANDTHS[us % 1000]}{costs}{tally.bytes_out}"
+                f',"error":"{tally.error}"}}\n'
             )
+            if more or self._as_text:
+                line = self._format(json.loads(line) | (more or {}))
+            self._write(line)
 
-    def _look_closer(self, tally: Tally, route: str) -> int:
-        """Count what only some requests have; answers how often one statement ran."""
+    def _look_closer(self, tally: Tally, route: str, called: Histogram) -> str:
+        """Count what only some requests have; answers with their part of the line."""
+        calls, ms = tally.total("db")
+        called.observe(calls)
         labels = {"http_route": route}
         if tally.cache != "none":
             self.metrics.count("cache_requests_total", labels | {"result": tally.cache})
-        if not (statements := tally.statements()):
-            return 0
-        name = "db_client_operation_duration_seconds"
-        operations = self.metrics.histogram(name, SECONDS, labels)
-        for kind, ms, _ in tally.calls:
+        if not calls:
+            return COSTS % (0, 0, 0, tally.cache)
+        operations = self.metrics.histogram(DB_SECONDS, SECONDS, labels)
+        for kind, each_ms, _ in tally.calls:
             if kind == "db":
-                operations.observe(ms / 1000)
-        statement, repeats = statements[0]
+                operations.observe(each_ms / 1000)
+        statement, repeats = tally.statements()[0]
         if repeats >= MANY_REPEATS:
             told = {"statement": statement, "repeats": repeats}
             log.warning("one statement ran many times in one request", extra=told)
             if self._notes is not None:
                 self._notes.repeated(route, statement, repeats, tally.request_id)
-        return repeats
+        return COSTS % (calls, ms, repeats, tally.cache)
 
-    def _outcome(self, method: str, route: str, status: int) -> Outcome:
-        """Look up or prepare what is common; no client can make it grow without bound."""
+    def _prepare(self, method: str, route: str, status: int) -> Common:
         if method not in METHODS:
             method = OTHER_METHOD
-        if len(self._outcomes) >= MAX_OUTCOMES:
-            route = OTHER_ROUTE
-        key = method, route, status
-        if key not in self._outcomes:
-            self._outcomes[key] = self._prepare(method, route, status)
-        return self._outcomes[key]
-
-    def _prepare(self, method: str, route: str, status: int) -> Outcome:
-        labels, histogram = {"http_route": route}, self.metrics.histogram
+        histogram, labels = self.metrics.histogram, {"http_route": route}
         asked = {"http_request_method": OTHER_METHOD if route == UNMATCHED else method}
         asked |= labels | {"http_response_status_code": str(status)}
         level = logging.ERROR if status >= 500 else logging.INFO
         logged = level >= self._level and (status >= 400 or route not in PROBES)
-        style, name = self._style, logging.getLevelName(level).lower()
-        return Outcome(
-            style.before % name if logged else "",
-            style.between % (method, json.dumps(route)[1:-1], status),
+        name, path = logging.getLevelName(level).lower(), json.dumps(route)
+        common = Common(
+            f'Z","level":"{name}","event":"request","request_id":"' if logged else "",
+            f'","method":"{method}","route":{path},"status":{status},"duration_ms":',
             histogram("http_server_request_duration_seconds", SECONDS, asked),
             histogram("http_server_request_db_calls", CALLS, labels),
         )
+        if method != OTHER_METHOD:  # a client can think of any number of them
+            self._common[method, route, status] = common
+        return common
+
+
+def _more(tally: Tally) -> dict[str, object]:
+    """The fields that join only when there is something to tell."""
+    more = dict[str, object]()
+    for kind, (calls, ms) in tally.totals().items():
+        if kind != "db" and (kind != "pool_wait" or ms >= NOTICED_MS):
+            more |= {f"{kind}_calls": calls, f"{kind}_ms": round(ms, 3)}
+    if tally.cache_reason:
+        more["cache_reason"] = tally.cache_reason
+    return more

@@ -4,6 +4,7 @@ from typing import Any
 
 UNMATCHED = "__unmatched__"
 MOUNTED = "__mounted__"
+NOTHING: dict[str, Any] = {}
 
 
 def route_label(scope: Any) -> str:
@@ -15,7 +16,7 @@ def route_label(scope: Any) -> str:
     route = scope.get("route")
     if route is None:  # not ours to name: nothing matched, or what is mounted has no routes
         return MOUNTED if "endpoint" in scope else UNMATCHED
-    context = scope.get("fastapi", {}).get("effective_route_context")
+    context = scope.get("fastapi", NOTHING).get("effective_route_context")
     if context is not None and context.original_route is route:
         route = context
     path: str = route.path_format

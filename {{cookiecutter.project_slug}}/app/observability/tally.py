@@ -40,6 +40,10 @@ class Tally:
         times = [ms for called, ms, _ in self.calls if called == kind]
         return len(times), sum(times)
 
+    def totals(self) -> dict[str, tuple[int, float]]:
+        """The total of each kind, in the order in which the kinds came up."""
+        return {kind: self.total(kind) for kind in dict.fromkeys(call[0] for call in self.calls)}
+
     def statements(self) -> list[tuple[str, int]]:
         """How many times each statement ran, the most frequent first."""
         return Counter(statement for _, _, statement in self.calls if statement).most_common()

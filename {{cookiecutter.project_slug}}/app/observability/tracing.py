@@ -10,7 +10,6 @@ from time import time_ns
 
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
-from starlette.types import Scope
 
 # Who watches the service asks for these again and again: logged when they fail, never traced.
 PROBES = ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json")
@@ -29,10 +28,15 @@ def telemetry(service: str) -> TelemetryConfig:
     os.environ.setdefault("OTEL_SERVICE_NAME", service)
     return {
         "auto_configure": True,
-        "exclude": _is_probe,
+        "exclude": lambda scope: scope.get("path") in PROBES,
         "operation_spans": False,
         "logs": False,
     }
+
+
+def hide_query() -> None:
+    """Empty the query in the request's span: the framework hides a few parameters only."""
+    trace.get_current_span().set_attribute("url.query", "")
 
 
 def trace_id() -> str:
@@ -44,14 +48,8 @@ def trace_id() -> str:
 def add_span(kind: str, ms: float, statement: str) -> None:
     """A span for a call that ends now: its statement, never its parameters."""
     ended = time_ns()
-    attributes = {"db.query.text": statement} if statement else {}
     started = ended - int(ms * 1_000_000)
-    tracer = trace.get_tracer("app")
-    span = tracer.start_span(
-        kind, kind=trace.SpanKind.CLIENT, attributes=attributes, start_time=started
-    )
+    attributes = {"db.query.text": statement} if statement else {}
+    kinds, tracer = trace.SpanKind, trace.get_tracer("app")
+    span = tracer.start_span(kind, kind=kinds.CLIENT, attributes=attributes, start_time=started)
     span.end(ended)
-
-
-def _is_probe(scope: Scope) -> bool:
-    return scope.get("path") in PROBES

@@ -11,6 +11,8 @@ from fastapi.responses import StreamingResponse
 from starlette.types import Message, Scope
 
 from app.observability import tally
+from app.observability.metrics import Metrics
+from app.observability.record import Recorder
 from tests.unit.observability.conftest import Lines, told
 
 FIELDS = (
@@ -151,6 +153,20 @@ async def test_a_cancelled_request_is_499_and_stays_cancelled(
         await _ask(service, "GET", "/cancelled")
 
     assert told(lines)["status"] == 499
+
+
+async def test_a_line_to_be_read_tells_the_same_without_what_is_empty() -> None:
+    lines = Lines()
+    recorder = Recorder(Metrics({}, list, []), "text", "info", write=lines.append)
+    asked = tally.Tally("0123456789")
+    asked.add("http", 7.5, "")
+
+    recorder.record(asked, "", "GET", "/ask", 200, 0.0125)
+
+    assert lines[0].endswith(
+        "Z info    request request_id=0123456789 method=GET route=/ask status=200 duration_ms=12.5"
+        " db_calls=0 db_ms=0.0 db_repeats=0 cache=none bytes_out=0 http_calls=1 http_ms=7.5\n"
+    )
 
 
 async def test_probes_are_logged_only_when_they_fail(
