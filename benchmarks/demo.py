@@ -11,11 +11,12 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import IO, TypeVar
+from typing import TypeVar
 
 from benchmarks import traffic
+from benchmarks.programs import launched
 from tests import baking
 
 Done = TypeVar("Done")
@@ -31,7 +32,6 @@ WIRED = {  # a line of its app/main.py -> the line after it
 }
 OURS = f"demo-{os.getpid()}"  # the commit that the service gives: so we know that ours answers
 START_WITHIN_SECONDS = 30
-STOP_WITHIN_SECONDS = 30
 
 
 class Failed(Exception):
@@ -128,35 +128,6 @@ def started(project: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     command = (".venv/bin/python", "-m", "app")
     with LOG.open("wb") as lines, launched(project, command, lines, **settings) as service:
         yield service, f"http://127.0.0.1:{port}"
-
-
-@contextlib.contextmanager
-def launched(
-    folder: Path, command: Sequence[str], output: int | IO[bytes], **settings: str
-) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program in a session of its own, so that Ctrl-C is ours; end all of it with us."""
-    with subprocess.Popen(
-        command,
-        cwd=folder,
-        env=baking.environment(**settings),
-        stdin=subprocess.DEVNULL,
-        stdout=output,
-        stderr=subprocess.STDOUT,
-        start_new_session=True,
-    ) as program:
-        try:
-            yield program
-        finally:
-            signal_all(program, signal.SIGTERM)
-            try:
-                program.wait(STOP_WITHIN_SECONDS)
-            except (subprocess.TimeoutExpired, KeyboardInterrupt):
-                signal_all(program, signal.SIGKILL)
-
-
-def signal_all(program: subprocess.Popen[bytes], number: signal.Signals) -> None:
-    with contextlib.suppress(ProcessLookupError):
-        os.killpg(program.pid, number)
 
 
 def wait_until_healthy(service: subprocess.Popen[bytes], address: str) -> None:

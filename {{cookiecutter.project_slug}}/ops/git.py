@@ -166,31 +166,11 @@ def clone(address: str, folder: Path) -> shell.Finished:
     return shell.run(["git", "-C", ROOT, "clone", *options, "--", address, folder])
 
 
-def commit_of(folder: Path, message: str, *parents: str) -> str:
-    """Keep all files of a folder as a commit that no ref names: git forgets it some day."""
-    place = ["-C", str(folder), f"--git-dir={ROOT / git('rev-parse', '--git-dir')}"]
-    with tempfile.TemporaryDirectory() as aside:
-        index = Path(aside, "index")
-        git(*place, f"--work-tree={folder}", "add", "--all", "--force", ".", index=index)
-        tree = git("write-tree", index=index)
-    after = [word for parent in parents for word in ("-p", parent)]
-    return git(*NOBODY, "commit-tree", "-m", message, *after, tree)
-
-
 def pick(commit: str) -> shell.Finished:
     """Merge what a commit changes into the tree and the index: renames are followed, what git
     can't decide stays marked there, and nothing is committed."""
     options = [*NOBODY, "-c", "merge.renames=true", "-c", "rerere.enabled=false"]
     return shell.run(["git", "-C", ROOT, *options, "cherry-pick", "--no-commit", commit])
-
-
-def unmerged() -> dict[str, str]:
-    """The files with a conflict, and who has them: 1 both before, 2 here, 3 there."""
-    sides: dict[str, str] = {}
-    for entry in filter(None, git("ls-files", "--unmerged", "-z").split("\0")):
-        found, _, path = entry.partition("\t")
-        sides[path] = sides.get(path, "") + found[-1]
-    return sides
 
 
 def unpack(treeish: str, folder: Path) -> None:

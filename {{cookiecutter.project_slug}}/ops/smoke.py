@@ -70,9 +70,7 @@ def explains_errors(client: httpx.Client, _: Build) -> Iterator[str]:
     answer = client.get("/no-such-path")
     if answer.status_code != 404:
         yield f"/no-such-path: found {answer.status_code}; expected 404"
-    elif (
-        missing := {"type", "title", "status", "request_id", "retry_safe"} - _problem(answer).keys()
-    ):
+    elif missing := MEMBERS - _problem(answer).keys():
         yield f"/no-such-path: the problem lacks {', '.join(sorted(missing))}"
 
 

@@ -6,6 +6,7 @@ and all that is made with it lie in a throw-away folder.
 
 import json
 import sys
+import tempfile
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -109,6 +110,17 @@ class Template:
 
     def _in_clone(self, *words: str) -> tuple[str, ...]:
         return ("-C", str(self._clone), *words)
+
+
+def commit_of(folder: Path, message: str, *parents: str) -> str:
+    """Keep all files of a folder as a commit that no ref names: git forgets it some day."""
+    place = ["-C", str(folder), f"--git-dir={git.ROOT / git.git('rev-parse', '--git-dir')}"]
+    with tempfile.TemporaryDirectory() as aside:
+        index = Path(aside, "index")
+        git.git(*place, f"--work-tree={folder}", "add", "--all", "--force", ".", index=index)
+        tree = git.git("write-tree", index=index)
+    after = [word for parent in parents for word in ("-p", parent)]
+    return git.git(*git.NOBODY, "commit-tree", "-m", message, *after, tree)
 
 
 def succeeded(called: str, finished: shell.Finished) -> None:

@@ -104,8 +104,8 @@ def tell_questions(recorded: dict[str, Any], new: dict[str, Any]) -> None:
 
 def change_between(old: Path, new: Path, title: str) -> str:
     """A commit of what differs. Raises `Refused` where a file of yours would be overwritten."""
-    before = git.commit_of(old, "Before")
-    change = git.commit_of(new, title, before)
+    before = template.commit_of(old, "Before")
+    change = template.commit_of(new, title, before)
     added = git.git(*ADDED, before, change).split("\0")
     tracked = git.git("ls-files", "-z").split("\0")
     if way := [name for name in {*added} - {*tracked, ""} if os.path.lexists(git.ROOT / name)]:
@@ -125,13 +125,22 @@ def merge(change: str) -> dict[str, str]:
         except KeyboardInterrupt:
             remedy = f"{BACK}, and `git status` shows which new files are left"
             raise Refused("given up half-way through the merge", remedy=remedy) from None
-        conflicts = git.unmerged()
+        conflicts = unmerged()
         if picked.code and not conflicts:
             found = "git did not merge: nothing was changed"
             raise Refused(found, remedy="what stands above", output=picked.output)
         changed = len(git.git("diff", "--name-only", "HEAD").splitlines())
         steps.say(f"merged: {changed} files changed, nothing was committed. {BACK}")
     return {path: CONFLICTS[sides] for path, sides in conflicts.items()}
+
+
+def unmerged() -> dict[str, str]:
+    """The files with a conflict, and who has them: 1 both before, 2 here, 3 there."""
+    sides: dict[str, str] = {}
+    for entry in filter(None, git.git("ls-files", "--unmerged", "-z").split("\0")):
+        found, _, path = entry.partition("\t")
+        sides[path] = sides.get(path, "") + found[-1]
+    return sides
 
 
 def settle_locks(conflicts: dict[str, str]) -> dict[str, str]:

@@ -1,0 +1,42 @@
+"""How does the demo start programs, so that Ctrl-C is ours and all of them end with us?"""
+
+import contextlib
+import os
+import signal
+import subprocess
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import IO
+
+from tests import baking
+
+STOP_WITHIN_SECONDS = 30
+
+
+@contextlib.contextmanager
+def launched(
+    folder: Path, command: Sequence[str], output: int | IO[bytes], **settings: str
+) -> Iterator[subprocess.Popen[bytes]]:
+    """Start a program in a session of its own, so that Ctrl-C is ours; end all of it with us."""
+    with subprocess.Popen(
+        command,
+        cwd=folder,
+        env=baking.environment(**settings),
+        stdin=subprocess.DEVNULL,
+        stdout=output,
+        stderr=subprocess.STDOUT,
+        start_new_session=True,
+    ) as program:
+        try:
+            yield program
+        finally:
+            signal_all(program, signal.SIGTERM)
+            try:
+                program.wait(STOP_WITHIN_SECONDS)
+            except (subprocess.TimeoutExpired, KeyboardInterrupt):
+                signal_all(program, signal.SIGKILL)
+
+
+def signal_all(program: subprocess.Popen[bytes], number: signal.Signals) -> None:
+    with contextlib.suppress(ProcessLookupError):
+        os.killpg(program.pid, number)
