@@ -34,8 +34,8 @@ test-all: test ## Run the slow tests too: every kind of project on each Python, 
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow $(ALONE:%=--ignore=%) --durations=10
 	.venv/bin/pytest -m slow $(ALONE) --durations=10
 
-bench: .venv/ready ## Compare what it costs to watch a request, here and elsewhere; needs valgrind and wrk, takes many minutes
-	@.venv/bin/python -m benchmarks.bench && build/bench/bin/python -m benchmarks.vitals
+bench: .venv/ready ## Compare what it costs to watch a request, here and elsewhere; needs valgrind and wrk, takes 10 minutes
+	@.venv/bin/python -m benchmarks.bench
 
 ##@ When it is released, by the very script that projects get
 change: .venv/ready ## Write a record of a change, to fill in; TITLE="Refuse a name in brackets"

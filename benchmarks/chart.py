@@ -1,6 +1,8 @@
 """How are the results of the comparison shown? As a table in Markdown and a picture in SVG."""
 
 import html
+import os
+import platform
 from typing import NamedTuple
 
 WIDTH, ROW, LEFT, TOP = 760, 30, 250, 56
@@ -23,9 +25,22 @@ class Results(NamedTuple):
         return 100 * self.added(name, 0) / self.instructions[self.bare][0]
 
 
+def page(results: Results, more: str, load: str) -> str:
+    """The table and the other figures as a page in Markdown."""
+    python = f"{platform.python_implementation()} {platform.python_version()}"
+    return (
+        f"# What watching costs\n\n`make bench` wrote this page, with {python} on "
+        f"{os.cpu_count()} processors; their load was {load}.\n\n{table(results)}\n"
+        "Instructions are those of one request in process, counted by callgrind without C's\n"
+        "`malloc` and `free`, whose work depends on what else lies in memory. CPU is that of a\n"
+        "request in process, requests/s are those behind uvicorn, both in turns and over those\n"
+        f"of bare FastAPI.\n\n```text\n{more}```\n"
+    )
+
+
 def table(results: Results) -> str:
     """A row for each variant; what is added is what the watching costs."""
-    columns = [f"added, {routes} route{'s' * (routes > 1)}" for routes in results.routes]
+    columns = [f"added, {routes:,} route{'s' * (routes > 1)}" for routes in results.routes]
     head = ["", "instructions", *columns, "added, 404", "CPU", "requests/s"]
     lines = [head, ["---"] + ["---:"] * (len(head) - 1)]
     for name, counts in results.instructions.items():

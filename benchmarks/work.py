@@ -17,7 +17,9 @@ from fastapi import FastAPI
 
 from benchmarks import variants
 
-WARM_UP, FEW, MANY = 30, 20, 276  # ids are fetched 256 at a time: count that once
+# By the number of routes: requests to warm up, and the two lengths of a run. A request is dear
+# where there are many routes, and there fewer of them tell as much.
+LENGTHS = {1: (30, 20, 276), 100: (12, 8, 40), 1000: (12, 4, 20)}
 ROUNDS, REQUESTS = 15, 400
 SLOWED = 40  # callgrind slows all but the clock: what happens by time is slowed as much
 HEADERS = [
@@ -29,7 +31,7 @@ HEADERS = [
 Ask = Callable[[int], Awaitable[None]]
 
 
-def asker(app: FastAPI, path: str) -> Ask:
+def asker(app: FastAPI, path: str, method: str = "GET") -> Ask:
     """A function that asks the app in process, as a server would."""
     received = {"type": "http.request", "body": b"", "more_body": False}
 
@@ -48,7 +50,7 @@ def asker(app: FastAPI, path: str) -> Ask:
                 "server": ("127.0.0.1", 8000),
                 "client": ("127.0.0.1", 50000),
                 "scheme": "http",
-                "method": "GET",
+                "method": method,
                 "root_path": "",
                 "path": path,
                 "raw_path": path.encode(),
@@ -65,25 +67,26 @@ def path_of(routes: int, hit: bool) -> str:
     return f"/items{routes - 1}/7" if hit else "/nothing/here"
 
 
-def instructions(name: str, counts: list[int]) -> None:
+def instructions(name: str) -> None:
     """For each number of routes and hit and miss: warm up, then a few requests, then many."""
-
     from app.observability import logs
 
     logs.GATHER_SECONDS *= SLOWED
 
     async def run() -> None:
-        for routes in counts:
+        for routes, (warm_up, few, many) in LENGTHS.items():
             app = variants.build(name, routes)
             for hit in (True, False):
                 ask = asker(app, path_of(routes, hit))
-                await ask(WARM_UP)
+                await ask(warm_up)
                 gc.collect()
-                gc.freeze()  # what was there before the requests is no cost of theirs
-                for times in (FEW, MANY):
+                gc.freeze()
+                gc.disable()  # when it runs depends on what came before
+                for times in (few, many):
                     os.getloadavg()
                     await ask(times)
                 os.getloadavg()
+                gc.enable()
 
     asyncio.run(run())
 
@@ -123,7 +126,7 @@ def serve(name: str) -> None:
 if __name__ == "__main__":
     mode, *rest = sys.argv[1:]
     if mode == "instructions":
-        instructions(rest[0], [int(count) for count in rest[1:]])
+        instructions(rest[0])
     elif mode == "cpu":
         cpu(rest)
     else:
