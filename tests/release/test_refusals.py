@@ -7,6 +7,7 @@ import json
 import shutil
 import socket
 import subprocess
+import sys
 import time
 from collections.abc import Callable
 
@@ -306,7 +307,7 @@ def test_without_a_terminal_and_without_yes_nobody_is_asked(world: World) -> Non
     before = world.state()
 
     done = subprocess.run(
-        ["python3", "-m", "ops.release"],
+        [sys.executable, "-m", "ops.release"],
         cwd=world.project,
         env=environment(LEVEL="minor"),
         stdin=subprocess.DEVNULL,

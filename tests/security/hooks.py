@@ -20,6 +20,6 @@ for media_type, content in FILES.items():
 @schemathesis.hook
 def map_body(context: Any, body: Any) -> Any:  # noqa: ARG001 - its signature
     price = body.get("price") if isinstance(body, dict) else None
-    if isinstance(price, float) and 0.01 <= price < MOST + 0.01:
-        body["price"] = min(round(price, 2), MOST)
+    if isinstance(price, float) and 0.01 <= price <= MOST:  # others are to be refused as they are
+        body["price"] = round(price, 2)
     return body

@@ -75,7 +75,8 @@ def edit(path: Path, there: str, instead: str) -> None:
 
 def commit(repository: Path, message: str) -> None:
     run(repository, "git", "add", "--all")
-    run(repository, "git", "commit", "--quiet", "--no-verify", f"--message={message}")
+    options = ["--quiet", "--no-verify", "--allow-empty"]
+    run(repository, "git", "commit", *options, f"--message={message}")
 
 
 @functools.cache
