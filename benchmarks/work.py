@@ -20,7 +20,8 @@ from benchmarks import variants
 # By the number of routes: requests to warm up, and the two lengths of a run. A request is dear
 # where there are many routes, and there fewer of them tell as much.
 LENGTHS = {1: (30, 20, 276), 100: (12, 8, 40), 1000: (12, 4, 20)}
-ROUNDS, REQUESTS = 15, 400
+ROUNDS, REQUESTS = 15, 1000
+SETTLE_SECONDS = 0.1  # what a round left to other threads is done before the next one
 SLOWED = 40  # callgrind slows all but the clock: what happens by time is slowed as much
 HEADERS = [
     (b"host", b"127.0.0.1:8000"),
@@ -101,6 +102,7 @@ def cpu(names: list[str]) -> None:
             for name, ask in asks.items():
                 started = time.process_time()
                 await ask(REQUESTS)
+                await asyncio.sleep(SETTLE_SECONDS)
                 spent[name].append(time.process_time() - started)
         return spent
 

@@ -8,7 +8,7 @@ nobody caught, and has it all written down. Measure before you add a line here (
 import logging
 import os
 import re
-from collections.abc import Awaitable, Sequence
+from collections.abc import Awaitable, Iterator, Sequence
 from time import perf_counter
 
 from starlette.requests import ClientDisconnect
@@ -172,4 +172,15 @@ def _request_id(scope: Scope) -> str:
     for name, value in scope["headers"]:
         if name == b"x-request-id" and KNOWN_ID(value):
             return str(value, "ascii")
-    return os.urandom(16).hex()
+    return next(_new_ids)
+
+
+def _make_ids() -> Iterator[str]:
+    """Random ids without end; randomness is fetched for many at a time."""
+    while True:
+        stock = os.urandom(4096).hex()
+        for at in range(0, len(stock), 32):
+            yield stock[at : at + 32]
+
+
+_new_ids = _make_ids()
