@@ -17,7 +17,7 @@ from ops.serving import Served, serving
 
 def test_the_service_is_alive_ready_and_passing(service: Served, client: httpx.Client) -> None:
     def is_well() -> bool:
-        return client.get("/health").json()["status"] == "pass"
+        return bool(client.get("/health").json()["status"] == "pass")
 
     assert client.get("/livez").json() == {"status": "pass"}
     assert client.get("/readyz").status_code == 200
