@@ -2,7 +2,7 @@
 
 Every variant does the same work (variants.py). Instructions are counted by callgrind, so they are
 the same on a busy machine; CPU time and requests/s are taken in turn and compared as ratios.
-Writes docs/bench.md and docs/bench.svg, in about ten minutes.
+Writes docs/bench.md and docs/bench.svg, and the table into README.md, in about ten minutes.
 """
 
 import json
@@ -31,6 +31,7 @@ ROUTES = tuple(LENGTHS)
 UNCOUNTED = ("malloc", "free", "realloc", "calloc")
 BARE = "bare FastAPI"
 WRK_ROUNDS, WRK_SECONDS = 5, 2
+TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 QUIET = {**os.environ, "PYTHONHASHSEED": "0"}
 Instructions = dict[str, list[int]]  # by variant: for 1, 100, 1000 routes a hit and a 404
 
@@ -177,9 +178,17 @@ def main() -> None:
     more = figures()
     results = chart.Results(ROUTES, count_all(names, instructions), used, kept, BARE)
     text = chart.page(results, more, f"{before} when it began and {load()} when it ended")
-    (ROOT / "docs" / "bench.md").write_text(text)
+    show(text)
     (ROOT / "docs" / "bench.svg").write_text(chart.picture(results))
     say(text)
+
+
+def show(text: str) -> None:
+    """Keep the page, and its table in README.md where the earlier one stands."""
+    page, readme = ROOT / "docs" / "bench.md", ROOT / "README.md"
+    earlier, table = (TABLE.findall(each)[0] for each in (page.read_text(), text))
+    page.write_text(text)
+    readme.write_text(readme.read_text().replace(earlier, table))
 
 
 if __name__ == "__main__":
