@@ -119,8 +119,8 @@ class Checks:
 
     def failing(self) -> list[str]:
         """The names of what keeps this service from its work: empty when it is ready."""
-        states = self._states.values()
-        return [s.name for s in states if s.required and (not s.up or s.stale)]
+        states, oldest = self._states.values(), time.monotonic() - STALE_SECONDS
+        return [s.name for s in states if s.required and (not s.up or s.taken < oldest)]
 
     def changes(self) -> list[State]:
         """The last changes, newest first."""

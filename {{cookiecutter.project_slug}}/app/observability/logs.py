@@ -34,6 +34,7 @@ class Writer:
         self.dropped = 0
         self._descriptor = descriptor
         self._lines: SimpleQueue[str] = SimpleQueue()
+        self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
@@ -50,12 +51,14 @@ class Writer:
         """Write what is left, but let nobody wait longer than that."""
         thread, self._thread = self._thread, None
         if thread is not None:
+            self._closing.set()
             self._lines.put(END)
             thread.join(within_seconds)
 
     def _start(self) -> None:
         with self._starting:
             if self._thread is None:
+                self._closing.clear()
                 self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
                 self._thread.start()
 
@@ -63,7 +66,7 @@ class Writer:
         lines = ["\n"]
         while END not in lines:
             lines = [self._lines.get()]
-            time.sleep(GATHER_SECONDS)
+            self._closing.wait(GATHER_SECONDS)
             lines += [self._lines.get() for _ in range(self._lines.qsize())]
             self._write(memoryview("".join(lines).encode("utf-8", "backslashreplace")))
 
