@@ -1,7 +1,6 @@
 """Do probes cost next to nothing, and does one instance's end not touch another?"""
 
 import signal
-import statistics
 import subprocess
 import time
 from collections.abc import Callable
@@ -59,11 +58,10 @@ def test_readiness_costs_no_more_than_liveness(start: Start, row: Begin) -> None
             return service.cpu_seconds() - before
 
         cpu_of("/readyz")
-        ratios = [cpu_of("/livez") / cpu_of("/readyz") for _ in range(7)]
+        rounds = [(cpu_of("/livez"), cpu_of("/readyz")) for _ in range(10)]
 
-    cost.at_least(
-        "throughput of readiness to that of liveness", round(statistics.median(ratios), 2), 0.9
-    )
+    live, ready = map(sum, zip(*rounds, strict=True))  # one round is a few ticks of the clock
+    cost.at_least("throughput of readiness to that of liveness", round(live / ready, 2), 0.9)
 
 
 def test_r9_the_end_of_one_instance_is_not_felt_by_another(start: Start, row: Begin) -> None:
