@@ -30,7 +30,7 @@ async def stream() -> StreamingResponse:
     async def numbers() -> AsyncIterator[bytes]:
         for number in count():
             yield b"%d\n" % number
-            await asyncio.sleep(0.1)
+            await asyncio.sleep(0.1)  # the pace of the stream
 
     return StreamingResponse(numbers())
 

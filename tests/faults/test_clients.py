@@ -62,7 +62,7 @@ def test_r12_slow_clients_are_let_go(start: Start, row: Begin) -> None:
                 for client in clients:
                     with suppress(OSError):  # it was let go
                         client.send(bytes([byte]))
-                time.sleep(1)  # a byte per second
+                time.sleep(1)  # the fault itself: a byte per second
         baking.wait_until(lambda: not still_open(service, clients), 40)
         took = time.monotonic() - started
 
@@ -121,6 +121,6 @@ def test_r14_more_running_requests_than_connections_leave_probes_answered(
 
     statuses = {answer.status for answer in load.answers}
     r14.exactly("statuses of the load", statuses, {200, 503})
-    # one that connects and then is slow to ask may have to give way to newer ones
+    # a connection may be closed unasked when more are open than there is room for
     r14.at_most("probes failed", round(100 * len(probes.failed()) / len(probes.answers), 1), 2, "%")
     r14.exactly("a read after it", service.ask("/items?limit=1").status, 200)

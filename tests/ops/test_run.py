@@ -39,7 +39,7 @@ APP = """
 import os, signal, time
 signal.signal(signal.SIGINT, signal.SIG_DFL)
 print("{} on", os.environ["APP_PORT"], flush=True)
-time.sleep(60)
+time.sleep(60)  # it serves until it is ended, as it is in each test
 """
 BEFORE = "print('before', flush=True)"
 

@@ -36,7 +36,7 @@ with open(sys.argv[1], "wb") as output:
 def soon(condition: Callable[[], bool], within_seconds: float = 10) -> bool:
     deadline = time.monotonic() + within_seconds
     while not condition() and time.monotonic() < deadline:
-        time.sleep(0.02)
+        time.sleep(0.02)  # between two looks
     return condition()
 
 

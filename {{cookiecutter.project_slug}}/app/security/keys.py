@@ -87,7 +87,7 @@ def _usable(listed: Any) -> dict[str, PyJWK]:
     for described in listed["keys"]:
         try:
             key = PyJWK(described)
-        except (*MALFORMED, NotImplementedError):
+        except (*MALFORMED, NotImplementedError):  # what PyJWT raises for `alg: none`
             continue  # of a kind that we don't know
         strong = described["kty"] != "RSA" or key.key.key_size >= MIN_RSA_BITS
         if strong and ALGORITHM(key.algorithm_name) and described.get("use", "sig") == "sig":
