@@ -120,6 +120,17 @@ def make(project: Path, *words: str, within_seconds: int = 300) -> subprocess.Co
     )
 
 
+def set_up(project: Path, *words: str) -> None:
+    """Install a project. What the index can't give now is asked for again, two minutes long."""
+
+    def installed() -> bool:
+        done = make(project, "setup", *words)
+        print(done.stdout)
+        return done.returncode == 0
+
+    wait_until(installed, 120)
+
+
 def free_port() -> int:
     """Find a port that nobody listens on. Somebody may take it before you do: look who answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:

@@ -18,7 +18,7 @@ from tests.baking import (
     environment,
     files_of,
     generate,
-    make,
+    set_up,
 )
 from tests.documents import (
     EXCEPTIONS,
@@ -177,7 +177,7 @@ def test_a_new_project_gets_to_its_first_release_as_its_readme_says(project):
 @pytest.mark.xdist_group("documents")
 def test_the_line_of_a_request_that_readme_shows_has_the_fields_of_a_real_one(project, tmp_path):
     (shown,) = re.findall(r"^{.*}$", document("README.md").text, re.MULTILINE)
-    assert make(project, "setup").returncode == 0
+    set_up(project)
 
     service = Service(Project(project), tmp_path / "log", drain_seconds=0).up()
     service.ask("/nowhere")

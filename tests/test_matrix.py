@@ -26,6 +26,7 @@ from tests.baking import (
     generate,
     make,
     serving,
+    set_up,
 )
 from tests.test_variants import COMBINATIONS
 
@@ -117,9 +118,8 @@ def passes_its_checks(project: Path, python: str) -> bool:
 
 def serves(project: Path, python: str) -> bool:
     """Whether it answers over a socket: its health, its metrics, and the example feature."""
-    done = make(project, "setup", f"PYTHON={python}")
-    print(done.stdout)
     try:
+        set_up(project, f"PYTHON={python}")
         with serving(project) as address:
             health = json.loads(ask(f"{address}/health"))
             item = json.loads(ask(f"{address}/items", {"name": "Tea", "price": 3}))
@@ -137,7 +137,7 @@ def serves(project: Path, python: str) -> bool:
 def test_projects_that_no_row_checks_have_clean_types_too(tmp_path):
     """On the packages of the full one: the other variants take over its versions."""
     full = generate(tmp_path)
-    assert make(full, "setup").returncode == 0
+    set_up(full)
     python = full / ".venv" / "bin" / "python"
     seen = {sources(bake(**row.answers())) for row in ROWS}
 

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from tests import newest
-from tests.baking import VARIANTS, environment, generate, make
+from tests.baking import VARIANTS, environment, generate, set_up
 
 BROKEN = "raise ImportError('a fault that the test planted')\n"
 
@@ -32,14 +32,12 @@ def release(index: Path, installed: Path, version: str, text: str) -> None:
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
     fresh = generate(tmp_path, **VARIANTS["plain"])
-    done = make(fresh, "setup", f"PYTHON={sys.executable}")
-    assert done.returncode == 0, done.stdout
+    set_up(fresh, f"PYTHON={sys.executable}")
     return fresh
 
 
 def starts(project: Path) -> bool:
-    done = make(project, "setup", f"PYTHON={sys.executable}")
-    assert done.returncode == 0, done.stdout
+    set_up(project, f"PYTHON={sys.executable}")
     python = project / ".venv" / "bin" / "python"
     command = [python, "-c", "import app.main"]
     return subprocess.run(command, cwd=project, env=environment(), check=False).returncode == 0

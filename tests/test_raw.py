@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import yaml
 
-from tests.baking import FOLDER, IN_PLACE, ask, make, project_files, serving, template
+from tests.baking import FOLDER, IN_PLACE, ask, make, project_files, serving, set_up, template
 
 PARSERS = {
     ".py": ast.parse,
@@ -41,8 +41,7 @@ def in_place(tmp_path_factory) -> Path:
     """The folder as a clone has it, set up: nothing of ours is left in the template."""
     project = tmp_path_factory.mktemp("clone") / FOLDER
     shutil.copytree(template() / FOLDER, project)
-    done = make(project, "setup")
-    assert done.returncode == 0, done.stdout
+    set_up(project)
     return project
 
 

@@ -5,7 +5,7 @@ import subprocess
 from collections.abc import Iterable
 from pathlib import Path
 
-from tests.baking import environment, generate, make
+from tests.baking import environment, generate, set_up
 
 WHO = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
 PROJECT = "orders-api-staging"
@@ -54,8 +54,7 @@ class Released:
         commit(self.project, "Start")
         git(folder, "init", "--quiet", "--bare", "origin.git")
         git(self.project, "remote", "add", "origin", str(folder / "origin.git"))
-        done = make(self.project, "setup")
-        assert done.returncode == 0, done.stdout
+        set_up(self.project)
 
     def release(self, version: str) -> None:
         git(self.project, "tag", "--annotate", "--message", version, version)

@@ -29,8 +29,7 @@ def _programs() -> None:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = baking.generate(tmp_path_factory.mktemp("faults"), database="true", cache="true")
-    made = baking.make(folder, "setup")
-    assert made.returncode == 0, made.stdout
+    baking.set_up(folder)
     return Project(folder)
 
 

@@ -36,8 +36,7 @@ def _programs() -> None:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = baking.generate(tmp_path_factory.mktemp("pictures"), database="true", cache="true")
-    made = baking.make(folder, "setup")
-    assert made.returncode == 0, made.stdout
+    baking.set_up(folder)
     demo.add(folder)
     return Project(folder)
 

@@ -27,8 +27,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = baking.generate(tmp_path_factory.mktemp("security"), database="true", cache="true")
-    made = baking.make(folder, "setup")
-    assert made.returncode == 0, made.stdout
+    baking.set_up(folder)
     return Project(folder)
 
 
