@@ -8,7 +8,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
+from multiprocessing import get_context
+from multiprocessing.connection import Connection
 from typing import Any, Self
+
+SPAWN = get_context("spawn")
 
 
 @dataclass(frozen=True)
@@ -117,6 +121,30 @@ def crowd(
         over.set()
         for thread in threads:
             thread.join()
+
+
+@contextmanager
+def crowd_apart(clients: int, port: int, path: str) -> Iterator[set[int]]:
+    """Let a process of its own ask; the statuses are there when the block has ended.
+
+    Many threads here would keep whoever is measured meanwhile from sending what it has to.
+    """
+    ours, theirs = SPAWN.Pipe()
+    process = SPAWN.Process(target=_ask_until_told, args=(theirs, clients, port, path))
+    process.start()
+    statuses: set[int] = set()
+    try:
+        yield statuses
+    finally:
+        ours.send("over")
+        statuses |= ours.recv()
+        process.join()
+
+
+def _ask_until_told(told: Connection, clients: int, port: int, path: str) -> None:
+    with crowd(clients, port, lambda client: client.ask(path)) as load:
+        told.recv()
+    told.send({answer.status for answer in load.answers})
 
 
 def all_at_once(count: int, request: Callable[[int], Answer]) -> Crowd:

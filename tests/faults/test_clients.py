@@ -10,7 +10,7 @@ import psutil
 import pytest
 
 from tests import baking
-from tests.faults.client import Crowd, crowd, raw
+from tests.faults.client import Crowd, crowd, crowd_apart, raw
 from tests.faults.service import Service
 from tests.faults.table import Row
 
@@ -115,12 +115,10 @@ def test_r14_more_running_requests_than_connections_leave_probes_answered(
 
     with (
         probed(service) as probes,
-        crowd(400, service.port, lambda c: c.ask("/slow?seconds=1")) as load,
+        crowd_apart(400, service.port, "/slow?seconds=1") as statuses,
     ):
-        baking.wait_until(lambda: len(probes.answers) > 50, 60)
+        baking.wait_until(lambda: len(probes.answers) > 200, 60)
 
-    statuses = {answer.status for answer in load.answers}
     r14.exactly("statuses of the load", statuses, {200, 503})
-    # a connection may be closed unasked when more are open than there is room for
-    r14.at_most("probes failed", round(100 * len(probes.failed()) / len(probes.answers), 1), 2, "%")
+    r14.exactly("probes failed", len(probes.failed()), 0)
     r14.exactly("a read after it", service.ask("/items?limit=1").status, 200)
