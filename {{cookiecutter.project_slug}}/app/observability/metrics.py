@@ -8,10 +8,10 @@ import asyncio
 from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from itertools import accumulate
-from typing import Protocol
 
 from fastapi import APIRouter, Response
 
+from app.health.checks import State
 from app.observability import logs
 
 SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -34,17 +34,6 @@ TABLE = {
 }
 
 Labels = Mapping[str, str]
-
-
-class State(Protocol):
-    """What is known of a check."""
-
-    @property
-    def name(self) -> str: ...
-    @property
-    def up(self) -> bool: ...
-    @property
-    def duration_seconds(self) -> float: ...
 
 
 class Histogram:

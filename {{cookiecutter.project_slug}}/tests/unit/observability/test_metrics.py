@@ -3,11 +3,11 @@
 import random
 import re
 import string
-from types import SimpleNamespace
 
 import httpx
 from fastapi import FastAPI
 
+from app.health.checks import State
 from app.observability import metrics as module
 from app.observability import tally
 from app.observability.metrics import Metrics
@@ -52,7 +52,7 @@ async def test_random_paths_and_methods_add_at_most_two_series(
 
 
 async def test_what_others_know_is_shown_under_its_name() -> None:
-    state = SimpleNamespace(name="database", up=False, duration_seconds=0.25)
+    state = State("database", required=True, up=False, duration_seconds=0.25)
     metrics = Metrics({"version": 'a"b'}, lambda: [state], [lambda: {"event_loop_lag_seconds": 1}])
 
     text = await metrics.text()
