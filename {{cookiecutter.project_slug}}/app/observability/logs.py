@@ -12,8 +12,8 @@ import os
 import threading
 import time
 import traceback
+from collections import deque
 from collections.abc import Callable, Mapping
-from queue import SimpleQueue
 from typing import Any
 
 from app.observability import tally
@@ -23,7 +23,6 @@ MAX_TEXT = 65_536  # characters of one message
 MAX_ERRORS = 8  # of one chain of causes
 MAX_FRAMES = 30
 GATHER_SECONDS = 0.05  # lines written together
-END = ""  # no line is empty
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "color_message", "taskName"}
 
 
@@ -33,17 +32,17 @@ class Writer:
     def __init__(self, descriptor: int) -> None:
         self.dropped = 0
         self._descriptor = descriptor
-        self._lines: SimpleQueue[str] = SimpleQueue()
+        self._lines = deque[str]()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
         self._starting = threading.Lock()
 
     def write(self, line: str) -> None:
         """Leave a line to the thread; with too many waiting it is dropped and counted."""
-        if self._lines.qsize() >= MAX_LINES:
+        if len(self._lines) >= MAX_LINES:
             self.dropped += 1
             return
-        self._lines.put(line)
+        self._lines.append(line)
         if self._thread is None:
             self._start()
 
@@ -52,22 +51,23 @@ class Writer:
         thread, self._thread = self._thread, None
         if thread is not None:
             self._closing.set()
-            self._lines.put(END)
             thread.join(within_seconds)
 
     def _start(self) -> None:
         with self._starting:
             if self._thread is None:
-                self._closing.clear()
-                self._thread = threading.Thread(target=self._work, name="log-writer", daemon=True)
+                self._closing = threading.Event()  # another thread may still be at its last lines
+                self._thread = threading.Thread(
+                    target=self._work, args=(self._closing,), name="log-writer", daemon=True
+                )
                 self._thread.start()
 
-    def _work(self) -> None:
-        lines = ["\n"]
-        while END not in lines:
-            lines = [self._lines.get()]
-            self._closing.wait(GATHER_SECONDS)
-            lines += [self._lines.get() for _ in range(self._lines.qsize())]
+    def _work(self, closing: threading.Event) -> None:
+        """Look every now and then: to be woken would cost each line more than it saves here."""
+        last = False
+        while not last:
+            last = closing.wait(GATHER_SECONDS)
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
             self._write(memoryview("".join(lines).encode("utf-8", "backslashreplace")))
 
     def _write(self, data: memoryview) -> None:
