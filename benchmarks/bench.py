@@ -1,7 +1,7 @@
 """What does it cost to watch each request, here and elsewhere? python -m benchmarks.bench
 
-Every variant does the same work (variants.py). Instructions are counted by callgrind, so they are
-the same on a busy machine; CPU time and requests/s are taken in turn and compared as ratios.
+Every variant does the same work (variants.py). Instructions are counted by callgrind, and a busy
+machine does not change them; CPU time and requests/s are taken in turn and compared as ratios.
 Writes docs/bench.md and docs/bench.svg, and the table into README.md, in about ten minutes.
 """
 

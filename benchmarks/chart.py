@@ -34,7 +34,8 @@ def page(results: Results, more: str, load: str) -> str:
         "Instructions are those of one request in process, counted by callgrind without C's\n"
         "`malloc` and `free`, whose work depends on what else lies in memory. CPU is that of a\n"
         "request in process, requests/s are those behind uvicorn, both in turns and over those\n"
-        "of bare FastAPI.\n\nThe lines of the log are counted with the requests that wrote them. From run to run a\n"
+        "of bare FastAPI.\n\n"
+        "The lines of the log are counted with the requests that wrote them. From run to run a\n"
         "figure moves with the places of objects in memory: by up to 3,000 instructions at one\n"
         f"route, by up to 50,000 at a thousand.\n\n```text\n{more}```\n"
     )
