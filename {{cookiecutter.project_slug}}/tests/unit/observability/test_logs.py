@@ -81,7 +81,7 @@ def test_a_pipe_that_nobody_reads_costs_lines_and_nothing_else() -> None:
         writer.write(line)
     writer.close(within_seconds=0.1)
 
-    on_the_way = MAX_LINES + 1  # the line that woke the thread, and what had gathered since
+    on_the_way = 65_536 // len(line) + MAX_LINES  # in the pipe, and in what the thread can't write
     assert writer.dropped >= 2 * MAX_LINES - on_the_way
     os.close(reader)  # ends the thread's last write: the reader is gone
     until(lambda: set(threading.enumerate()) <= others)
