@@ -35,7 +35,7 @@ class Writer:
         self._lines = deque[str]()
         self._closing = threading.Event()
         self._thread: threading.Thread | None = None
-        self._starting = threading.Lock()
+        self._lock = threading.Lock()
 
     def write(self, line: str) -> None:
         """Leave a line to the thread; with too many waiting it is dropped and counted."""
@@ -54,7 +54,7 @@ class Writer:
             thread.join(within_seconds)
 
     def _start(self) -> None:
-        with self._starting:
+        with self._lock:
             if self._thread is None:
                 self._closing = threading.Event()  # another thread may still be at its last lines
                 self._thread = threading.Thread(
@@ -67,7 +67,8 @@ class Writer:
         last = False
         while not last:
             last = closing.wait(GATHER_SECONDS)
-            lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            with self._lock:
+                lines = [self._lines.popleft() for _ in range(len(self._lines))]
             self._write(memoryview("".join(lines).encode("utf-8", "backslashreplace")))
 
     def _write(self, data: memoryview) -> None:

@@ -33,7 +33,7 @@ class Request(tally.Tally):
     __slots__ = ("ended", "gone", "layer", "receive", "scope", "send", "started", "status")
 
     def __init__(self, layer: "Visibility", scope: Scope, receive: Receive, send: Send) -> None:
-        # All of it here, Tally's part too: each call would cost a request 800 instructions.
+        # All of it here, Tally's part too: each call costs every request hundreds of instructions.
         for name, value in scope["headers"]:
             if name == b"x-request-id" and KNOWN_ID(value):
                 self.request_id = str(value, "ascii")

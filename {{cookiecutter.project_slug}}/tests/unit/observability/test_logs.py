@@ -7,6 +7,7 @@ import re
 import threading
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -85,6 +86,30 @@ def test_a_pipe_that_nobody_reads_costs_lines_and_nothing_else() -> None:
     assert writer.dropped >= 2 * MAX_LINES - on_the_way
     os.close(reader)  # ends the thread's last write: the reader is gone
     until(lambda: set(threading.enumerate()) <= others)
+    os.close(descriptor)
+
+
+def test_lines_after_a_close_that_could_not_wait_arrive_too() -> None:
+    reader, descriptor = os.pipe()
+    writer = Writer(descriptor)
+    for _ in range(1_000):  # more than a pipe takes
+        writer.write("x" * 99 + "\n")
+    writer.close(within_seconds=0.1)
+
+    writer.write("later\n")
+
+    came = bytearray()
+
+    def all_arrived() -> bool:
+        with suppress(BlockingIOError):
+            came.extend(os.read(reader, 65_536))
+        return len(came) == 100_006 and b"later\n" in came
+
+    os.set_blocking(reader, False)
+    until(all_arrived)
+    writer.close()
+    assert writer.dropped == 0
+    os.close(reader)
     os.close(descriptor)
 
 
