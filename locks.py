@@ -1,6 +1,6 @@
 """Which packages does each variant of the generated project run on? `make lock` renews all locks.
 
-The project's own `ops/lock.py` does the work, once with everything in, whose locks lie in the
+The project's own `vitals/ops/project/lock.py` does the work, once with everything in, whose locks lie in the
 template directory's root; the other variants take over its versions. Each variant's locks lie in
 `locks/<variant>/`, where the post-generation hook takes them from.
 """
@@ -21,7 +21,8 @@ VARIANTS = {
 }
 sys.path.insert(0, str(PROJECT))
 
-from ops import lock, steps  # noqa: E402  the project's own module, as it lies
+from vitals.ops.project import lock  # noqa: E402  the project's own module, as it lies
+from vitals.ops.run import steps
 
 
 def rendered(options: dict[str, bool]) -> str:

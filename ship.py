@@ -11,9 +11,11 @@ ROOT = Path(__file__).parent
 PROJECT = ROOT / "{{cookiecutter.project_slug}}"
 sys.path.insert(0, str(PROJECT))
 
-from ops import changelog, changes, check, git, notes, release, shell, steps  # noqa: E402  as above
+from vitals.ops.check import check  # noqa: E402  as above
+from vitals.ops.release import changelog, changes, notes, release  # noqa: E402
+from vitals.ops.run import shell, steps  # noqa: E402
 
-git.ROOT = shell.ROOT = ROOT
+shell.ROOT = ROOT
 steps.waiting = nullcontext  # the tests print as they go
 check.RECORD = ROOT / "build" / "check.json"
 notes.WATCHED = (f"{PROJECT.name}/", "hooks/", "cookiecutter.json", "local_extensions.py")

@@ -52,7 +52,10 @@ def main() -> int:
         project = step("generate a service with the defaults into build/demo/", generate)
         step("add a slow route, and one that asks the database too often", lambda: add(project))
         step("make setup: install from the locks", lambda: run(project, "make", "setup"))
-        step("make the tables", lambda: run(project, ".venv/bin/python", "-m", "ops.migration"))
+        step(
+            "make the tables",
+            lambda: run(project, ".venv/bin/python", "-m", "vitals.ops.project.migration"),
+        )
         with started(project) as (service, address):
             step("start it: python -m app", lambda: wait_until_healthy(service, address))
             answers = step("send it a little traffic", lambda: send_traffic(address))

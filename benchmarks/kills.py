@@ -13,8 +13,8 @@ TIMES = 100
 PLAY = """
 import sys
 import httpx
-from ops import services
-from ops.serving import serving
+from vitals.ops import services
+from vitals.ops.services.serving import serving
 
 kept = []
 with services.running() as running:

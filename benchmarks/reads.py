@@ -16,9 +16,8 @@ from pathlib import Path
 
 import asyncpg
 import httpx
-
-from ops import services
-from ops.serving import serving
+from vitals.ops import services
+from vitals.ops.services.serving import serving
 
 ROUNDS, SECONDS, ITEMS = 5, 3, 200_000
 ANOTHER = """

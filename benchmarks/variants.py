@@ -35,9 +35,9 @@ def bare(routes: int) -> FastAPI:
 
 def visibility(routes: int) -> FastAPI:
     """The generated service's own: tally, id, log line, metrics and Server-Timing."""
-    from app.observability.metrics import Metrics
-    from app.observability.middleware import Visibility
-    from app.observability.record import Recorder
+    from vitals.observability.access_log import Recorder
+    from vitals.observability.metrics import Metrics
+    from vitals.observability.middleware import Visibility
 
     recorder = Recorder(Metrics({}, list, []), "json", "info")
     app = FastAPI(telemetry=NONE)
@@ -47,10 +47,10 @@ def visibility(routes: int) -> FastAPI:
 
 def layers(routes: int) -> FastAPI:
     """The generated service's layers, all of them: security headers, limits, deadlines too."""
-    from app.layers import build_layers
-    from app.observability.metrics import Metrics
-    from app.observability.record import Recorder
-    from app.settings import load
+    from vitals.install import build_layers
+    from vitals.observability.access_log import Recorder
+    from vitals.observability.metrics import Metrics
+    from vitals.settings import load
 
     settings = load({"APP_ENVIRONMENT": "test", "APP_SERVER_TIMING": "true"})
     recorder = Recorder(Metrics({}, list, []), "json", "info")

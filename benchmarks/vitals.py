@@ -24,7 +24,7 @@ PAIRS = 9
 SERIES = 10_000
 UNITS = 1_000
 BARE = "from fastapi import FastAPI; FastAPI()"
-WATCHED = BARE + "; from app.observability import metrics, middleware, record, tally, tracing"
+WATCHED = BARE + "; from vitals.observability import metrics, middleware, record, tally, tracing"
 USED = """
 import json, re, time
 status = open("/proc/self/status").read()  # getrusage would tell of the process that forked it
@@ -64,7 +64,7 @@ def _started(code: str) -> list[float]:
 
 async def scrape() -> None:
     """The longest time by the clock on the wall that others waited for /metrics."""
-    from app.observability.metrics import SECONDS, Metrics
+    from vitals.observability.metrics import SECONDS, Metrics
 
     metrics = Metrics({}, list, [])
     while len(metrics_lines := (await metrics.text()).splitlines()) < SERIES:
@@ -89,15 +89,14 @@ async def _longest_wait(work: Callable[[], Any]) -> float:
 async def counting() -> None:
     """The hooks round a statement, over that of the statement, on SQLite: the fastest there is."""
     from sqlalchemy import text
-
-    from app import database as module
-    from app.observability import tally
+    from vitals import database as module
+    from vitals import request_stats
 
     file = Path(tempfile.mkdtemp(), "counting.db")
     database = module.Database(
         f"sqlite:///{file}", pool_size=1, deadline_seconds=60, slow_query_ms=60_000
     )
-    tally.current.set(tally.Tally(""))
+    request_stats.current.set(request_stats.Tally(""))
     async with database.work() as session:
         for _ in range(UNITS):
             await session.execute(text("SELECT 1"))
@@ -117,10 +116,9 @@ async def counting() -> None:
 async def random_paths() -> None:
     """The series that 500 random paths and methods add."""
     from fastapi import FastAPI
-
-    from app.observability.metrics import Metrics
-    from app.observability.middleware import Visibility
-    from app.observability.record import Recorder
+    from vitals.observability.access_log import Recorder
+    from vitals.observability.metrics import Metrics
+    from vitals.observability.middleware import Visibility
 
     metrics, chance = Metrics({}, list, []), random.Random(5)
     recorder = Recorder(metrics, "json", "info", write=lambda _: None)

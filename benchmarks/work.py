@@ -70,7 +70,7 @@ def path_of(routes: int, hit: bool) -> str:
 
 def instructions(name: str) -> None:
     """For each number of routes and hit and miss: warm up, then a few requests, then many."""
-    from app.observability import logs
+    from vitals.observability import logs
 
     logs.GATHER_SECONDS = AT_THE_END
 

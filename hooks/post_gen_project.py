@@ -8,16 +8,16 @@ REMOVED = {
     "database": {
         "false": [
             "alembic.ini",
-            "app/database.py",
-            "app/database_engine.py",
+            "vitals/database.py",
+            "vitals/database_engine.py",
             "app/items/store_database.py",
             "deploy/kubernetes/migrate",
             "deploy/prometheus/rules/database.yaml",
             "docs/keep-it-in-the-database.md",
             "migrations",
-            "ops/migration.py",
-            "ops/schema.py",
-            "ops/services/postgres.py",
+            "vitals/ops/project/migration.py",
+            "vitals/ops/check/schema.py",
+            "vitals/ops/services/postgres.py",
             "tests/database.py",
             "tests/integration/items/test_store_database.py",
             "tests/integration/test_database.py",
@@ -27,11 +27,11 @@ REMOVED = {
     },
     "cache": {
         "false": [
-            "app/cache.py",
+            "vitals/cache.py",
             "app/items/store_cached.py",
             "deploy/prometheus/rules/cache.yaml",
-            "ops/clear_cache.py",
-            "ops/services/valkey.py",
+            "vitals/ops/project/clear_cache.py",
+            "vitals/ops/services/valkey.py",
             "tests/integration/items/test_store_cached.py",
             "tests/integration/test_cache.py",
             "tests/unit/items/test_store_cached.py",
@@ -41,7 +41,7 @@ REMOVED = {
     "deploy": {
         "compose": [
             "deploy/kubernetes",
-            "ops/targets/kubernetes.py",
+            "vitals/ops/deploy/targets/kubernetes.py",
         ],
         "kubernetes": [
             "deploy/compose.md",
@@ -49,13 +49,13 @@ REMOVED = {
             "deploy/grafana/provisioning",
             "deploy/prometheus/alertmanager.yaml",
             "deploy/prometheus/prometheus.yaml",
-            "ops/targets/compose.py",
+            "vitals/ops/deploy/targets/compose.py",
         ],
     },
     "ci": {
         "github": [".gitlab-ci.yml"],
         "gitlab": [".github"],
-        "none": [".github", ".gitlab-ci.yml", "ops/publish.py"],
+        "none": [".github", ".gitlab-ci.yml", "vitals/ops/release/publish.py"],
     },
 }
 LOCKS = {

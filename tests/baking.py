@@ -144,7 +144,9 @@ def serving(project: Path) -> Iterator[str]:
     port = free_port()
     given = environment(APP_PORT=str(port), APP_DRAIN_SECONDS="0")
     if (project / "ops" / "migration.py").exists():
-        subprocess.run([python, "-m", "ops.migration"], cwd=project, env=given, check=True)
+        subprocess.run(
+            [python, "-m", "vitals.ops.project.migration"], cwd=project, env=given, check=True
+        )
     address = f"http://127.0.0.1:{port}"
     with subprocess.Popen([python, "-m", "app"], cwd=project, env=given) as service:
         try:

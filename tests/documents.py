@@ -86,7 +86,7 @@ PLAYED = {
 
 # Commands in the text of a project's documents that tests/test_documents.py plays there as well.
 PLAYED_ALONE = (
-    ".venv/bin/python -m ops.objectives",
+    ".venv/bin/python -m vitals.ops.slo",
     'make change TITLE="Cache the list"',
     "make config SHOW=staging",
     'make token SCOPES="items:write"',

@@ -12,8 +12,8 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
-
-from ops import lock, setup, shell
+from vitals.ops.project import lock, setup
+from vitals.ops.run import shell
 
 RUNTIME, DEVELOPMENT = lock.LOCKS[:2]
 

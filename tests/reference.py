@@ -63,7 +63,7 @@ def settings() -> Iterator[Setting]:
     """The fields of `Settings`, in their order."""
     (model,) = [
         node
-        for node in ast.walk(parsed("app/settings.py"))
+        for node in ast.walk(parsed("vitals/settings.py"))
         if isinstance(node, ast.ClassDef) and node.name == "Settings"
     ]
     for field, said in pairwise(model.body):
@@ -92,7 +92,7 @@ def metrics() -> dict[str, tuple[str, str]]:
     """Type and meaning of each metric: the table that /metrics is written from."""
     (table,) = [
         node.value
-        for node in ast.walk(parsed("app/observability/metrics.py"))
+        for node in ast.walk(parsed("vitals/observability/metrics.py"))
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TABLE"
     ]
     return ast.literal_eval(table)

@@ -12,8 +12,8 @@ from tests.baking import FOLDER, IN_PLACE, ROOT, project_files
 MAY_HOLD_CONDITIONALS = {
     "Makefile",
     "README.md",
-    "app/resources.py",
-    "app/settings.py",
+    "app/dependencies.py",
+    "vitals/settings.py",
     "config/common.env",
     "config/production.env",
     "config/staging.env",

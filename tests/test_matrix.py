@@ -13,8 +13,8 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
+from vitals.ops.project import setup
 
-from ops import setup
 from tests import newest
 from tests.baking import (
     ROOT,

@@ -78,11 +78,11 @@ class Released:
         return subprocess.CompletedProcess(words, process.returncode, output)
 
     def deploy(self, version: str) -> subprocess.CompletedProcess[str]:
-        return self.run("ops.deploy", "deploy", VERSION=version)
+        return self.run("vitals.ops.deploy.deploy", "deploy", VERSION=version)
 
     def live(self) -> str:
         """The version that is live, by the last line of the trail."""
-        done = self.run("ops.deploy", "live")
+        done = self.run("vitals.ops.deploy.deploy", "live")
         return done.stdout.splitlines()[-1].split()[1] if done.returncode == 0 else done.stdout
 
     def remove(self, projects: Iterable[str] = (PROJECT,)) -> None:

@@ -49,7 +49,7 @@ def test_killed_after_a_step_the_old_one_stays_live_until_the_same_command_again
     after: str, version: str, staging: Released
 ) -> None:
     before = served_version()
-    with staging.start("ops.deploy", "deploy", VERSION=version) as process:
+    with staging.start("vitals.ops.deploy.deploy", "deploy", VERSION=version) as process:
         assert process.stdout
         assert any(line.startswith(f"  {after}") for line in process.stdout)
         process.send_signal(signal.SIGKILL)
@@ -69,7 +69,7 @@ def test_the_way_back_is_one_command_and_what_it_left_is_refused_from_then_on(
     for version in ("v0.5.0", "v0.6.0"):
         staging.deploy(version)
 
-    done = staging.run("ops.deploy", "rollback")
+    done = staging.run("vitals.ops.deploy.deploy", "rollback")
 
     assert done.returncode == 0, done.stdout
     assert served_version() == staging.live() == "v0.5.0"
@@ -100,7 +100,7 @@ def test_no_secret_stands_in_what_the_engine_tells_of_a_container(staging: Relea
 
 
 def test_a_rehearsal_on_the_engine_passes_and_leaves_nothing(staging: Released) -> None:
-    done = staging.run("ops.rehearse", MODE="compose")
+    done = staging.run("vitals.ops.deploy.rehearse", MODE="compose")
 
     assert done.returncode == 0, done.stdout
     record = json.loads((staging.project / "build" / "rehearsal.json").read_text())

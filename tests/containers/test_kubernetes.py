@@ -16,8 +16,8 @@ from tests.baking import VARIANTS, generate
 RENDER = """
 import sys
 from pathlib import Path
-from ops.releases import Build, Release
-from ops.targets import kubernetes
+from vitals.ops.release.releases import Build, Release
+from vitals.ops.deploy.targets import kubernetes
 release = Release(Build("v1.2.0", "c0ffee"), Path.cwd(), sys.argv[1])
 slot = kubernetes.target(sys.argv[1])._slot(release, "blue")
 print(kubernetes.yaml.safe_dump_all(kubernetes.kustomized(slot)))

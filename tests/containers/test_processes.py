@@ -40,7 +40,7 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Released:
 
 
 def test_the_last_release_works_on_the_new_schema_and_nobody_notices(changed: Released) -> None:
-    done = changed.run("ops.rehearse")
+    done = changed.run("vitals.ops.deploy.rehearse")
 
     assert done.returncode == 0, done.stdout
     record = json.loads((changed.project / "build" / "rehearsal.json").read_text())
@@ -56,13 +56,13 @@ def test_before_the_first_release_and_without_anything_behind_it_passes_too(
 ) -> None:
     released = Released(tmp_path, **VARIANTS["plain"], deploy="kubernetes")
 
-    done = released.run("ops.rehearse")
+    done = released.run("vitals.ops.deploy.rehearse")
 
     assert done.returncode == 0, done.stdout
 
 
 def test_killed_in_the_middle_it_leaves_no_process_and_no_folder(changed: Released) -> None:
-    with changed.start("ops.rehearse") as process:
+    with changed.start("vitals.ops.deploy.rehearse") as process:
         assert process.stdout
         assert any(line.startswith("deploy this tree") for line in process.stdout)
         started = psutil.Process(process.pid).children(recursive=True)

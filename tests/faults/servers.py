@@ -13,7 +13,7 @@ from tests.faults.service import Project, accepts
 
 HOLD = """
 import json, sys
-from ops import services
+from vitals.ops import services
 with services.running() as running:
     print(json.dumps(running.environment), flush=True)
     sys.stdin.read()
@@ -21,7 +21,7 @@ with services.running() as running:
 
 
 class Server:
-    """A real PostgreSQL or Valkey, started by the project's own `ops.services`."""
+    """A real PostgreSQL or Valkey, started by the project's own `vitals.ops.services`."""
 
     def __init__(self, url: str, process: psutil.Process, options: Sequence[str] = ()) -> None:
         self.url = url

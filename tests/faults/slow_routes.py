@@ -8,11 +8,11 @@ from collections.abc import AsyncIterator
 from itertools import count
 
 from fastapi.responses import StreamingResponse
+from vitals.observability import logs
+from vitals.server import serve
+from vitals.settings import load
 
-from app import server
 from app.main import create_app
-from app.observability import logs
-from app.settings import load
 
 settings = load(os.environ)
 logs.install(logs.stdout, settings.log_format, settings.log_level)
@@ -46,4 +46,4 @@ async def echo(body: dict[str, int]) -> dict[str, int]:
     return body
 
 
-sys.exit(server.serve(service, settings))
+sys.exit(serve.serve(service, settings))

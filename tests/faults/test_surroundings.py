@@ -18,7 +18,7 @@ Begin = Callable[..., Row]
 # In a view of the disks of its own the folder is a small one; then the schema, then the service.
 SMALL_DISK = """
 mount -t tmpfs -o size=1m small "$0" && "$1" -c '
-import os; from ops import migration; migration.apply(os.environ)' && exec "$@"
+import os; from vitals.ops.project import migration; migration.apply(os.environ)' && exec "$@"
 """
 
 

@@ -5,15 +5,15 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from vitals.ops.release import release
 
-from ops import release
 from tests.ops import shipping
 
 
 @pytest.fixture
 def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """An empty git repository that `ops.git` takes for the project."""
-    monkeypatch.setattr("ops.git.ROOT", tmp_path)
+    """An empty git repository that `vitals.ops.run.git` takes for the project."""
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", tmp_path)
     subprocess.run(["git", "init", "--quiet", tmp_path], check=True)
     return tmp_path
 

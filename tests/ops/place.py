@@ -7,9 +7,9 @@ from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from ops import smoke
-from ops.releases import Build, Release
-from ops.steps import Refused
+from vitals.ops.deploy import smoke
+from vitals.ops.release.releases import Build, Release
+from vitals.ops.run.steps import Refused
 
 Answers = dict[str, tuple[int, dict[str, object]]]
 GOOD: Answers = {"/readyz": (200, {"status": "pass"}), "/items": (200, {"next": None})}

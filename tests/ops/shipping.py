@@ -5,8 +5,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-
-from ops import git
+from vitals.ops.run import git, shell
 
 RECORD = """\
 change = "Cache the item list"
@@ -22,9 +21,9 @@ PERSON = "[user]\nname = Ada\nemail = ada@example.com\n"
 
 
 def work_in(project: Path, patched: pytest.MonkeyPatch) -> None:
-    """Have `ops.git` take a repository for the project, as somebody who set up nothing else."""
+    """Have `vitals.ops.run.git` take a repository for the project, as somebody who set up nothing else."""
     (project / ".git" / "person").write_text(PERSON)
-    patched.setattr("ops.git.ROOT", project)
+    patched.setattr("vitals.ops.run.shell.ROOT", project)
     patched.setenv("GIT_CONFIG_GLOBAL", str(project / ".git" / "person"))
 
 
@@ -41,7 +40,7 @@ def prepare(project: Path) -> None:
 def change(*names: str) -> None:
     """Write files; a TOML file is a change record."""
     for name in names:
-        path = git.ROOT / name
+        path = shell.ROOT / name
         path.parent.mkdir(exist_ok=True)
         text = path.read_text() if path.exists() else ""
         path.write_text(RECORD if name.endswith(".toml") else f"{text}changed\n")
@@ -60,12 +59,12 @@ def commit(*names: str) -> None:
 def ran(name: str, mode: str, otherwise: Mapping[str, object] | None = None) -> None:
     """Say that a check or a rehearsal passed for this tree, or what else it did."""
     record = {"tree": git.tree_hash(), "ok": True, "mode": mode, "at": "2026-11-24"}
-    (git.ROOT / "build" / f"{name}.json").write_text(json.dumps(record | dict(otherwise or {})))
+    (shell.ROOT / "build" / f"{name}.json").write_text(json.dumps(record | dict(otherwise or {})))
 
 
 def state() -> list[str]:
     """What a refused release leaves as it was."""
-    index = (git.ROOT / ".git" / "index").read_bytes().hex()
+    index = (shell.ROOT / ".git" / "index").read_bytes().hex()
     return [git.git("show-ref"), git.git("ls-remote", "origin"), index]
 
 

@@ -4,9 +4,8 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
-
-from ops import changes
-from ops.steps import Refused
+from vitals.ops.release import changes
+from vitals.ops.run.steps import Refused
 
 RECORD = {
     "change": "Cache the item list",
@@ -32,8 +31,8 @@ ROW = {
 
 @pytest.fixture
 def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A folder that `ops.git` takes for the project."""
-    monkeypatch.setattr("ops.git.ROOT", tmp_path)
+    """A folder that `vitals.ops.run.git` takes for the project."""
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", tmp_path)
     (tmp_path / "changes").mkdir()
     return tmp_path
 

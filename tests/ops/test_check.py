@@ -2,8 +2,8 @@ import json
 from pathlib import Path
 
 import pytest
-
-from ops import check, git
+from vitals.ops.check import check
+from vitals.ops.run import git
 
 PASSES = ["timeit -n 1 -r 1 pass"]
 FAILS = ["json.tool no-such-file"]
@@ -11,13 +11,13 @@ FAILS = ["json.tool no-such-file"]
 
 @pytest.fixture
 def record(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("ops.check.RECORD", repository / "build" / "check.json")
+    monkeypatch.setattr("vitals.ops.check.check.RECORD", repository / "build" / "check.json")
     (repository / ".gitignore").write_text("build/\n")
     return check.RECORD
 
 
 def test_a_tree_that_passed_is_remembered(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.check.STEPS", {"one": PASSES, "two": PASSES})
+    monkeypatch.setattr("vitals.ops.check.check.STEPS", {"one": PASSES, "two": PASSES})
 
     assert check.everything() == 0
 
@@ -30,7 +30,7 @@ def test_a_tree_that_passed_is_remembered(record: Path, monkeypatch: pytest.Monk
 def test_one_failing_step_fails_the_whole_and_shows_what_was_said(
     record: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ops.check.STEPS", {"one": FAILS, "two": PASSES})
+    monkeypatch.setattr("vitals.ops.check.check.STEPS", {"one": FAILS, "two": PASSES})
 
     assert check.everything() == 1
 
@@ -43,9 +43,9 @@ def test_one_failing_step_fails_the_whole_and_shows_what_was_said(
 def test_a_tree_that_changes_meanwhile_is_not_remembered(
     record: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ops.check.STEPS", {"one": PASSES})
+    monkeypatch.setattr("vitals.ops.check.check.STEPS", {"one": PASSES})
     hashes = iter(["before", "after"])
-    monkeypatch.setattr("ops.git.tree_hash", lambda: next(hashes))
+    monkeypatch.setattr("vitals.ops.run.git.tree_hash", lambda: next(hashes))
 
     assert check.everything() == 1
 
@@ -56,8 +56,8 @@ def test_a_tree_that_changes_meanwhile_is_not_remembered(
 def test_without_a_repository_the_tree_is_null_and_check_says_so(
     record: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ops.check.STEPS", {"one": PASSES})
-    monkeypatch.setattr("ops.git.tree_hash", lambda: None)
+    monkeypatch.setattr("vitals.ops.check.check.STEPS", {"one": PASSES})
+    monkeypatch.setattr("vitals.ops.run.git.tree_hash", lambda: None)
 
     assert check.everything() == 0
 
@@ -68,7 +68,7 @@ def test_without_a_repository_the_tree_is_null_and_check_says_so(
 def test_a_step_can_run_alone_and_stops_at_its_first_failing_command(
     monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ops.check.STEPS", {"one": [*FAILS, *PASSES]})
+    monkeypatch.setattr("vitals.ops.check.check.STEPS", {"one": [*FAILS, *PASSES]})
 
     assert check.alone("one") != 0
 

@@ -7,9 +7,9 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
-
-from ops import clear_cache, shell
-from ops.steps import Refused
+from vitals.ops.project import clear_cache
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
 TOKEN = "0123456789abcdef"
 

@@ -1,8 +1,9 @@
 from pathlib import Path
 
 import pytest
+from vitals.ops.release import preflight, repository_state
+from vitals.ops.run import steps
 
-from ops import conditions, situation, steps
 from tests.ops.shipping import ran
 
 DEMANDED = "[tool.service]\nrehearsal = {}\n"
@@ -26,13 +27,13 @@ def test_a_rehearsal_that_is_not_the_demanded_one_is_refused(
     ran("rehearsal", "process", otherwise)
 
     with pytest.raises(steps.Refused, match=said):
-        conditions.rehearsed(situation.asked("minor"))
+        preflight.rehearsed(repository_state.asked("minor"))
 
 
 def test_a_rehearsal_is_demanded_unless_the_project_says_none(ready: Path) -> None:
     (ready / "build" / "rehearsal.json").write_text("{}")
 
     with pytest.raises(steps.Refused, match="is no record"):
-        conditions.rehearsed(situation.asked("minor"))
+        preflight.rehearsed(repository_state.asked("minor"))
     (ready / "pyproject.toml").write_text(DEMANDED.format('"none"'))
-    assert conditions.rehearsed(situation.asked("minor")) == "none is demanded"
+    assert preflight.rehearsed(repository_state.asked("minor")) == "none is demanded"

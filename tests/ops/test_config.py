@@ -4,9 +4,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-
-from ops import config, shell
-from ops.steps import Refused
+from vitals.ops.check import config
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
 Change = Callable[[str], str]
 

@@ -4,16 +4,17 @@ import subprocess
 from pathlib import Path
 
 import pytest
+from vitals.ops.deploy import deploy
+from vitals.ops.release.releases import Release
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
-from ops import deploy, shell
-from ops.releases import Release
-from ops.steps import Refused
 from tests.ops.place import Answers, Place, release
 
 # Kills itself before or after one step of a deployment.
 DEPLOYMENT = """
 import functools, os, pathlib, signal, sys
-from ops import deploy
+from vitals.ops.deploy import deploy
 from tests.ops.place import Answers, Place, release
 folder, step, moment = pathlib.Path(sys.argv[1]), sys.argv[2], sys.argv[3]
 place = Place(folder)
@@ -35,9 +36,9 @@ with deploy.alone("staging"):
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A place where v1 is live."""
-    monkeypatch.setattr("ops.deploy.LOCKS", tmp_path)
+    monkeypatch.setattr("vitals.ops.deploy.deploy.LOCKS", tmp_path)
     monkeypatch.setattr(
-        "ops.releases.unpacked",
+        "vitals.ops.release.releases.unpacked",
         lambda build, _: Release(build, tmp_path / build.version, "staging"),
     )
     place = Place(tmp_path / "place")
@@ -62,7 +63,7 @@ def test_a_release_goes_live_beside_the_one_that_is_kept_warm(place: Place, tmp_
 def test_a_bad_build_is_refused_and_stopped_and_the_old_one_stays_live(
     broken: Answers, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.smoke.READY_SECONDS", 0.1)
+    monkeypatch.setattr("vitals.ops.deploy.smoke.READY_SECONDS", 0.1)
     place.broken = broken
 
     with pytest.raises(Refused, match="what was live is still live"):
@@ -169,7 +170,7 @@ def test_where_nothing_is_live_it_is_said(tmp_path: Path) -> None:
 def test_a_second_command_is_refused_with_the_name_of_the_first(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.deploy.LOCKS", tmp_path)
+    monkeypatch.setattr("vitals.ops.deploy.deploy.LOCKS", tmp_path)
 
     with (
         deploy.alone("staging"),
@@ -202,7 +203,7 @@ def test_the_trail_is_printed_oldest_first(
     deploy.deploy(place, release("v2", tmp_path / "v2"))
     monkeypatch.setenv("ENV", "staging")
     monkeypatch.setattr("sys.argv", ["deploy", "live"])
-    monkeypatch.setattr("ops.targets.here", lambda _: place)
+    monkeypatch.setattr("vitals.ops.deploy.targets.here", lambda _: place)
     capsys.readouterr()
 
     deploy.main()

@@ -4,9 +4,9 @@ import tarfile
 from pathlib import Path
 
 import pytest
+from vitals.ops.run import git
+from vitals.ops.run.steps import Refused
 
-from ops import git
-from ops.steps import Refused
 from tests.ops.shipping import hook
 
 
@@ -47,7 +47,7 @@ def test_there_is_no_tree_hash_inside_another_repository(
 ) -> None:
     inner = repository / "inner"
     inner.mkdir()
-    monkeypatch.setattr("ops.git.ROOT", inner)
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", inner)
 
     assert git.tree_hash() is None
 
@@ -77,7 +77,7 @@ def test_a_hash_can_be_taken_from_a_second_work_tree(
     git.git(*who, "commit", "--quiet", "--message", "first")
     second = tmp_path.parent / f"{tmp_path.name}-second"
     subprocess.run(["git", "worktree", "add", "--quiet", second], cwd=repository, check=True)
-    monkeypatch.setattr("ops.git.ROOT", second)
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", second)
 
     assert git.tree_hash() == git.git("rev-parse", "HEAD^{tree}")
 

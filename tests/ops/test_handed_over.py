@@ -2,10 +2,10 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-
-from ops import handed_over, shell
-from ops.env_files import Configuration
-from ops.steps import Refused
+from vitals.ops.check import parity
+from vitals.ops.env_files import Configuration
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
 ROOT = shell.ROOT
 
@@ -23,8 +23,8 @@ class Place(ModuleType):
 
 
 def compared(place: Place, monkeypatch: pytest.MonkeyPatch) -> str:
-    monkeypatch.setattr("ops.targets.places", lambda: {"there": place})
-    return handed_over.compared(ROOT)
+    monkeypatch.setattr("vitals.ops.deploy.targets.places", lambda: {"there": place})
+    return parity.compared(ROOT)
 
 
 def test_who_reads_it_as_we_do_is_named(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -4,9 +4,9 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
-
-from ops import lock, shell
-from ops.steps import Refused
+from vitals.ops.project import lock
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
 
 def pins(file: str) -> Iterator[tuple[Requirement, list[str]]]:
@@ -50,8 +50,8 @@ def test_a_package_from_an_address_is_refused(
     (tmp_path / "pyproject.toml").write_text(
         '[project]\ndependencies = ["a @ https://example.com/a.whl"]\n[dependency-groups]\n'
     )
-    monkeypatch.setattr("ops.setup.uv", lambda: "uv")
-    monkeypatch.setattr("ops.shell.must", lambda _: "")
+    monkeypatch.setattr("vitals.ops.project.setup.uv", lambda: "uv")
+    monkeypatch.setattr("vitals.ops.run.shell.must", lambda _: "")
     (tmp_path / "requirements.txt").write_text("a @ https://example.com/a.whl\n")
 
     with pytest.raises(Refused, match="names an address"):

@@ -1,6 +1,6 @@
 import re
 
-from ops import shell
+from vitals.ops.run import shell
 
 MAKEFILE = (shell.ROOT / "Makefile").read_text()
 

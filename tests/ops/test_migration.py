@@ -1,7 +1,7 @@
 import pytest
-
-from ops import migration, shell
-from ops.steps import Refused
+from vitals.ops.project import migration
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
 
 def test_a_migration_without_a_name_is_refused() -> None:

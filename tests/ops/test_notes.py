@@ -2,9 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
+from vitals.ops.release import changelog, notes
+from vitals.ops.run import git, shell
+from vitals.ops.run.steps import Refused
 
-from ops import changelog, git, notes
-from ops.steps import Refused
 from tests.ops.shipping import RECORD, change
 
 
@@ -40,7 +41,7 @@ def test_a_change_without_a_record_is_named_with_the_way_out(name: str) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_what_no_user_notices_needs_no_record() -> None:
-    commit("README.md", "tests/test_main.py", "ops/check.py")
+    commit("README.md", "tests/test_main.py", "vitals/ops/check/check.py")
 
     assert notes.check() == "0 records since v0.1.0"
 
@@ -67,9 +68,9 @@ def test_a_record_that_is_not_committed_yet_answers_for_what_is_not_either() -> 
 
 @pytest.mark.usefixtures("project")
 def test_a_change_that_was_taken_back_needs_no_record() -> None:
-    before = (git.ROOT / "app" / "main.py").read_text()
+    before = (shell.ROOT / "app" / "main.py").read_text()
     commit("app/main.py")
-    (git.ROOT / "app" / "main.py").write_text(before)
+    (shell.ROOT / "app" / "main.py").write_text(before)
     commit()
 
     assert notes.check() == "0 records since v0.1.0"
@@ -113,7 +114,7 @@ def test_a_part_of_the_history_is_refused(
     commit()
     clone = tmp_path_factory.mktemp("clone")
     git.git("clone", "--quiet", "--depth=1", "--no-tags", f"file://{project}", str(clone))
-    monkeypatch.setattr("ops.git.ROOT", clone)
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", clone)
 
     with pytest.raises(Refused, match="git fetch --unshallow --tags"):
         notes.check()

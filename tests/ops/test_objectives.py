@@ -3,10 +3,9 @@
 from pathlib import Path
 
 import pytest
-
-from app.observability.metrics import SECONDS
-from ops import objectives
-from ops.steps import Refused
+from vitals.observability.metrics import SECONDS
+from vitals.ops import slo
+from vitals.ops.run.steps import Refused
 
 PROMISE = """
 [[route]]
@@ -20,16 +19,16 @@ availability = 99.9
 
 def slo(folder: Path, text: str) -> Path:
     (folder / "config").mkdir()
-    (folder / objectives.SOURCE).write_text(text)
+    (folder / slo.SOURCE).write_text(text)
     return folder
 
 
 def test_the_bounds_are_those_of_the_histogram() -> None:
-    assert tuple(ms / 1000 for ms in objectives.BOUNDS_MS) == SECONDS
+    assert tuple(ms / 1000 for ms in slo.BOUNDS_MS) == SECONDS
 
 
 def test_each_burn_rate_is_that_many_times_the_budget(tmp_path: Path) -> None:
-    text = objectives.rules(objectives.read(slo(tmp_path, PROMISE)))
+    text = slo.rules(slo.read(slo(tmp_path, PROMISE)))
 
     for limit in (0.0144, 0.006, 0.001):  # of 0.1 % that may fail
         assert text.count(f'errors:ratio_rate5m{{http_route="/items"}} > {limit}') <= 1
@@ -51,6 +50,6 @@ def test_a_promise_that_cannot_be_held_is_refused(tmp_path: Path, line: str, fou
     kept = "".join(f"{each}\n" for each in PROMISE.splitlines() if not each.startswith(name))
 
     with pytest.raises(Refused) as refused:
-        objectives.read(slo(tmp_path, f"{kept}{line}\n"))
+        slo.read(slo(tmp_path, f"{kept}{line}\n"))
 
     assert found in str(refused.value)

@@ -6,9 +6,10 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import yaml
+from vitals.ops.release import publish
+from vitals.ops.run import git, shell
+from vitals.ops.run.steps import Refused
 
-from ops import git, publish, shell
-from ops.steps import Refused
 from tests.ops.shipping import commit
 
 

@@ -7,11 +7,12 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+from vitals.ops.deploy import rehearse
+from vitals.ops.deploy.staging import Stage
+from vitals.ops.release.releases import Build
+from vitals.ops.run import git
+from vitals.ops.run.steps import Refused
 
-from ops import git, rehearse
-from ops.releases import Build
-from ops.staging import Stage
-from ops.steps import Refused
 from tests.ops.place import Answers, Place, answering
 
 
@@ -58,10 +59,12 @@ def staged(
         def raised(*_: object) -> Iterator[Stage]:
             yield Stage(theatre, front, "nothing real", "nearly all")
 
-        monkeypatch.setattr("ops.staging.raised", raised)
-        monkeypatch.setattr("ops.rehearse.RECORD", repository / "build" / "rehearsal.json")
-        monkeypatch.setattr("ops.rehearse.ENOUGH_REQUESTS", 8)
-        monkeypatch.setattr("ops.releases.FOLDER", repository / "build" / "releases")
+        monkeypatch.setattr("vitals.ops.deploy.staging.raised", raised)
+        monkeypatch.setattr(
+            "vitals.ops.deploy.rehearse.RECORD", repository / "build" / "rehearsal.json"
+        )
+        monkeypatch.setattr("vitals.ops.deploy.rehearse.ENOUGH_REQUESTS", 8)
+        monkeypatch.setattr("vitals.ops.release.releases.FOLDER", repository / "build" / "releases")
         yield
 
 
@@ -114,7 +117,7 @@ def test_the_last_release_is_where_it_starts_from(repository: Path) -> None:
 def test_without_a_repository_there_is_nothing_to_rehearse(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("ops.git.tree_hash", lambda: None)
+    monkeypatch.setattr("vitals.ops.run.git.tree_hash", lambda: None)
 
     with pytest.raises(Refused, match="no git repository"):
         rehearse.rehearse("process")

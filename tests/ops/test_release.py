@@ -4,8 +4,9 @@ import io
 from pathlib import Path
 
 import pytest
+from vitals.ops.release import release, repository_state
+from vitals.ops.run import git, shell, steps
 
-from ops import git, release, shell, situation, steps
 from tests.ops.shipping import commit, hook, state
 
 
@@ -13,12 +14,12 @@ def test_a_version_leaves_with_its_notes_and_the_next_one_follows(
     ready: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert release.release("minor", dry=False, unasked=True) == 0
-    commit("app/cache.py", "changes/0001-cache.toml")
+    commit("vitals/cache.py", "changes/0001-cache.toml")
     assert release.release("patch", dry=False, unasked=True) == 0
 
     tag = "refs/tags/v0.1.1"
     assert git.refs("origin", tag)[tag] == git.git("rev-parse", tag)
-    assert "files: app/cache.py" in git.git("cat-file", "tag", tag)
+    assert "files: vitals/cache.py" in git.git("cat-file", "tag", tag)
     assert capsys.readouterr().out.endswith(
         "released v0.1.1\n"
         "  to deploy:  make deploy ENV=staging VERSION=v0.1.1\n"
@@ -31,7 +32,7 @@ def test_every_refusal_is_shown_at_once_and_nothing_is_touched(
     ready: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert release.release("minor", dry=False, unasked=True) == 0
-    commit("app/cache.py")
+    commit("vitals/cache.py")
     git.git("switch", "--quiet", "--create", "topic")
     git.git("tag", "v9.9.9")
     (ready / "new").write_text("untracked")
@@ -103,7 +104,7 @@ def test_a_push_that_arrived_though_it_failed_is_a_release(
         assert push(remote, source, ref).code == 0
         return shell.Finished(128, "the remote end hung up unexpectedly")
 
-    monkeypatch.setattr("ops.git.push", cut_off)
+    monkeypatch.setattr("vitals.ops.run.git.push", cut_off)
 
     assert release.release("minor", dry=False, unasked=True) == 0
 
@@ -134,7 +135,7 @@ def test_somebody_else_may_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
         assert push(remote, theirs, ref).code == 0
         return push(remote, source, ref)
 
-    monkeypatch.setattr("ops.git.push", too_late)
+    monkeypatch.setattr("vitals.ops.run.git.push", too_late)
 
     with pytest.raises(steps.Refused, match=r"somebody else has just released v0\.1\.0"):
         release.release("minor", dry=False, unasked=True)
@@ -157,6 +158,6 @@ def test_a_silent_remote_is_refused_with_the_command_that_shows_why(
 
 def test_without_a_commit_there_is_nothing_to_release(repository: Path) -> None:
     with pytest.raises(steps.Refused, match="no commit yet"):
-        situation.asked("minor")
+        repository_state.asked("minor")
 
     assert repository.exists()

@@ -2,10 +2,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from ops import git, releases
-from ops.releases import Build, Release
-from ops.steps import Refused
+from vitals.ops.release import releases
+from vitals.ops.release.releases import Build, Release
+from vitals.ops.run import git
+from vitals.ops.run.steps import Refused
 
 WHO = ("-c", "user.name=Ada", "-c", "user.email=ada@example.com")
 
@@ -30,7 +30,7 @@ def released(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path
 def unpacked_aside(
     monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    monkeypatch.setattr("ops.releases.FOLDER", tmp_path_factory.mktemp("releases"))
+    monkeypatch.setattr("vitals.ops.release.releases.FOLDER", tmp_path_factory.mktemp("releases"))
 
 
 def tag(version: str) -> None:

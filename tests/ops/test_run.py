@@ -3,9 +3,9 @@ import socket
 from pathlib import Path
 
 import pytest
-
-from ops import run, shell
-from ops.steps import Refused
+from vitals.ops.project import serve
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
 
 def test_a_taken_port_is_refused_with_the_way_out() -> None:
@@ -13,7 +13,7 @@ def test_a_taken_port_is_refused_with_the_way_out() -> None:
         port = listener.getsockname()[1]
 
         with pytest.raises(Refused) as refused:
-            run.refuse_taken(port)
+            serve.refuse_taken(port)
 
     assert str(refused.value) == (
         f"port {port}: address already in use. "
@@ -26,13 +26,13 @@ def test_a_port_that_is_none_is_refused(given: str, monkeypatch: pytest.MonkeyPa
     monkeypatch.setenv("PORT", given)
 
     with pytest.raises(Refused, match="a number from 1 to 65535"):
-        run.port()
+        serve.port()
 
 
 def test_without_a_port_it_is_8000(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("PORT", raising=False)
 
-    assert run.port() == 8000
+    assert serve.port() == 8000
 
 
 APP = """
@@ -57,16 +57,16 @@ def test_a_change_restarts_the_service_and_ctrl_c_ends_it_well(tmp_path: Path) -
     with (
         said.open("wb") as output,
         shell.Program(
-            [shell.PYTHON, "-m", "ops.run", "before"],
+            [shell.PYTHON, "-m", "vitals.ops.project.serve", "before"],
             environment={"PORT": port},
             output=output,
             folder=project,
         ) as run,
     ):
-        assert run.wait_until(lambda: f"one on {port}" in said.read_text(), within_seconds=20)
+        assert serve.wait_until(lambda: f"one on {port}" in said.read_text(), within_seconds=20)
         start.write_text(APP.format("another"))  # of one length and second, two could be one .pyc
-        assert run.wait_until(lambda: f"another on {port}" in said.read_text(), within_seconds=20)
-        assert run.stop() == 0
+        assert serve.wait_until(lambda: f"another on {port}" in said.read_text(), within_seconds=20)
+        assert serve.stop() == 0
 
     first, changed, second = said.read_text().partition("changed: app/__main__.py\n")
     assert first == f"before\none on {port}\n"

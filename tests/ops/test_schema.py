@@ -3,8 +3,8 @@ from pathlib import Path
 
 import pytest
 from alembic.script import Script, ScriptDirectory
-
-from ops import git, schema, shell
+from vitals.ops.check import schema
+from vitals.ops.run import git, shell
 
 MIGRATION = '''
 """a change"""
@@ -96,8 +96,8 @@ def test_a_release_is_held_to_what_its_own_code_names(
     who = ["-c", "user.name=a", "-c", "user.email=a@b"]
     git.git(*who, "commit", "--quiet", "--message", "first")
     git.git(*who, "tag", "v1.0.0", "--annotate", "--message", "first")
-    monkeypatch.setattr("ops.releases.FOLDER", repository / "build")
-    monkeypatch.setattr("ops.shell.ROOT", repository)
+    monkeypatch.setattr("vitals.ops.release.releases.FOLDER", repository / "build")
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", repository)
     head = ScriptDirectory(str(repository / "migrations")).get_current_head()
     text = MIGRATION.format(upgrade='op.drop_column("items", "price_cents")')
     dropped = repository / "migrations" / "versions" / "b.py"

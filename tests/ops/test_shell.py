@@ -7,9 +7,8 @@ from pathlib import Path
 
 import psutil
 import pytest
-
-from ops import shell
-from ops.steps import Refused
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
 # Ctrl-C reaches both, though these tests may run in the background of a shell, where none arrives.
 # Starts a program with a child, says both numbers, and waits.
@@ -23,7 +22,7 @@ child.wait()
 # A process that has FAMILY running in a folder, as ops would.
 OPS = """
 import pathlib, signal, sys, tempfile
-from ops import shell
+from vitals.ops.run import shell
 signal.signal(signal.SIGINT, signal.default_int_handler)
 folder = pathlib.Path(tempfile.mkdtemp())
 with open(sys.argv[1], "wb") as output:

@@ -1,8 +1,9 @@
 import pytest
+from vitals.ops.deploy import smoke
+from vitals.ops.release.releases import Build
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
-from ops import shell, smoke
-from ops.releases import Build
-from ops.steps import Refused
 from tests.ops.place import Answers, answering
 
 BUILD = Build("v1.2.0", "c0ffee")
@@ -47,7 +48,7 @@ def test_a_service_that_does_not_answer_is_refused() -> None:
 
 
 def test_who_never_gets_ready_is_refused_with_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("ops.smoke.READY_SECONDS", 0.2)
+    monkeypatch.setattr("vitals.ops.deploy.smoke.READY_SECONDS", 0.2)
     broken: Answers = {"/readyz": (503, {"failing": ["database"]})}
 
     with answering(BUILD, broken) as url, pytest.raises(Refused, match="database"):

@@ -2,9 +2,9 @@ import io
 import sys
 
 import pytest
+from vitals.ops.run import steps
+from vitals.ops.run.steps import Refused, Step
 
-from ops import steps
-from ops.steps import Refused, Step
 from tests.baking import wait_until
 
 

@@ -4,12 +4,11 @@ import stat
 from pathlib import Path
 
 import pytest
-
-from app.security.keys import Keys
-from app.security.tokens import Tokens
-from app.settings import load
-from ops import token
-from ops.steps import Refused
+from vitals.ops.project import token
+from vitals.ops.run.steps import Refused
+from vitals.security.jwks import Keys
+from vitals.security.tokens import Tokens
+from vitals.settings import load
 
 
 async def test_the_printed_token_is_taken_with_the_printed_settings(

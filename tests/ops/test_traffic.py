@@ -1,6 +1,7 @@
-from ops import shell
-from ops.releases import Build
-from ops.traffic import Traffic
+from vitals.ops.deploy.traffic import Traffic
+from vitals.ops.release.releases import Build
+from vitals.ops.run import shell
+
 from tests.ops.place import answering
 
 BUILD = Build("v1", "c0ffee")

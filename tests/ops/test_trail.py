@@ -1,34 +1,33 @@
 import pytest
+from vitals.ops.deploy import history
+from vitals.ops.run.steps import Refused
 
-from ops import trail
-from ops.steps import Refused
 
-
-def entries(*versions: str) -> list[trail.Entry]:
+def entries(*versions: str) -> list[history.Entry]:
     """One entry for each version, in slots that take turns; `v1<v2` is a rollback from v2."""
     made = []
     for number, name in enumerate(versions):
         version, _, left = name.partition("<")
         what = "rollback" if left else "deploy"
-        made.append(trail.entry(what, version, "c0ffee", ("blue", "green")[number % 2], left))
+        made.append(history.entry(what, version, "c0ffee", ("blue", "green")[number % 2], left))
     return made
 
 
 def test_what_is_written_is_read_again() -> None:
     kept = entries("v1", "v2")
 
-    assert trail.read(trail.written(kept), "green") == kept
+    assert history.read(history.written(kept), "green") == kept
 
 
 def test_an_entry_whose_switch_never_happened_does_not_count() -> None:
     kept = entries("v1", "v2", "v3")
 
-    assert trail.read(trail.written(kept), "green") == kept[:2]
+    assert history.read(history.written(kept), "green") == kept[:2]
 
 
 def test_where_nothing_is_live_nothing_counts() -> None:
-    assert trail.read("", "") == []
-    assert trail.read(trail.written(entries("v1")), "") == []
+    assert history.read("", "") == []
+    assert history.read(history.written(entries("v1")), "") == []
 
 
 @pytest.mark.parametrize(
@@ -42,19 +41,19 @@ def test_where_nothing_is_live_nothing_counts() -> None:
     ],
 )
 def test_the_way_back_leads_to_the_previous_good_version(versions: list[str], goal: str) -> None:
-    assert trail.previous_good(entries(*versions)).version == goal
+    assert history.previous_good(entries(*versions)).version == goal
 
 
 @pytest.mark.parametrize("versions", [[], ["v1"], ["v1", "v1"], ["v1", "v2", "v1<v2"]])
 def test_without_an_earlier_good_version_there_is_no_way_back(versions: list[str]) -> None:
     with pytest.raises(Refused):
-        trail.previous_good(entries(*versions))
+        history.previous_good(entries(*versions))
 
 
 def test_many_entries_do_not_grow_without_bounds() -> None:
-    kept = trail.read(trail.written(entries(*["v1"] * 500)), "green")
+    kept = history.read(history.written(entries(*["v1"] * 500)), "green")
 
-    assert len(kept) == trail.KEPT
+    assert len(kept) == history.KEPT
 
 
 def test_an_entry_says_who_what_and_when() -> None:

@@ -1,7 +1,6 @@
 import pytest
-
-from ops import versions
-from ops.steps import Refused
+from vitals.ops.release import versions
+from vitals.ops.run.steps import Refused
 
 
 @pytest.mark.parametrize(

@@ -14,7 +14,11 @@ import psutil
 from tests.baking import environment, wait_until
 
 LONG_SECONDS = 60
-MAKE = ["make", "--old-file=setup", f"RUN={sys.executable} -m"]  # ops.release needs no .venv
+MAKE = [
+    "make",
+    "--old-file=setup",
+    f"RUN={sys.executable} -m",
+]  # vitals.ops.release.release needs no .venv
 
 
 class Releasing:
@@ -77,7 +81,11 @@ class Releasing:
     def kill(self) -> None:
         """`kill -9` of what the user started: make and the module that it runs."""
         family = [psutil.Process(self.process.pid)]
-        family += [child for child in family[0].children() if "ops.release" in child.cmdline()]
+        family += [
+            child
+            for child in family[0].children()
+            if "vitals.ops.release.release" in child.cmdline()
+        ]
         for process in family:
             process.kill()
         self.process.wait()

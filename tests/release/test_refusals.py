@@ -299,7 +299,7 @@ def test_a_dry_run_shows_the_notes_and_changes_nothing(world: World) -> None:
 
     assert releasing.code == 0
     assert "- Answer in one line (team-orders)" in releasing.output
-    assert "files: app/errors.py" in releasing.output
+    assert "files: vitals/problems.py" in releasing.output
     assert world.state() == before
 
 
@@ -307,7 +307,7 @@ def test_without_a_terminal_and_without_yes_nobody_is_asked(world: World) -> Non
     before = world.state()
 
     done = subprocess.run(
-        [sys.executable, "-m", "ops.release"],
+        [sys.executable, "-m", "vitals.ops.release.release"],
         cwd=world.project,
         env=environment(LEVEL="minor"),
         stdin=subprocess.DEVNULL,

@@ -50,7 +50,7 @@ def test_the_template_is_released_with_records_of_its_own_and_no_rehearsal(itsel
     append(itself.project / baking.FOLDER / "app" / "errors.py", "# changed\n")
     refused = ship(itself.project, "notes")
     assert refused.returncode == 1
-    assert f"{baking.FOLDER}/app/errors.py: changed since the last record" in refused.stdout
+    assert f"{baking.FOLDER}/vitals/problems.py: changed since the last record" in refused.stdout
     assert ship(itself.project, "change", TITLE="Answer in one line").returncode == 0
     (itself.project / "changes" / "0001-answer-in-one-line.toml").write_text(RECORD)
     shipped(itself)

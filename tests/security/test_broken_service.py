@@ -11,13 +11,13 @@ from tests import baking
 from tests.faults.service import Project
 
 DEFECTS = {  # file: (what stands there, what somebody made of it, the check that finds it)
-    "app/security/headers.py": [('    "X-Frame-Options": "DENY",\n', "", "SEC-302")],
-    "app/server.py": [("server_header=False", "server_header=True", "SEC-309")],
-    "app/security/tokens.py": [
+    "vitals/security/headers.py": [('    "X-Frame-Options": "DENY",\n', "", "SEC-302")],
+    "vitals/server/serve.py": [("server_header=False", "server_header=True", "SEC-309")],
+    "vitals/security/tokens.py": [
         ("audience=self._audience,", "audience=None,", ""),
         ('{"require": ["exp", "iss", "aud"]}', '{"verify_aud": False}', "SEC-110"),
     ],
-    "app/boundary.py": [('extra="forbid"', 'extra="ignore"', "SEC-409")],
+    "vitals/validation.py": [('extra="forbid"', 'extra="ignore"', "SEC-409")],
     "config/common.env": [("APP_MAX_BODY_BYTES=1048576", "APP_MAX_BODY_BYTES=90000000", "SEC-413")],
     "requirements.txt": [(" \\\n    --hash=sha256:", "\n    # sha256:", "SEC-601")],
     "deploy/compose.yaml": [("cap_drop: [ALL]", "cap_drop: [NET_RAW]", "SEC-613")],
@@ -44,7 +44,7 @@ def broken(folder: Path, defects: dict[str, list[tuple[str, str, str]]]) -> set[
 def look(project: Project, folder: Path) -> tuple[int, str]:
     """The exit code of the checklist in a copy, and what it says."""
     done = subprocess.run(
-        [project.python, "-m", "ops.security"],
+        [project.python, "-m", "vitals.ops.check.security"],
         cwd=folder,
         env=baking.environment(),
         capture_output=True,

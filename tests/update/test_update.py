@@ -134,7 +134,7 @@ def test_locks_that_both_sides_changed_are_written_anew(project):
     edit(
         project / "pyproject.toml", "dependencies = [\n", 'dependencies = [\n    "wcwidth>=0.2",\n'
     )
-    renewed = [sys.executable, "-m", "ops.lock"]
+    renewed = [sys.executable, "-m", "vitals.ops.project.lock"]
     subprocess.run(renewed, cwd=project, env=tools(), check=True, stdout=subprocess.DEVNULL)
     commit(project, "Measure text")
     mine = packages((project / "requirements.txt").read_text())["wcwidth"]

@@ -14,7 +14,8 @@ import sys
 import tempfile
 from pathlib import Path
 
-from ops import versions
+from vitals.ops.release import versions
+
 from tests import baking
 from tests.baking import FOLDER, ROOT, SCRATCH, environment
 from tests.release.world import contents, run
@@ -48,7 +49,7 @@ DELETED = ".editorconfig"
 PACKAGE = re.compile(r"^([\w.-]+)==.*(?:\n .*)*", re.MULTILINE)
 TAKE_IN = """
 import sys
-from ops import steps, update
+from vitals.ops.project import update; from vitals.ops.run import steps
 steps.exit_with(lambda: update.take_in(*sys.argv[1:]) and None)
 """
 

@@ -3,10 +3,10 @@
 import os
 import sys
 
-from app import server
 from app.main import create_app
-from app.observability import logs
-from app.settings import SettingsRefused, load
+from vitals.observability import logs
+from vitals.server import serve
+from vitals.settings import SettingsRefused, load
 
 
 def main() -> int:
@@ -19,7 +19,7 @@ def main() -> int:
         sys.stderr.write("\n".join(lines) + "\n")
         return 2
     logs.install(logs.stdout, settings.log_format, settings.log_level)
-    return server.serve(service, settings)
+    return serve.serve(service, settings)
 
 
 if __name__ == "__main__":

@@ -2,22 +2,22 @@
 
 from fastapi import Depends, FastAPI
 
-import app.docs
-import app.health.routes
 import app.items.routes
-import app.status.routes
-from app import errors
-from app.event_loop import EventLoop
-from app.health.checks import Checks
-from app.layers import build_allows, build_layers, refuse_unguarded
-from app.observability import metrics, tracing
-from app.observability.record import Recorder
-from app.resources import REQUIRED, build_resources, opened
-from app.security.operators import Operators
-from app.settings import Settings, shown
-from app.status.history import History
-from app.status.notes import Notes
-from app.status.snapshot import Watch
+import vitals.docs
+import vitals.health.routes
+import vitals.status.routes
+from app.dependencies import REQUIRED, build_resources, opened
+from vitals import problems
+from vitals.health.checks import Checks
+from vitals.health.event_loop import EventLoop
+from vitals.install import build_allows, build_layers, refuse_unguarded
+from vitals.observability import metrics, tracing
+from vitals.observability.access_log import Recorder
+from vitals.security.operators import Operators
+from vitals.settings import Settings, shown
+from vitals.status.history import History
+from vitals.status.recent_errors import Notes
+from vitals.status.reporter import Watch
 
 NAME = "{{ cookiecutter.project_name }}"
 SLUG = "{{ cookiecutter.project_slug }}"
@@ -45,16 +45,20 @@ def create_app(settings: Settings) -> FastAPI:
         middleware=build_layers(settings, recorder, app.items.routes.UPLOADS),
         telemetry=tracing.telemetry(SLUG),
         openapi_url=None,
-        responses=errors.documented(*errors.EVERYWHERE),
+        responses=problems.documented(*problems.EVERYWHERE),
         generate_unique_id_function=lambda route: route.name,
     )
-    errors.install(service)
-    service.include_router(app.health.routes.router(checks, about, operators.know))
+    problems.install(service)
+    service.include_router(vitals.health.routes.router(checks, about, operators.know))
     service.include_router(app.items.routes.router(resources.items, build_allows(settings)))
-    for routes in (metrics.router(counted), app.status.routes.router(watch), *resources.operators):
+    for routes in (
+        metrics.router(counted),
+        vitals.status.routes.router(watch),
+        *resources.operators,
+    ):
         service.include_router(routes, dependencies=[Depends(operators)])
     if settings.docs:
-        service.include_router(app.docs.router(service.openapi))
+        service.include_router(vitals.docs.router(service.openapi))
     refuse_unguarded(service, settings)
     service.state.drain = checks.drain
     return service

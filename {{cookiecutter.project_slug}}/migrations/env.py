@@ -14,9 +14,9 @@ from sqlalchemy import Connection, pool
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from app.database import Base
-from app.database_engine import driver_url
-from app.settings import load
+from vitals.database import Base
+from vitals.database_engine import driver_url
+from vitals.settings import load
 
 LOCK = 7_234_115  # any number: two migrations at the same time take turns
 APP = Path(__file__).parents[1] / "app"

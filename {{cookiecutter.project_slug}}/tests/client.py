@@ -8,11 +8,11 @@ from contextlib import asynccontextmanager
 import httpx
 from fastapi import FastAPI
 
-from app import errors
-from app.security.body_limit import BodyLimit
-from app.security.deadlines import Deadlines
-from app.server import Server, bind
-from app.settings import Settings
+from vitals import problems
+from vitals.security.body_limit import BodyLimit
+from vitals.security.request_timeout import Deadlines
+from vitals.server.serve import Server, bind
+from vitals.settings import Settings
 
 
 @asynccontextmanager
@@ -62,7 +62,7 @@ class Served:
         self.service.state.drain = lambda: self.told.append("drain")
         self.service.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
         self.service.add_middleware(Deadlines, seconds=settings.request_seconds)
-        errors.install(self.service)
+        problems.install(self.service)
         self.told: list[str] = []
         self.go = asyncio.Event()
         self.clients: list[Client] = []

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from app.observability import logs
+from vitals.observability import logs
 
 
 @pytest.fixture(scope="session")

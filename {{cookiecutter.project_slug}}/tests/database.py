@@ -14,7 +14,7 @@ import pytest
 from alembic import command
 from alembic.config import Config
 
-from app.database import Database
+from vitals.database import Database
 
 
 @asynccontextmanager

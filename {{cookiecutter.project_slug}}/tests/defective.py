@@ -8,10 +8,10 @@ import sys
 
 from fastapi import APIRouter, Request
 
-from app import server
 from app.main import create_app
-from app.observability import logs
-from app.settings import load
+from vitals.observability import logs
+from vitals.server import serve
+from vitals.settings import load
 
 routes = APIRouter()
 
@@ -28,4 +28,4 @@ if __name__ == "__main__":
     service = create_app(settings)
     service.include_router(routes)
     logs.install(logs.stdout, settings.log_format, settings.log_level)
-    sys.exit(server.serve(service, settings))
+    sys.exit(serve.serve(service, settings))

@@ -6,8 +6,8 @@ of request smuggling (RFC 9112, 11.2) and of the parsers of HTTP. They go to the
 config/slo.toml and to its first seed.
 """
 
-from ops import shell
-from ops.measure import load
+from vitals.ops.measure import load
+from vitals.ops.run import shell
 
 PLAN = load.read(shell.ROOT)
 READ = PLAN.routes[0].request.path.partition("?")[0].encode()

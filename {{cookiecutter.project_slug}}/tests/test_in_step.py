@@ -8,11 +8,13 @@ from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 
 from app.main import create_app
-from app.settings import Settings
-from app.status.verdict import PHASES, REMEDIES
-from ops import lock, objectives, shell
-from ops.security.__main__ import CHECKS
 from tests.client import client_of
+from vitals.ops import slo
+from vitals.ops.check.security.__main__ import CHECKS
+from vitals.ops.project import lock
+from vitals.ops.run import shell
+from vitals.settings import Settings
+from vitals.status.diagnosis import PHASES, REMEDIES
 
 ROOT = Path(__file__).parent.parent
 MAKEFILE = (ROOT / "Makefile").read_text(encoding="utf-8")
@@ -80,9 +82,9 @@ def test_every_panel_that_the_runbook_names_is_on_the_dashboard() -> None:
 
 
 def test_the_alerts_say_what_is_promised() -> None:
-    kept = (ROOT / objectives.RULES).read_text()
+    kept = (ROOT / slo.RULES).read_text()
 
-    assert kept == objectives.rules(objectives.read(ROOT)), "way out: python -m ops.objectives"
+    assert kept == slo.rules(slo.read(ROOT)), "way out: python -m vitals.ops.slo"
 
 
 def test_every_security_check_stands_in_the_document_as_it_is() -> None:
@@ -97,7 +99,7 @@ def test_every_setting_and_file_that_the_document_names_exists() -> None:
 
     assert settings <= {name.upper() for name in Settings.model_fields}
     assert [
-        n for n in files if not any((ROOT / at / n).exists() for at in ("", "app/security"))
+        n for n in files if not any((ROOT / at / n).exists() for at in ("", "vitals/security"))
     ] == []
 
 

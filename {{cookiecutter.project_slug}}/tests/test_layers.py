@@ -13,23 +13,23 @@ import pytest
 ROOT = Path(__file__).parent.parent
 LEVELS = {
     "app.__main__": 7,
-    "app.server": 6,
+    "vitals.server.serve": 6,
     "app.main": 5,
-    "app.layers": 4,
-    "app.resources": 4,
-    "app.health": 1,
-    "app.observability": 1,
-    "app.security": 1,
-    "app.status": 1,
-    "app.settings": 0,
-    "app.errors": 0,
-    "app.database_engine": 0,
-    "app.observability.tally": 0,
-    "app.health.checks": 0,
-    "app.values": -1,
+    "vitals.install": 4,
+    "app.dependencies": 4,
+    "vitals.health": 1,
+    "vitals.observability": 1,
+    "vitals.security": 1,
+    "vitals.status": 1,
+    "vitals.settings": 0,
+    "vitals.problems": 0,
+    "vitals.database_engine": 0,
+    "vitals.request_stats": 0,
+    "vitals.health.checks": 0,
+    "vitals.setting_types": -1,
 }
 FEATURE, RESOURCE = 3, 2
-SHARED = "app.observability.tally"  # said on level 0, too
+SHARED = "vitals.request_stats"  # said on level 0, too
 MODULES = {
     ".".join(file.relative_to(ROOT).with_suffix("").parts): file
     for package in ("app", "ops")
@@ -75,9 +75,9 @@ def test_a_module_imports_only_from_below(module: str) -> None:
 
 
 def test_settings_are_known_from_resources_upwards_only() -> None:
-    knowing = {n for n in MODULES if "app.settings" in imports(n) and n.startswith("app.")}
+    knowing = {n for n in MODULES if "vitals.settings" in imports(n) and n.startswith("app.")}
 
-    assert {name for name in knowing if level(name) < LEVELS["app.resources"]} == set()
+    assert {name for name in knowing if level(name) < LEVELS["app.dependencies"]} == set()
 
 
 def test_the_service_does_not_know_how_it_is_shipped() -> None:
@@ -89,7 +89,7 @@ def test_the_service_does_not_know_how_it_is_shipped() -> None:
 def test_shipping_knows_of_the_service_its_settings_only() -> None:
     known = {i for n in MODULES if n.startswith("ops.") for i in imports(n) if "app." in i}
 
-    assert known <= {"app.settings"}
+    assert known <= {"vitals.settings"}
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:

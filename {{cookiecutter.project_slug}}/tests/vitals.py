@@ -10,12 +10,12 @@ When such an assertion fails, the statements that ran more than once stand in it
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from app.observability import tally
+from vitals import request_stats
 
 SHOWN = 100  # characters of a statement: pytest cuts what is longer than about twice that
 
 
-class Cost(tally.Tally):
+class Cost(request_stats.Tally):
     """The tally of a block: its own calls and those of the requests that it makes."""
 
     __slots__ = ()
@@ -45,8 +45,8 @@ class Cost(tally.Tally):
 async def vitals() -> AsyncIterator[Cost]:
     """Count what the block costs."""
     cost = Cost("")
-    token = tally.current.set(cost)
+    token = request_stats.current.set(cost)
     try:
         yield cost
     finally:
-        tally.current.reset(token)
+        request_stats.current.reset(token)

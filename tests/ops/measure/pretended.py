@@ -4,8 +4,8 @@ import itertools
 import random
 from collections.abc import Sequence
 
-from ops.measure.load import Request
-from ops.measure.vitals import Cost
+from vitals.ops.measure.load import Request
+from vitals.ops.measure.vitals import Cost
 
 
 class Pretended:

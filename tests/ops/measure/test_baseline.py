@@ -6,27 +6,28 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
+from vitals.ops import slo
+from vitals.ops.measure import baseline, sides
+from vitals.ops.measure.load import Connection, Request
+from vitals.ops.measure.sides import Ground
+from vitals.ops.release.releases import Release
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
-from ops import objectives, shell
-from ops.measure import baseline, sides
-from ops.measure.load import Connection, Request
-from ops.measure.sides import Ground
-from ops.releases import Release
-from ops.steps import Refused
 from tests.ops.measure.pretended import Pretended
 
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the result will lie."""
-    slo = (shell.ROOT / objectives.SOURCE).read_bytes()
-    monkeypatch.setattr("ops.shell.ROOT", tmp_path)
-    monkeypatch.setattr("ops.measure.result.FOLDER", tmp_path / "measurements")
-    monkeypatch.setattr("ops.measure.result.commit", lambda: "c0ffee")
+    slo = (shell.ROOT / slo.SOURCE).read_bytes()
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", tmp_path)
+    monkeypatch.setattr("vitals.ops.measure.result.FOLDER", tmp_path / "measurements")
+    monkeypatch.setattr("vitals.ops.measure.result.commit", lambda: "c0ffee")
     monkeypatch.setattr(baseline, "SECONDS", 0.2)
     monkeypatch.delenv("URL", raising=False)
     (tmp_path / "config").mkdir()
-    (tmp_path / objectives.SOURCE).write_bytes(slo)
+    (tmp_path / slo.SOURCE).write_bytes(slo)
     return tmp_path / "measurements"
 
 
@@ -35,7 +36,7 @@ def starting(monkeypatch: pytest.MonkeyPatch, status: int = 200) -> None:
     def started(_: Release, __: Sequence[Request]) -> Iterator[Ground]:
         yield Ground(lambda: Pretended(2, status), ["a throw-away server"])
 
-    monkeypatch.setattr("ops.measure.sides.started", started)
+    monkeypatch.setattr("vitals.ops.measure.sides.started", started)
 
 
 def test_each_route_has_its_vitals_and_the_shares_of_its_cache(

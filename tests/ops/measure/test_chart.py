@@ -2,8 +2,8 @@
 
 from xml.etree import ElementTree as ET
 
-from ops.measure import chart
-from ops.measure.result import Row
+from vitals.ops.measure import chart
+from vitals.ops.measure.result import Row
 
 SAME: Row = {
     "metric": "p50 of GET /items/{item_id}",

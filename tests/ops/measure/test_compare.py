@@ -9,23 +9,25 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from vitals.ops import services, slo
+from vitals.ops.measure import compare, difference
+from vitals.ops.measure.load import Request
+from vitals.ops.measure.sides import Ground
+from vitals.ops.release import changes
+from vitals.ops.release.releases import Release
+from vitals.ops.run import git, shell
+from vitals.ops.run.steps import Refused
 
-from ops import changes, git, objectives, services, shell
-from ops.measure import compare, difference
-from ops.measure.load import Request
-from ops.measure.sides import Ground
-from ops.releases import Release
-from ops.steps import Refused
 from tests.ops.measure.pretended import Pretended
 
 
 @pytest.fixture
 def project(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with one commit; what it measures is kept in its folder."""
-    slo = (shell.ROOT / objectives.SOURCE).read_bytes()
-    monkeypatch.setattr("ops.releases.FOLDER", somebody / "build" / "releases")
-    monkeypatch.setattr("ops.shell.ROOT", somebody)
-    monkeypatch.setattr("ops.measure.result.FOLDER", somebody / "build" / "measurements")
+    slo = (shell.ROOT / slo.SOURCE).read_bytes()
+    monkeypatch.setattr("vitals.ops.release.releases.FOLDER", somebody / "build" / "releases")
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", somebody)
+    monkeypatch.setattr("vitals.ops.measure.result.FOLDER", somebody / "build" / "measurements")
     monkeypatch.setattr(difference, "RESAMPLES", 40)
     monkeypatch.setenv("SECONDS", "0.05")
     monkeypatch.setattr(compare, "time", SimpleNamespace(monotonic=count(step=0.0025).__next__))
@@ -34,7 +36,7 @@ def project(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
         monkeypatch.delenv(service.given_by, raising=False)
     (somebody / "config").mkdir()
     (somebody / "app" / "items").mkdir(parents=True)
-    (somebody / objectives.SOURCE).write_bytes(slo)
+    (somebody / slo.SOURCE).write_bytes(slo)
     (somebody / ".gitignore").write_text("build/\n")
     git.git("add", "--all")
     git.git("commit", "--quiet", "--message", "one")
@@ -49,7 +51,7 @@ def between(monkeypatch: pytest.MonkeyPatch, before: Pretended, after: Pretended
         side = before if release.build.version == "base" else after
         yield Ground(lambda: side, [])
 
-    monkeypatch.setattr("ops.measure.sides.started", started)
+    monkeypatch.setattr("vitals.ops.measure.sides.started", started)
 
 
 def kept(project: Path) -> dict[str, Any]:

@@ -3,10 +3,9 @@
 import random
 
 import pytest
-
-from ops.measure import difference
-from ops.measure.difference import NONE, Difference, Round
-from ops.measure.vitals import mean, middle, quantile
+from vitals.ops.measure import difference
+from vitals.ops.measure.difference import NONE, Difference, Round
+from vitals.ops.measure.vitals import mean, middle, quantile
 
 ROWS = 18
 

@@ -3,12 +3,13 @@
 from pathlib import Path
 
 import pytest
+from vitals.ops import slo
+from vitals.ops.measure import load
+from vitals.ops.measure.load import Connection, Request
+from vitals.ops.release.releases import Build
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
-from ops import objectives, shell
-from ops.measure import load
-from ops.measure.load import Connection, Request
-from ops.releases import Build
-from ops.steps import Refused
 from tests.ops.place import answering
 
 ROUTE = """
@@ -25,7 +26,7 @@ SEED = '[[seed]]\nrequest = "POST /v1/price-lists"\nbody = { name = "a" }\ntimes
 def written(folder: Path, text: str) -> Path:
     (folder / "app" / "price_lists").mkdir(parents=True)
     (folder / "config").mkdir()
-    (folder / objectives.SOURCE).write_text(text)
+    (folder / slo.SOURCE).write_text(text)
     return folder
 
 

@@ -7,12 +7,11 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
 import pytest
-
-from ops.measure import sides
-from ops.measure.load import Connection, Request
-from ops.measure.sides import Elsewhere, Started
-from ops.measure.vitals import Cost
-from ops.steps import Refused
+from vitals.ops.measure import sides
+from vitals.ops.measure.load import Connection, Request
+from vitals.ops.measure.sides import Elsewhere, Started
+from vitals.ops.measure.vitals import Cost
+from vitals.ops.run.steps import Refused
 
 READ = Request("GET", "/items")
 LINE = {"event": "request", "duration_ms": 1.5, "status": 200, "db_calls": 1, "db_ms": 0.5}

@@ -3,9 +3,9 @@
 from pathlib import Path
 
 import pytest
-
-from ops import git, services
-from ops.measure import variables
+from vitals.ops import services
+from vitals.ops.measure import confounders
+from vitals.ops.run import git
 
 
 @pytest.mark.parametrize(
@@ -16,14 +16,14 @@ from ops.measure import variables
             ["app/items"],
         ),
         (["app/items/routes.py", "app/orders/routes.py"], ["app/items", "app/orders"]),
-        (["app/main.py", "app/layers.py"], ["app's own files"]),
+        (["app/main.py", "vitals/install.py"], ["app's own files"]),
         (["requirements.txt", "config/common.env"], ["dependencies", "settings"]),
-        (["config/slo.toml", "README.md", "ops/check.py", "changes/0001-a.toml"], []),
+        (["config/slo.toml", "README.md", "vitals/ops/check/check.py", "changes/0001-a.toml"], []),
         (["migrations/versions/0003.py"], ["the schema"]),
     ],
 )
 def test_the_variables_are_told_by_the_files(files: list[str], found: list[str]) -> None:
-    assert variables.changed(files) == found
+    assert confounders.changed(files) == found
 
 
 def test_a_change_of_two_variables_is_warned_of(
@@ -37,8 +37,8 @@ def test_a_change_of_two_variables_is_warned_of(
     git.git("add", "--all")
     git.git("commit", "--quiet", "--message", "before")
     (somebody / "app/items/routes.py").write_text("after")
-    assert variables.warnings("HEAD") == []
+    assert confounders.warnings("HEAD") == []
 
     (somebody / "config/common.env").write_text("after")
 
-    assert variables.warnings("HEAD") == ["more than one variable changed: app/items, settings"]
+    assert confounders.warnings("HEAD") == ["more than one variable changed: app/items, settings"]

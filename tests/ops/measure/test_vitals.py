@@ -1,10 +1,9 @@
 """Are the vitals those that the service told?"""
 
 import pytest
-
-from ops.measure import vitals
-from ops.measure.vitals import Cost
-from ops.steps import Refused
+from vitals.ops.measure import vitals
+from vitals.ops.measure.vitals import Cost
+from vitals.ops.run.steps import Refused
 
 LINE = {"duration_ms": 1.25, "status": 200, "db_calls": 2, "db_ms": 0.5, "cache": "miss", "x": 1}
 

@@ -5,9 +5,9 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 
-from ops.security import containers, leaks
-from ops.security.evidence import Evidence
-from ops.security.gather import files_of
+from vitals.ops.check.security import containers, secret_scan
+from vitals.ops.check.security.evidence import Evidence
+from vitals.ops.check.security.gather import files_of
 
 Plant = Callable[[Evidence, Path], Evidence]
 EVERYWHERE = "0.0.0.0/1"
@@ -119,7 +119,7 @@ def file(name: str, text: str) -> Plant:
             seen,
             root=folder,
             files=files_of(folder),
-            leaks=leaks.in_files(folder, [Path(name)]),
+            leaks=secret_scan.in_files(folder, [Path(name)]),
             containers=tuple(containers.found(folder)),
         )
 

@@ -5,15 +5,21 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from vitals.ops.check.security import __main__ as security
+from vitals.ops.check.security import gather, secret_scan
+from vitals.ops.check.security.checklist import (
+    Accepted,
+    Finding,
+    accepted,
+    findings,
+    without_accepted,
+)
+from vitals.ops.check.security.evidence import Evidence
+from vitals.ops.check.security.requests import requests
+from vitals.ops.measure import load
+from vitals.ops.project.token import Issuer
+from vitals.ops.run import git, shell
 
-from ops import git, shell
-from ops.measure import load
-from ops.security import __main__ as security
-from ops.security import gather, leaks
-from ops.security.checklist import Accepted, Finding, accepted, findings, without_accepted
-from ops.security.evidence import Evidence
-from ops.security.requests import requests
-from ops.token import Issuer
 from tests.ops.security.planted import PLANTED, Plant
 
 TODAY = dt.date(2026, 6, 15)
@@ -127,8 +133,8 @@ def test_a_secret_is_found_in_the_history_when_it_is_gone_from_the_tree(
         git.git("-c", "user.name=x", "-c", "user.email=x@x", *words)
     git.git("-c", "user.name=x", "-c", "user.email=x@x", "commit", "-m", "gone")
 
-    assert leaks.in_files(repository, gather.files_of(repository)) == ()
-    assert leaks.in_history("") == (git.git("rev-parse", "--short", "HEAD~1"),)
+    assert secret_scan.in_files(repository, gather.files_of(repository)) == ()
+    assert secret_scan.in_history("") == (git.git("rev-parse", "--short", "HEAD~1"),)
 
 
 def test_an_audit_that_can_ask_nobody_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -2,11 +2,10 @@ import json
 from pathlib import Path
 
 import pytest
-
-from ops.releases import Build, Release
-from ops.shell import Finished
-from ops.steps import Refused
-from ops.targets.compose import Compose
+from vitals.ops.deploy.targets.compose import Compose
+from vitals.ops.release.releases import Build, Release
+from vitals.ops.run.shell import Finished
+from vitals.ops.run.steps import Refused
 
 
 class Docker:
@@ -30,9 +29,9 @@ class Docker:
 @pytest.fixture
 def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
     docker = Docker()
-    monkeypatch.setattr("ops.shell.must", docker.must)
-    monkeypatch.setattr("ops.shell.run", docker.run)
-    monkeypatch.setattr("ops.targets.compose._slug", lambda: "orders")
+    monkeypatch.setattr("vitals.ops.run.shell.must", docker.must)
+    monkeypatch.setattr("vitals.ops.run.shell.run", docker.run)
+    monkeypatch.setattr("vitals.ops.deploy.targets.compose._slug", lambda: "orders")
     return docker
 
 

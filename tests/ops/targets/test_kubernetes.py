@@ -8,12 +8,12 @@ from typing import Any
 
 import pytest
 import yaml
+from vitals.ops.deploy import deploy
+from vitals.ops.deploy.targets.kubernetes import Kubernetes
+from vitals.ops.release.releases import Build, Release
+from vitals.ops.run.shell import Finished
+from vitals.ops.run.steps import Refused
 
-from ops import deploy
-from ops.releases import Build, Release
-from ops.shell import Finished
-from ops.steps import Refused
-from ops.targets.kubernetes import Kubernetes
 from tests.ops.place import Answers, answering
 
 Objects = dict[str, dict[str, Any]]
@@ -95,10 +95,14 @@ def _rendered(slot: dict[str, Any]) -> str:
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
     cluster = Cluster()
-    monkeypatch.setattr("ops.shell.must", cluster.must)
-    monkeypatch.setattr("ops.shell.run", cluster.run)
-    monkeypatch.setattr("ops.targets.kubernetes.Kubernetes.reach", lambda _, s: cluster.reach(s))
-    monkeypatch.setattr("ops.releases.unpacked", lambda build, _: release(build.version, tmp_path))
+    monkeypatch.setattr("vitals.ops.run.shell.must", cluster.must)
+    monkeypatch.setattr("vitals.ops.run.shell.run", cluster.run)
+    monkeypatch.setattr(
+        "vitals.ops.deploy.targets.kubernetes.Kubernetes.reach", lambda _, s: cluster.reach(s)
+    )
+    monkeypatch.setattr(
+        "vitals.ops.release.releases.unpacked", lambda build, _: release(build.version, tmp_path)
+    )
     return cluster
 
 

@@ -4,10 +4,10 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
-
-from ops import shell, smoke
-from ops.releases import Build, Release
-from ops.targets.process import Processes, _here
+from vitals.ops.deploy import smoke
+from vitals.ops.deploy.targets.process import Processes, _here
+from vitals.ops.release.releases import Build, Release
+from vitals.ops.run import shell
 
 # Answers with its own settings, in place of a service.
 SERVICE = """
@@ -36,8 +36,8 @@ def release(tmp_path: Path) -> Release:
 
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Processes]:
-    monkeypatch.setattr("ops.targets.process._python", lambda _: Path(shell.PYTHON))
-    monkeypatch.setattr("ops.targets.process._caddy", lambda: Path("sleep"))
+    monkeypatch.setattr("vitals.ops.deploy.targets.process._python", lambda _: Path(shell.PYTHON))
+    monkeypatch.setattr("vitals.ops.deploy.targets.process._caddy", lambda: Path("sleep"))
     folder = tmp_path / "folder"
     folder.mkdir()
     with ExitStack() as stack:

@@ -10,7 +10,7 @@ import puremagic
 from fastapi import Request
 from pydantic import BaseModel, ConfigDict
 
-from app.errors import Problem
+from vitals.problems import Problem
 
 ENDINGS = {"application/pdf": ".pdf", "image/jpeg": ".jpg", "image/png": ".png"}
 CONTENT = {"content": {t: {"schema": {"type": "string", "format": "binary"}} for t in ENDINGS}}

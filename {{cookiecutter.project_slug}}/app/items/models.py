@@ -6,7 +6,7 @@ from typing import Annotated
 from fastapi import Path
 from pydantic import BaseModel, Field, PlainSerializer, WithJsonSchema
 
-from app.boundary import Incoming, Line, Number, Whole
+from vitals.validation import Incoming, Line, Number, Whole
 
 MAX_ID = 2**63 - 1  # what a database keeps in eight bytes
 

@@ -5,11 +5,11 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Depends, Query, Request, Response
 
-from app import boundary
-from app.errors import Problem, documented
 from app.items import attachments
 from app.items.models import Item, ItemId, ItemPage, Listed, NewItem
 from app.items.store import ItemStore
+from vitals import validation
+from vitals.problems import Problem, documented
 
 UPLOADS = ("/attachment",)  # how the paths end to which files are sent
 PUBLIC: dict[str, Any] = {"security": []}
@@ -17,7 +17,7 @@ PUBLIC: dict[str, Any] = {"security": []}
 
 def router(store: ItemStore, allows: Callable[[str], Any]) -> APIRouter:
     """The paths under /items, working on `store`; `allows` makes the guard for a scope."""
-    routes = boundary.router("/items")
+    routes = validation.router("/items")
     writers = [Depends(allows("items:write"))]
 
     @routes.get("", openapi_extra=PUBLIC)

@@ -2,10 +2,10 @@
 
 from pydantic import ValidationError
 
-from app.cache import Cache
 from app.items.attachments import Attachment
 from app.items.models import Item, NewItem
 from app.items.store import ItemStore
+from vitals.cache import Cache
 
 SHAPE = 1  # add one when Item changes: two versions of the service may share one cache
 

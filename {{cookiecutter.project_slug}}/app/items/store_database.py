@@ -5,9 +5,9 @@ from decimal import Decimal
 from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.database import Base, Database
 from app.items.attachments import Attachment
 from app.items.models import Item, NewItem
+from vitals.database import Base, Database
 
 
 class ItemRow(Base):

@@ -1,4 +1,4 @@
-"""The real start command on a real socket, with the real servers of `ops.services`."""
+"""The real start command on a real socket, with the real servers of `vitals.ops.services`."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -7,9 +7,9 @@ from typing import TypeVar
 import httpx
 import pytest
 
-from ops import services
-from ops.serving import Served, serving
-from ops.steps import Refused
+from vitals.ops import services
+from vitals.ops.run.steps import Refused
+from vitals.ops.services.serving import Served, serving
 
 DESCRIBED: list[str] = []
 T = TypeVar("T")

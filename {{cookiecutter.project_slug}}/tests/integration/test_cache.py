@@ -2,9 +2,9 @@
 
 import httpx
 
-from ops import shell
-from ops.measure import load
-from ops.serving import serving
+from vitals.ops.measure import load
+from vitals.ops.run import shell
+from vitals.ops.services.serving import serving
 
 
 def test_a_cache_that_is_away_only_costs_time(environment: dict[str, str]) -> None:

@@ -6,10 +6,11 @@ from collections.abc import Iterator
 import httpx
 import pytest
 
-from ops import migration, shell
-from ops.measure import load
-from ops.serving import serving
 from tests.database import query
+from vitals.ops.measure import load
+from vitals.ops.project import migration
+from vitals.ops.run import shell
+from vitals.ops.services.serving import serving
 
 
 @pytest.fixture

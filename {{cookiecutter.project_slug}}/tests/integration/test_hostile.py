@@ -8,8 +8,8 @@ from urllib.parse import quote, urlsplit
 
 import pytest
 
-from ops.serving import Served
 from tests.hostile import ALL_TEXTS, BODY, HOST, MALFORMED, POST, SMUGGLED, read
+from vitals.ops.services.serving import Served
 
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 ANSWER_SECONDS = 5

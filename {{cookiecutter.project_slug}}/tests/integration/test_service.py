@@ -10,9 +10,9 @@ import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from ops import shell
-from ops.measure import load
-from ops.serving import Served, serving
+from vitals.ops.measure import load
+from vitals.ops.run import shell
+from vitals.ops.services.serving import Served, serving
 
 
 def test_the_service_is_alive_ready_and_passing(service: Served, client: httpx.Client) -> None:

@@ -7,8 +7,8 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import errors
-from app.cache import Cache, router
+from vitals import problems
+from vitals.cache import Cache, router
 
 
 @pytest.fixture
@@ -22,7 +22,7 @@ async def cache() -> AsyncIterator[Cache]:
 @pytest.fixture
 async def client(cache: Cache) -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
-    errors.install(service)
+    problems.install(service)
     service.include_router(router(cache))
     transport = httpx.ASGITransport(app=service)
     async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:

@@ -11,11 +11,11 @@ from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
-from app.database import Database
-from app.database_engine import driver_url
-from app.errors import Problem
-from app.observability.tally import Tally, current
 from tests.database import migrated
+from vitals.database import Database
+from vitals.database_engine import driver_url
+from vitals.problems import Problem
+from vitals.request_stats import Tally, current
 
 
 def database_at(url: str, deadline_seconds: float = 5, slow_query_ms: float = 1000) -> Database:
@@ -26,7 +26,7 @@ def database_at(url: str, deadline_seconds: float = 5, slow_query_ms: float = 10
 
 @pytest.fixture
 async def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
-    monkeypatch.setattr("app.database.PROBE_SECONDS", 10)  # it is not what these tests are about
+    monkeypatch.setattr("vitals.database.PROBE_SECONDS", 10)  # it is not what these tests are about
     database = database_at(f"sqlite:///{tmp_path / 'some.db'}")
     yield database
     await database.close()

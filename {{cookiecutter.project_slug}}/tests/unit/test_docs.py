@@ -8,8 +8,8 @@ import pytest
 from fastapi.routing import iter_route_contexts
 
 from app.main import create_app
-from app.settings import load
 from tests.client import client_of
+from vitals.settings import load
 
 
 @pytest.fixture(scope="module")

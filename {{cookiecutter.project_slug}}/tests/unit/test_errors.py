@@ -9,10 +9,10 @@ import pytest
 from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, Field
 
-from app import boundary, errors
-from app.boundary import Incoming, Line, Number, Whole
-from app.errors import Problem
 from tests.client import client_of
+from vitals import problems, validation
+from vitals.problems import Problem
+from vitals.validation import Incoming, Line, Number, Whole
 
 MEMBERS = {"type", "title", "status", "detail", "instance", "request_id", "retry_safe"}
 
@@ -43,7 +43,7 @@ def routes() -> APIRouter:
 @pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
-    errors.install(service)
+    problems.install(service)
     service.include_router(routes())
     async with client_of(service) as client:
         yield client
@@ -145,7 +145,7 @@ class Asked(Incoming):
 
 @pytest.fixture(scope="module")
 async def with_boundary() -> AsyncIterator[httpx.AsyncClient]:
-    routes = boundary.router("/things")
+    routes = validation.router("/things")
 
     @routes.post("")
     async def send(sent: Sent) -> str:
@@ -160,7 +160,7 @@ async def with_boundary() -> AsyncIterator[httpx.AsyncClient]:
         return thing_id
 
     service = FastAPI(openapi_url=None)
-    errors.install(service)
+    problems.install(service)
     service.include_router(routes)
     async with client_of(service) as with_boundary:
         yield with_boundary

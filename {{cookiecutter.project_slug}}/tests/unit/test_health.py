@@ -10,11 +10,11 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 
-from app import errors
-from app.health import checks as module
-from app.health.checks import Check, Checks, State, Unfit
-from app.health.routes import router
 from tests.client import client_of
+from vitals import problems
+from vitals.health import checks as module
+from vitals.health.checks import Check, Checks, State, Unfit
+from vitals.health.routes import router
 
 
 class Thing:
@@ -236,7 +236,7 @@ def outside() -> Outside:
 @pytest.fixture
 async def client(outside: Outside) -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
-    errors.install(service)
+    problems.install(service)
     service.include_router(router(outside.checks, {"version": "v1.2.0"}, from_operator))
     async with client_of(service) as client:
         yield client

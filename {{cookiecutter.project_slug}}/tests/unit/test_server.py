@@ -9,11 +9,11 @@ import signal
 import pytest
 from fastapi import FastAPI
 
-from app import server
-from app.event_loop import EventLoop
-from app.health.checks import Unfit
-from app.settings import Settings
 from tests.client import serving, until
+from vitals.health.checks import Unfit
+from vitals.health.event_loop import EventLoop
+from vitals.server import serve
+from vitals.settings import Settings
 
 
 async def test_at_sigterm_it_is_not_ready_but_serves_and_closes_what_it_answers() -> None:
@@ -92,7 +92,7 @@ async def test_sigusr1_writes_the_stacks_of_threads_and_tasks(
 
 
 async def test_it_says_where_it_listens(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, server.__name__)
+    caplog.set_level(logging.INFO, serve.__name__)
     async with serving() as served:
         assert f"listening on http://127.0.0.1:{served.port}" in caplog.messages
 
@@ -100,11 +100,11 @@ async def test_it_says_where_it_listens(caplog: pytest.LogCaptureFixture) -> Non
 def test_a_port_in_use_ends_in_one_line_with_the_way_out(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
-    taken = server.bind("127.0.0.1", 0)
+    taken = serve.bind("127.0.0.1", 0)
     taken.listen()
     port = taken.getsockname()[1]
 
-    status = server.serve(FastAPI(), Settings.model_validate({"port": port}))
+    status = serve.serve(FastAPI(), Settings.model_validate({"port": port}))
 
     taken.close()
     assert status == 1
@@ -133,7 +133,7 @@ def test_no_more_connections_are_served_than_half_the_descriptors(
     monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
     monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
 
-    assert server.connections(1_000)[0] == served
+    assert serve.connections(1_000)[0] == served
     assert ("ulimit -n" in caplog.text) == (served < 1_000)
 
 

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from app.settings import IN_LOCAL, Settings, SettingsRefused, load, secret_names
+from vitals.settings import IN_LOCAL, Settings, SettingsRefused, load, secret_names
 
 STRONG = "k7Vq2mX9sT4wB8nZ3cR6yL1"
 

@@ -2,16 +2,16 @@
 
 import pytest
 
-from app.observability import tally
 from tests.vitals import vitals
+from vitals import request_stats
 
 STATEMENT = "SELECT price\nFROM prices\nWHERE item_id = ?"
 
 
 async def _read_items(how_many: int) -> None:
-    tally.add("db", 1, "SELECT id FROM items")
+    request_stats.add("db", 1, "SELECT id FROM items")
     for _ in range(how_many):
-        tally.add("db", 1, STATEMENT)
+        request_stats.add("db", 1, STATEMENT)
 
 
 async def test_a_budget_that_is_kept_passes() -> None:

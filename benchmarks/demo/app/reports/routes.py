@@ -5,8 +5,7 @@ from decimal import Decimal
 from typing import Any, Protocol
 
 from fastapi import APIRouter
-
-from app import boundary
+from vitals import validation
 
 PUBLIC: dict[str, Any] = {"security": []}
 SLOW_SECONDS = 1.2
@@ -29,7 +28,7 @@ class Items(Protocol):
 
 def router(items: Items) -> APIRouter:
     """The paths under /reports."""
-    routes = boundary.router("/reports")
+    routes = validation.router("/reports")
 
     @routes.get("/prices", openapi_extra=PUBLIC)
     async def prices() -> list[float]:

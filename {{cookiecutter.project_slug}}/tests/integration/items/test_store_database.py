@@ -7,12 +7,12 @@ import httpx
 import pytest
 from sqlalchemy import text
 
-from app.database import Database
 from app.items.store import ItemStore
 from app.items.store_database import DatabaseItems
-from ops.serving import Served, serving
 from tests.database import query
 from tests.unit.items.store_contract import StoreContract
+from vitals.database import Database
+from vitals.ops.services.serving import Served, serving
 
 ANSWERS = 100
 FAILS = """

@@ -7,11 +7,11 @@ import httpx
 import pytest
 from fastapi import FastAPI
 
-from app import errors
 from app.items.routes import router
 from app.items.store import MemoryItems
-from app.security.permissions import Allows
 from tests.client import client_of
+from vitals import problems
+from vitals.security.guard import Allows
 
 TEA = {"name": "tea", "price": 2.5}
 
@@ -19,7 +19,7 @@ TEA = {"name": "tea", "price": 2.5}
 @pytest.fixture
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
-    errors.install(service)
+    problems.install(service)
     service.include_router(router(MemoryItems(), partial(Allows, None)))
     async with client_of(service) as client:
         yield client

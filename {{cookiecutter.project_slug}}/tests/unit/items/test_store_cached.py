@@ -6,12 +6,12 @@ from decimal import Decimal
 import pytest
 from cashews.exceptions import CacheError
 
-from app.cache import Cache
 from app.items.models import NewItem
 from app.items.store import ItemStore, MemoryItems
 from app.items.store_cached import CachedItems
-from app.observability.tally import Tally, current
 from tests.unit.items.store_contract import TEA, StoreContract
+from vitals.cache import Cache
+from vitals.request_stats import Tally, current
 
 COCOA = NewItem(name="cocoa", price=Decimal(3))
 

@@ -8,14 +8,14 @@ import pytest
 from sqlalchemy import select, text
 from sqlalchemy.exc import IntegrityError
 
-from app.database import Database
-from app.errors import Problem
 from app.items.models import NewItem
 from app.items.store import ItemStore
 from app.items.store_database import DatabaseItems, ItemRow
 from tests.database import database_in
 from tests.unit.items.store_contract import StoreContract
 from tests.vitals import vitals
+from vitals.database import Database
+from vitals.problems import Problem
 
 
 @pytest.fixture

@@ -9,10 +9,10 @@ import pytest
 from fastapi import FastAPI
 from fastapi.middleware import Middleware
 
-from app import errors
-from app.observability.metrics import Metrics
-from app.observability.middleware import Visibility
-from app.observability.record import Recorder
+from vitals import problems
+from vitals.observability.access_log import Recorder
+from vitals.observability.metrics import Metrics
+from vitals.observability.middleware import Visibility
 
 Lines = list[str]
 
@@ -31,7 +31,7 @@ def metrics() -> Metrics:
 def service(lines: Lines, metrics: Metrics) -> FastAPI:
     recorder = Recorder(metrics, "json", "info", write=lines.append)
     watched = FastAPI(middleware=[Middleware(Visibility, recorder=recorder, server_timing=True)])
-    errors.install(watched)
+    problems.install(watched)
     return watched
 
 

@@ -12,8 +12,9 @@ from pathlib import Path
 
 import pytest
 
-from app.observability import logs, tally
-from app.observability.logs import MAX_LINES, Writer
+from vitals import request_stats
+from vitals.observability import logs
+from vitals.observability.logs import MAX_LINES, Writer
 
 
 @pytest.fixture
@@ -130,12 +131,12 @@ def test_a_line_of_the_users_own_carries_its_request(
     writer: Writer, file: Path, root: logging.Logger
 ) -> None:
     logs.install(writer, "json", "info")
-    token = tally.current.set(tally.Tally("01234567"))
+    token = request_stats.current.set(request_stats.Tally("01234567"))
 
     logging.getLogger("mine").info("%d found", 3, extra={"colour": "red\n"})
     root.debug("too little to tell")
 
-    tally.current.reset(token)
+    request_stats.current.reset(token)
     writer.close()
     (line,) = map(json.loads, file.read_text().splitlines())
     assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z", line.pop("time"))

@@ -7,10 +7,10 @@ import string
 import httpx
 from fastapi import FastAPI
 
-from app.health.checks import State
-from app.observability import metrics as module
-from app.observability import tally
-from app.observability.metrics import Metrics
+from vitals import request_stats
+from vitals.health.checks import State
+from vitals.observability import metrics as module
+from vitals.observability.metrics import Metrics
 
 
 async def test_a_request_is_counted_under_method_route_and_status(
@@ -19,8 +19,8 @@ async def test_a_request_is_counted_under_method_route_and_status(
     @service.get("/spend/{calls}")
     async def spend(calls: int) -> None:
         for _ in range(calls):
-            tally.add("db", 20, "SELECT 1")
-        tally.cache("miss")
+            request_stats.add("db", 20, "SELECT 1")
+        request_stats.cache("miss")
 
     await client.get("/spend/3")
     await client.get("/spend/0")

@@ -10,10 +10,10 @@ from fastapi import BackgroundTasks, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Scope
 
-from app.observability import tally
-from app.observability.metrics import Metrics
-from app.observability.record import Recorder
 from tests.unit.observability.conftest import Lines, told
+from vitals import request_stats
+from vitals.observability.access_log import Recorder
+from vitals.observability.metrics import Metrics
 
 FIELDS = (
     "time level event request_id trace_id method route status duration_ms "
@@ -27,10 +27,10 @@ def service(service: FastAPI) -> FastAPI:
     async def spend(calls: int, later: BackgroundTasks) -> str:
         async def one(number: int) -> None:
             await asyncio.sleep(0)
-            await asyncio.to_thread(tally.add, "db", 1, f"SELECT {number % 2}")
+            await asyncio.to_thread(request_stats.add, "db", 1, f"SELECT {number % 2}")
 
         await asyncio.gather(*(one(number) for number in range(calls)))
-        later.add_task(tally.add, "db", 1, "AFTERWARDS")
+        later.add_task(request_stats.add, "db", 1, "AFTERWARDS")
         return "done"
 
     @service.get("/fail")
@@ -110,7 +110,7 @@ async def test_a_call_of_another_service_is_on_the_line_and_in_server_timing(
 ) -> None:
     @service.get("/ask")
     async def ask() -> None:
-        tally.add("http", 7.5)
+        request_stats.add("http", 7.5)
 
     answer = await client.get("/ask")
 
@@ -158,7 +158,7 @@ async def test_a_cancelled_request_is_499_and_stays_cancelled(
 async def test_a_line_to_be_read_tells_the_same_without_what_is_empty() -> None:
     lines = Lines()
     recorder = Recorder(Metrics({}, list, []), "text", "info", write=lines.append)
-    asked = tally.Tally("0123456789")
+    asked = request_stats.Tally("0123456789")
     asked.add("http", 7.5, "")
 
     recorder.record(asked, "", "GET", "/ask", 200, 0.0125)
@@ -194,15 +194,15 @@ async def test_other_lines_of_a_request_know_their_request(
 
     @service.get("/known/{name}")
     async def know(name: str) -> str:
-        running = tally.current.get()
+        running = request_stats.current.get()
         assert running is not None
-        known.append((tally.request_id(), running.route()))
+        known.append((request_stats.request_id(), running.route()))
         return name
 
     answer = await client.get("/known/coffee")
 
     assert known == [(answer.headers["x-request-id"], "/known/{name}")]
-    assert tally.request_id() == ""
+    assert request_stats.request_id() == ""
 
 
 async def _ask(

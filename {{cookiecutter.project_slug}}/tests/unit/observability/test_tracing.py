@@ -12,11 +12,11 @@ from opentelemetry.sdk.trace import TracerProvider
 from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
-from app.observability import tracing
-from app.observability.metrics import Metrics
-from app.observability.middleware import Visibility
-from app.observability.record import Recorder
 from tests.unit.observability.conftest import Lines, told
+from vitals.observability import tracing
+from vitals.observability.access_log import Recorder
+from vitals.observability.metrics import Metrics
+from vitals.observability.middleware import Visibility
 
 
 @pytest.fixture
@@ -66,7 +66,7 @@ async def test_a_trace_is_told_on_the_line_and_holds_no_query(
 
 def test_without_an_endpoint_no_part_of_the_sdk_is_imported() -> None:
     code = (
-        "import sys; from app.observability import middleware, tracing;"
+        "import sys; from vitals.observability import middleware, tracing;"
         "assert tracing.telemetry('x') == tracing.OFF;"
         "assert not [name for name in sys.modules if name.startswith('opentelemetry.sdk')]"
     )

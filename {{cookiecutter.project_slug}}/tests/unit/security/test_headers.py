@@ -6,17 +6,17 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
 
-from app import errors
-from app.boundary import Incoming
-from app.layers import build_layers
 from app.main import create_app
-from app.observability.metrics import Metrics
-from app.observability.record import Recorder
-from app.security import headers
-from app.security.cors import Cors
-from app.security.hosts import Hosts
-from app.settings import load
 from tests.client import client_of
+from vitals import problems
+from vitals.install import build_layers
+from vitals.observability.access_log import Recorder
+from vitals.observability.metrics import Metrics
+from vitals.security import headers
+from vitals.security.cors import Cors
+from vitals.security.hosts import Hosts
+from vitals.settings import load
+from vitals.validation import Incoming
 
 
 class Sent(Incoming):
@@ -97,7 +97,7 @@ PREFLIGHT = {"access-control-request-method": "PUT"}
 @pytest.fixture(scope="module")
 async def with_cors() -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
-    errors.install(service)
+    problems.install(service)
     service.add_middleware(Cors, origins=(SHOP,))
 
     @service.get("/items")
@@ -144,7 +144,7 @@ async def test_who_is_no_page_gets_no_header_of_it(with_cors: httpx.AsyncClient)
 @pytest.fixture(scope="module")
 async def with_hosts() -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
-    errors.install(service)
+    problems.install(service)
     service.add_middleware(Hosts, allowed=("api.example.com", "*.example.org"))
 
     @service.get("/{path:path}")

@@ -10,11 +10,10 @@ import pytest
 from fastapi import FastAPI, Request
 from starlette.types import Message, Receive, Scope, Send
 
-from app import errors
-from app.security import deadlines
-from app.security.body_limit import BodyLimit
-from app.security.deadlines import Deadlines
 from tests.client import client_of, serving, until
+from vitals import problems
+from vitals.security.body_limit import BodyLimit
+from vitals.security.request_timeout import Deadlines
 
 MAX_BYTES = 1_000
 
@@ -22,7 +21,7 @@ MAX_BYTES = 1_000
 @pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
     service = FastAPI()
-    errors.install(service)
+    problems.install(service)
     service.add_middleware(BodyLimit, max_bytes=MAX_BYTES)
 
     @service.post("/length")
@@ -83,7 +82,7 @@ async def test_a_coding_that_two_readers_could_read_differently_is_400_and_close
 
 async def test_uploads_have_a_limit_of_their_own() -> None:
     service = FastAPI()
-    errors.install(service)
+    problems.install(service)
     options = {"max_bytes": 10, "max_upload_bytes": 100, "uploads": ("/file",)}
     service.add_middleware(BodyLimit, **options)
 

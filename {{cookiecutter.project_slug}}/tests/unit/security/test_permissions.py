@@ -10,14 +10,14 @@ import httpx
 import pytest
 from fastapi import APIRouter, Depends, FastAPI
 
-from app import boundary, errors
-from app.boundary import Incoming
 from app.main import create_app
-from app.security import permissions
-from app.security.operators import Operators
-from app.security.permissions import PUBLIC, Allows, bad_token
-from app.settings import SettingsRefused, load
 from tests.client import client_of
+from vitals import problems, validation
+from vitals.security import guard
+from vitals.security.guard import PUBLIC, Allows, bad_token
+from vitals.security.operators import Operators
+from vitals.settings import SettingsRefused, load
+from vitals.validation import Incoming
 
 GRANTED = {"writer": ["items:write"], "reader": ["items:read"]}
 
@@ -33,7 +33,7 @@ class Sent(Incoming):
 
 
 def service_with(allows: Any) -> FastAPI:
-    routes = boundary.router("/things")
+    routes = validation.router("/things")
 
     @routes.get("", openapi_extra=PUBLIC)
     async def look() -> str:
@@ -44,7 +44,7 @@ def service_with(allows: Any) -> FastAPI:
         return sent.amount
 
     service = FastAPI(openapi_url=None)
-    errors.install(service)
+    problems.install(service)
     service.include_router(routes)
     return service
 
@@ -120,7 +120,7 @@ def test_a_route_that_states_nothing_is_found() -> None:
     forgotten.add_api_route("/forgotten", lambda: None)
     service.include_router(forgotten, prefix="/v1")
 
-    (line,) = permissions.faults(service, everybody=True)
+    (line,) = guard.faults(service, everybody=True)
 
     assert line.startswith("GET /v1/forgotten: states nothing; expected who may call it")
 
@@ -130,7 +130,7 @@ def test_an_operators_route_states_it() -> None:
     guard = Operators("", everybody=True)
     service.add_api_route("/inside", lambda: None, dependencies=[Depends(guard)])
 
-    assert permissions.faults(service, everybody=False) == []
+    assert guard.faults(service, everybody=False) == []
 
 
 def test_no_guard_is_off_outside_local_and_test() -> None:
@@ -150,7 +150,7 @@ TOKEN = "correct-horse-battery"
 
 def guarded(open_to_all: bool) -> FastAPI:
     guarded = FastAPI()
-    errors.install(guarded)
+    problems.install(guarded)
     guard = Operators(TOKEN, everybody=open_to_all)
 
     @guarded.get("/behind", dependencies=[Depends(guard)])
@@ -201,7 +201,7 @@ async def test_anything_else_is_401_with_both_ways_to_ask(
     answer = await with_guard.get("/behind", headers={b"Authorization": sent.encode()})
 
     assert answer.status_code == 401
-    assert answer.headers["content-type"] == errors.MEDIA_TYPE
+    assert answer.headers["content-type"] == problems.MEDIA_TYPE
     assert "Basic realm=" in answer.headers["www-authenticate"]
     assert "Bearer" in answer.headers["www-authenticate"]
 

@@ -13,12 +13,11 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from app.errors import Problem
-from app.security import keys
-from app.security.keys import Keys
-from app.security.tokens import Tokens
-from ops.token import Issuer, publish
 from tests import issuer as process
+from vitals.ops.project.token import Issuer, publish
+from vitals.problems import Problem
+from vitals.security.jwks import Keys
+from vitals.security.tokens import Tokens
 
 Forge = Callable[[Issuer], str]
 

@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable
 
-from app.observability.metrics import CALLS, SECONDS, Metrics
-from app.status.history import History
+from vitals.observability.metrics import CALLS, SECONDS, Metrics
+from vitals.status.history import History
 
 
 class Counted:

@@ -5,9 +5,9 @@ import tracemalloc
 
 import pytest
 
-from app.status.history import MAX_ROUTES, OTHERS, SLOTS, Series
-from app.status.notes import ERRORS_KEPT, STATEMENTS_KEPT, Notes
 from tests.unit.status.counted import Counted
+from vitals.status.history import MAX_ROUTES, OTHERS, SLOTS, Series
+from vitals.status.recent_errors import ERRORS_KEPT, STATEMENTS_KEPT, Notes
 
 
 def test_a_routes_vitals_are_those_that_were_counted() -> None:
@@ -106,7 +106,7 @@ def test_more_routes_than_fit_are_added_up_in_one_and_memory_stays_bounded() -> 
 async def test_an_open_history_reads_by_itself_and_ends_when_it_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    monkeypatch.setattr("app.status.history.SLOT_SECONDS", 0.01)
+    monkeypatch.setattr("vitals.status.history.SLOT_SECONDS", 0.01)
     counted = Counted()
     was_read = asyncio.Event()
     running = asyncio.all_tasks()

@@ -10,17 +10,16 @@ import httpx
 import pytest
 from fastapi import Depends, FastAPI
 
-from app import errors
-from app.health.checks import Checks, State
 from app.main import create_app
-from app.observability import tally
-from app.security.operators import Operators
-from app.settings import Settings
-from app.status import routes
-from app.status.notes import Notes
-from app.status.snapshot import Watch
 from tests.client import client_of
 from tests.unit.status.counted import Counted
+from vitals import problems, request_stats
+from vitals.health.checks import Checks, State
+from vitals.security.operators import Operators
+from vitals.settings import Settings
+from vitals.status import routes
+from vitals.status.recent_errors import Notes
+from vitals.status.reporter import Watch
 
 TOKEN = "a-token-for-operators"
 
@@ -55,7 +54,7 @@ class Page:
     @asynccontextmanager
     async def client(self, *, open_to_all: bool = True) -> AsyncIterator[httpx.AsyncClient]:
         service = FastAPI()
-        errors.install(service)
+        problems.install(service)
         guard = Operators(TOKEN, everybody=open_to_all)
         service.include_router(routes.router(self.watch), dependencies=[Depends(guard)])
         transport = httpx.ASGITransport(service)
@@ -200,7 +199,7 @@ async def test_a_failure_and_a_repeated_statement_are_on_the_page_with_their_req
     @service.get("/repeats")
     async def repeats() -> None:
         for _ in range(12):
-            tally.add("db", 1, "SELECT price FROM items WHERE id = ?")
+            request_stats.add("db", 1, "SELECT price FROM items WHERE id = ?")
 
     async with client_of(service) as client:
         for path in ("/breaks", "/repeats"):

@@ -8,11 +8,11 @@ from typing import NamedTuple
 
 import pytest
 
-from app.health.checks import State
-from app.status.history import SLOT_SECONDS
-from app.status.notes import Notes
-from app.status.verdict import Finding, findings
 from tests.unit.status.counted import Counted
+from vitals.health.checks import State
+from vitals.status.diagnosis import Finding, findings
+from vitals.status.history import SLOT_SECONDS
+from vitals.status.recent_errors import Notes
 
 
 @pytest.fixture(autouse=True)
@@ -20,7 +20,7 @@ def _clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """Each time that the history looks at the clock, a slot is over."""
     ticks = count(0.0, SLOT_SECONDS)
     clock = SimpleNamespace(monotonic=lambda: next(ticks))
-    monkeypatch.setattr("app.status.history.time", clock)
+    monkeypatch.setattr("vitals.status.history.time", clock)
 
 
 class Slot(NamedTuple):

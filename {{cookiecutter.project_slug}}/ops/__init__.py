@@ -1,1 +1,0 @@
-"""How is the service shipped? One module for each make target: `python -m ops.<name>`."""

@@ -1,0 +1,57 @@
+"""How late does this process get to what is due?
+
+Code that blocks (a slow loop, a driver without `await`) holds every request at once.
+"""
+
+import asyncio
+
+from vitals.health.checks import Check, Unfit
+
+EVERY_SECONDS = 0.1
+MAX_LAG_SECONDS = 0.5
+REMEDY = "Look in the log for what blocks: kill -USR1 writes the stacks. Restart it if it stays."
+
+
+class EventLoop:
+    """Measures the lateness of a timer that is due ten times a second."""
+
+    name = "event_loop"
+
+    def __init__(self) -> None:
+        self._worst = 0.0
+        self._last = 0.0
+        self._timer: asyncio.TimerHandle | None = None
+
+    async def open(self) -> None:
+        """Begin to measure."""
+        self._await_next()
+
+    def checks(self) -> list[Check]:
+        """Is the event loop free to serve?"""
+        return [Check(self.name, self._probe, REMEDY)]
+
+    async def close(self) -> None:
+        """Measure no more."""
+        if self._timer is not None:
+            self._timer.cancel()
+
+    def gauges(self) -> dict[str, float]:
+        """The greatest lateness since the check before last."""
+        return {"event_loop_lag_seconds": max(self._worst, self._last)}
+
+    def _await_next(self) -> None:
+        loop = asyncio.get_running_loop()
+        due = loop.time() + EVERY_SECONDS
+        self._timer = loop.call_at(due, self._measure, due)
+
+    def _measure(self, due: float) -> None:
+        self._worst = max(self._worst, asyncio.get_running_loop().time() - due)
+        self._await_next()
+
+    async def _probe(self) -> None:
+        self._last, self._worst = self._worst, 0.0
+        if self._last > MAX_LAG_SECONDS:
+            raise Unfit(
+                f"the event loop was held for {self._last:.2f} s; expected at most "
+                f"{MAX_LAG_SECONDS:g} s; look for code that blocks: kill -USR1 shows the stacks"
+            )

@@ -1,0 +1,157 @@
+"""How do lines get to standard output, without ever holding up a request?
+
+Lines go into a bounded buffer and one thread writes them: a pipe that nobody reads or a full disk
+costs lines, which are counted, and nothing else. An exception is logged with its types and
+frames, without its message or any value: those may hold what must not be in a log.
+"""
+
+import atexit
+import json
+import logging
+import os
+import threading
+import time
+import traceback
+from collections import deque
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from vitals import request_stats
+
+MAX_LINES = 10_000
+MAX_TEXT = 65_536  # characters of one message
+MAX_ERRORS = 8  # of one chain of causes
+MAX_FRAMES = 30
+GATHER_SECONDS = 0.05  # lines written together
+STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "color_message", "taskName"}
+
+
+class Writer:
+    """Writes lines to a file descriptor from a thread of its own; `write` never waits."""
+
+    def __init__(self, descriptor: int) -> None:
+        self.dropped = 0
+        self._descriptor = descriptor
+        self._lines = deque[str]()
+        self._closing = threading.Event()
+        self._thread: threading.Thread | None = None
+        self._lock = threading.Lock()
+
+    def write(self, line: str) -> None:
+        """Leave a line to the thread; with too many waiting it is dropped and counted."""
+        if len(self._lines) >= MAX_LINES:
+            self.dropped += 1
+            return
+        self._lines.append(line)
+        if self._thread is None:
+            self._start()
+
+    def close(self, within_seconds: float = 1.0) -> None:
+        """Write what is left, but let nobody wait longer than that."""
+        thread, self._thread = self._thread, None
+        if thread is not None:
+            self._closing.set()
+            thread.join(within_seconds)
+
+    def _start(self) -> None:
+        with self._lock:
+            if self._thread is None:
+                self._closing = threading.Event()  # another thread may still be at its last lines
+                self._thread = threading.Thread(
+                    target=self._work, args=(self._closing,), name="log-writer", daemon=True
+                )
+                self._thread.start()
+
+    def _work(self, closing: threading.Event) -> None:
+        """Look every now and then: to be woken would cost each line more than it saves here."""
+        last = False
+        while not last:
+            last = closing.wait(GATHER_SECONDS)
+            with self._lock:
+                lines = [self._lines.popleft() for _ in range(len(self._lines))]
+            self._write(memoryview("".join(lines).encode("utf-8", "backslashreplace")))
+
+    def _write(self, data: memoryview) -> None:
+        try:
+            while data:
+                data = data[os.write(self._descriptor, data) :]
+        except OSError:  # the disk is full, or the reader is gone: say so where it can be seen
+            self.dropped += bytes(data).count(b"\n")
+
+
+stdout = Writer(descriptor=1)
+atexit.register(stdout.close)
+
+
+def to_the_second(seconds: float) -> str:
+    """A time in UTC as RFC 3339 begins it."""
+    return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
+
+
+def as_json(fields: Mapping[str, Any]) -> str:
+    """One line for machines; nothing in it can begin another, or move a terminal's cursor."""
+    return json.dumps(fields, default=str, separators=(",", ":")) + "\n"
+
+
+def as_text(fields: Mapping[str, Any]) -> str:
+    """One line to be read; the frames of an exception follow, indented."""
+    told = dict(fields)
+    head = f"{told.pop('time')} {told.pop('level'):7} {told.pop('event')}"
+    errors = told.pop("exception", [])
+    line = head + "".join(f" {name}={value}" for name, value in told.items() if value != "")
+    frames = ["".join(f"\n    {each}" for each in (e["type"], *e["frames"])) for e in errors]
+    return line.replace("\r", "\\r").replace("\n", "\n    ") + "".join(frames) + "\n"
+
+
+FORMATS: dict[str, Callable[[Mapping[str, Any]], str]] = {"json": as_json, "text": as_text}
+
+
+def install(writer: Writer, log_format: str, level: str) -> None:
+    """Send all lines of the standard logging, the server's own too, to the writer."""
+    root = logging.getLogger()
+    root.handlers = [_Handler(writer, log_format)]
+    root.setLevel(level.upper())
+    for name in ("uvicorn", "uvicorn.error"):
+        logging.getLogger(name).handlers = []
+        logging.getLogger(name).propagate = True
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of whole URLs
+
+
+class _Handler(logging.Handler):
+    def __init__(self, writer: Writer, log_format: str) -> None:
+        super().__init__()
+        self._writer = writer
+        self._format = FORMATS[log_format]
+
+    def emit(self, record: logging.LogRecord) -> None:
+        self._writer.write(self._format(_fields(record)))
+
+
+def _fields(record: logging.LogRecord) -> dict[str, Any]:
+    """What a line says, with all that its author gave as `extra`."""
+    message = record.getMessage()[:MAX_TEXT]
+    error = record.exc_info[1] if record.exc_info else None
+    if error is not None:
+        message = message.partition("\n")[0]  # asyncio shows the exception's text below it
+    time = f"{to_the_second(record.created)}.{int(record.msecs):03d}Z"
+    fields = {"time": time, "level": record.levelname.lower()}
+    fields |= {"event": message, "logger": record.name, "request_id": request_stats.request_id()}
+    if (running := request_stats.current.get()) is not None:
+        fields["route"] = running.route()
+    fields |= {name: value for name, value in vars(record).items() if name not in STANDARD}
+    return fields | ({"exception": account(error)} if error is not None else {})
+
+
+def account(error: BaseException) -> list[dict[str, Any]]:
+    """The types and frames of an exception, its causes and its members; none of their values."""
+    todo, told = [error], list[dict[str, Any]]()
+    while todo and len(told) < MAX_ERRORS:
+        error = todo.pop(0)
+        frames = [
+            f"{frame.f_code.co_filename}:{line}:{frame.f_code.co_name}"
+            for frame, line in traceback.walk_tb(error.__traceback__)
+        ]
+        told.append({"type": type(error).__qualname__, "frames": frames[-MAX_FRAMES:]})
+        cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+        todo += [*getattr(error, "exceptions", ()), *([cause] if cause is not None else [])]
+    return told

@@ -1,0 +1,1 @@
+"""Shipping: checks, measurements, releases and deployments. Nothing of it is in the image."""

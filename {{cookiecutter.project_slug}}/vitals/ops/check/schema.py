@@ -1,0 +1,113 @@
+"""Can the last release work on the schema that this tree migrates to? A rollback depends on it.
+
+Each migration that came since then is read as SQL, and held against the tables and columns that
+the last release's own code names. What it no longer names may go.
+"""
+
+import json
+import re
+from collections.abc import Iterator
+from io import StringIO
+from pathlib import Path
+
+from alembic.migration import MigrationContext
+from alembic.operations import Operations
+from alembic.script import Script, ScriptDirectory
+
+from vitals.ops.release import releases
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
+
+Tables = dict[str, dict[str, bool]]  # table -> column -> whether it may be empty
+NAMED = """
+import importlib, json, pkgutil
+import app
+for module in pkgutil.walk_packages(app.__path__, "app."):
+    if not module.name.endswith("__main__"):
+        importlib.import_module(module.name)
+from vitals.database import Base
+tables = Base.metadata.tables.values()
+print(json.dumps({t.name: {c.name: bool(c.nullable) for c in t.columns} for t in tables}))
+"""
+TABLE = r'^ALTER TABLE (?:ONLY )?(?:\w+\.)?"?(?P<table>\w+)"? '
+COLUMN = r'"?(?P<column>\w+)"?'
+GONE = (  # what is no longer there under its name
+    r'^DROP TABLE (?:IF EXISTS )?(?:\w+\.)?"?(?P<table>\w+)"?',
+    TABLE + "RENAME TO",
+    TABLE + rf"DROP COLUMN (?:IF EXISTS )?{COLUMN}",
+    TABLE + rf"RENAME (?:COLUMN )?(?!TO |CONSTRAINT ){COLUMN} TO",
+)
+NEEDED = (  # what must be given from now on
+    TABLE + rf"ADD COLUMN (?:IF NOT EXISTS )?{COLUMN}(?!.*(DEFAULT|GENERATED)).* NOT NULL",
+    TABLE + rf"ALTER COLUMN {COLUMN} SET NOT NULL",
+)
+
+
+def faults() -> list[str]:
+    """What the last release can't work with; empty before the first release."""
+    version = releases.last_version()
+    if version is None:
+        return []
+    last = releases.of(version, "production").folder
+    known = {script.revision for script in _scripts(last)}
+    named = _named(last)
+    new = [script for script in _scripts(shell.ROOT) if script.revision not in known]
+    return [fault for script in new for fault in against(_sql(script), named, script, version)]
+
+
+def against(sql: str, named: Tables, script: Script, version: str) -> Iterator[str]:
+    """The statements that take what the release names, or ask of it what it does not give."""
+    file = Path(script.path).name
+    for statement in (" ".join(each.split()) for each in sql.split(";")):
+        if _matches(GONE, statement, named):
+            yield (
+                f"{file}: found {statement!r}, which {version} uses; expected that a rollback can "
+                "run; first release code that no longer uses it, then remove it in the next"
+            )
+        elif _matches(NEEDED, statement, named):
+            yield (
+                f"{file}: found {statement!r}, which {version} does not fill; expected that a "
+                "rollback can run; give it a server default, or demand it in the next release"
+            )
+
+
+def _matches(patterns: tuple[str, ...], statement: str, named: Tables) -> bool:
+    for pattern in patterns:
+        if found := re.match(pattern, statement, re.IGNORECASE):
+            columns = named.get(found["table"])
+            column = found.groupdict().get("column")
+            if columns is None:
+                return False
+            if patterns is NEEDED:
+                return columns.get(str(column), True)
+            return column is None or column in columns
+    return False
+
+
+def _named(folder: Path) -> Tables:
+    """The tables that the code in the folder names."""
+    where = {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
+    tables: Tables = json.loads(shell.must([shell.PYTHON, "-c", NAMED], where))
+    return tables
+
+
+def _scripts(folder: Path) -> list[Script]:
+    """All migrations in the folder, the oldest first."""
+    return list(ScriptDirectory(str(folder / "migrations")).walk_revisions())[::-1]
+
+
+def _sql(script: Script) -> str:
+    """What a migration would do. Raises `Refused` when it can't tell without a database."""
+    written = StringIO()
+    offline = {"as_sql": True, "output_buffer": written}
+    context = MigrationContext.configure(dialect_name="postgresql", opts=offline)
+    try:
+        with Operations.context(context):
+            script.module.upgrade()
+    except (AttributeError, TypeError) as error:
+        raise Refused(
+            f"{Path(script.path).name} asks the database: {error}",
+            "a migration that can be shown as SQL",
+            "write what it does to the data as `op.execute(…)`",
+        ) from error
+    return written.getvalue()

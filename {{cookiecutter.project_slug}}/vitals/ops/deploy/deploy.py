@@ -1,0 +1,196 @@
+"""How does a release go live, and how is it taken back? The same steps in every place.
+
+ENV names the environment and VERSION the released tag; `vitals.ops.deploy.targets` knows the places.
+"""
+
+import fcntl
+import os
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from functools import partial
+
+from vitals.ops.deploy import history, smoke, targets
+from vitals.ops.deploy.targets import Target
+from vitals.ops.env_files import ENVIRONMENTS
+from vitals.ops.release import releases
+from vitals.ops.release.releases import Build, Release
+from vitals.ops.run import shell, steps
+from vitals.ops.run.steps import Refused, Step
+
+LOCKS = shell.ROOT / "build"
+
+
+def deploy(target: Target, release: Release) -> history.Entry:
+    """Start the release beside what is live, try it, and switch; what was live is kept warm.
+
+    Raises `Refused` at the first step that fails: what was live stays live, and the same command
+    may be repeated. Ctrl-C does no harm either.
+    """
+    target.open(release)
+    entries = _entries(target)
+    if release.build.version in history.bad(entries):
+        raise Refused(
+            f"{release.build.version} is marked bad: a rollback left it",
+            remedy="release the repair as a new version",
+        )
+    slot = _idle(target, entries)
+    entry = history.entry("deploy", *release.build, slot)
+    with _nothing_left(target, slot):
+        _in_turn(
+            Step("prepare", partial(target.prepare, release)),
+            Step("migrate", partial(_migrate, target, release)),
+            Step("start", partial(target.start, release, slot)),
+            Step("ready", partial(_ready, target, release, slot)),
+            Step("smoke", partial(_smoke, target, release, slot)),
+            Step("switch", partial(target.switch, slot, history.written([*entries, entry]))),
+        )
+    return entry
+
+
+def rollback(target: Target, environment: str, confirmed: Callable[[str], bool]) -> history.Entry:
+    """Go back to the previous good version and mark the one that is left as bad.
+
+    Raises `Refused` when there is none, when it isn't confirmed, or when it doesn't pass its smoke
+    test; what is live stays live then.
+    """
+    entries = _entries(target)
+    goal = history.previous_good(entries)
+    left, slot = entries[-1].version, _idle(target, entries)
+    build = Build(goal.version, goal.commit)
+    release = releases.unpacked(build, environment)
+    if not confirmed(f"{environment}: go back from {left} to {goal.version}, and mark {left} bad?"):
+        raise Refused("not confirmed", remedy="nothing was changed; safe to repeat")
+    entry = history.entry("rollback", *build, slot, left)
+    switch = Step("switch", partial(target.switch, slot, history.written([*entries, entry])))
+    if goal.slot == slot and _is_warm(target, release, slot):
+        _in_turn(switch)
+        return entry
+    with _nothing_left(target, slot):
+        _in_turn(
+            Step("prepare", partial(target.prepare, release)),
+            Step("start", partial(target.start, release, slot)),
+            Step("ready", partial(_ready, target, release, slot)),
+            Step("smoke", partial(_smoke, target, release, slot)),
+            switch,
+        )
+    return entry
+
+
+def live(target: Target) -> list[history.Entry]:
+    """What happened there; the last entry is what is live. Raises `Refused` if nothing is."""
+    if entries := _entries(target):
+        return entries
+    raise Refused("nothing is live", remedy="`make deploy ENV=staging VERSION=v1.2.0`")
+
+
+@contextmanager
+def alone(environment: str) -> Iterator[None]:
+    """Let one command at a time change an environment. The lock ends with its holder.
+
+    Raises `Refused` with the holder's name when there is one.
+    """
+    LOCKS.mkdir(exist_ok=True)
+    with (LOCKS / f"deploy-{environment}.lock").open("a+") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            lock.seek(0)
+            raise Refused(
+                f"{environment} is being changed: {lock.read()}",
+                remedy="wait for its end, then repeat the command",
+            ) from error
+        lock.truncate(0)
+        lock.write(f"process {os.getpid()}, since {history.entry('', '', '', '').at}")
+        lock.flush()
+        yield
+
+
+def _entries(target: Target) -> list[history.Entry]:
+    slot, text = target.state()
+    return history.read(text, slot)
+
+
+def _idle(target: Target, entries: list[history.Entry]) -> str:
+    first, second = target.slots
+    return second if entries and entries[-1].slot == first else first
+
+
+def _in_turn(*todo: Step) -> None:
+    """Run the steps until one fails. Raises `Refused` then."""
+    if failed := [result for result in steps.in_turn(todo) if not result.ok]:
+        raise Refused(
+            f"stopped at {failed[0].name}: what was live is still live",
+            remedy="repair it; the same command is safe to repeat",
+        )
+
+
+def _migrate(target: Target, release: Release) -> str | None:
+    if not (release.folder / "migrations").is_dir():
+        return "no database"
+    return target.migrate(release)
+
+
+def _ready(target: Target, release: Release, slot: str) -> None:
+    with _log_on_refusal(target, slot), target.reach(slot) as url:
+        smoke.wait_until_ready(url, partial(target.running, slot), releases.host(release))
+
+
+def _smoke(target: Target, release: Release, slot: str) -> str:
+    with target.reach(slot) as url:
+        return smoke.check(url, release.build, releases.host(release))
+
+
+def _is_warm(target: Target, release: Release, slot: str) -> bool:
+    """Whether the slot still runs this very build, and it works."""
+    try:
+        return bool(_smoke(target, release, slot))
+    except Refused:
+        return False
+
+
+@contextmanager
+def _log_on_refusal(target: Target, slot: str) -> Iterator[None]:
+    try:
+        yield
+    except Refused as refused:
+        refused.output = target.log(slot)
+        raise
+
+
+@contextmanager
+def _nothing_left(target: Target, slot: str) -> Iterator[None]:
+    """Stop what was started in the slot, unless it went live."""
+    try:
+        yield
+    except BaseException:
+        steps.interrupted.clear()  # what ends here must be waited for
+        if target.state()[0] != slot:
+            target.stop(slot)
+        raise
+
+
+def main() -> None:
+    verb, environment = sys.argv[1], os.environ.get("ENV", "")
+    if environment not in ENVIRONMENTS:
+        found = f"ENV={environment}" if environment else "no ENV"
+        raise Refused(found, " or ".join(ENVIRONMENTS), f"`make {verb} ENV=staging`")
+    target = targets.here(environment)
+    if verb == "live":
+        steps.say("\n".join(map(str, live(target))))
+        return
+    with alone(environment):
+        if verb == "deploy":
+            release = releases.released(os.environ.get("VERSION", ""), environment)
+            entry = deploy(target, release)
+        else:
+            entry = rollback(target, environment, _confirmed)
+    steps.say(f"{environment}: {entry}\nto go back: `make rollback ENV={environment}`")
+
+
+def _confirmed(question: str) -> bool:
+    return bool(os.environ.get("YES")) or steps.ask(question)
+
+
+if __name__ == "__main__":
+    steps.exit_with(main)

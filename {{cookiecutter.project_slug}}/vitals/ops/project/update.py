@@ -1,0 +1,184 @@
+"""What does a newer version of the template bring? `make update` takes it in and commits nothing.
+
+The version that this project was made from and a newer one are generated from the recorded answers
+in a throw-away folder, and git merges what differs between them into this tree. The code of a
+released template runs for that; it is trusted as it was when this project was generated.
+"""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+from typing import Any
+
+from vitals.ops.project import lock, template
+from vitals.ops.release import versions
+from vitals.ops.run import git, interrupts, shell, steps
+from vitals.ops.run.steps import Refused
+
+BACK = "`git reset --hard` goes back"
+IN_PROGRESS = {
+    "MERGE_HEAD": "merge",
+    "CHERRY_PICK_HEAD": "cherry-pick",
+    "REVERT_HEAD": "revert",
+    "rebase-merge": "rebase",
+    "rebase-apply": "rebase",
+}
+ADDED = ("diff", "--name-only", "--diff-filter=A", "--no-renames", "-z")
+CONFLICTS = {  # who has the file: 1 both before, 2 this project, 3 the template
+    "123": "both changed it",
+    "23": "both added it",
+    "13": "you deleted it, the template changed it",
+    "12": "you changed it, the template deleted it",
+    "1": "both moved it, to different places",
+    "2": "you added or moved it",
+    "3": "the template added or moved it",
+}
+
+
+def take_in(address: str, wanted: str) -> bool:
+    """Merge a newer version into the tree, the newest or the one wanted; False if there is none.
+
+    Raises `Refused` before anything is changed, or with the conflicts that are left in the tree.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        try:
+            change = newer(Path(folder), address, wanted)
+        except Refused as refusal:
+            refusal.remedy += ". Nothing was changed; safe to retry"
+            raise
+    if change is None:
+        return False
+    conflicts = settle_locks(merge(change))
+    if conflicts:
+        width = max(map(len, conflicts))
+        listed = (f"  {path:<{width}}  {kind}" for path, kind in conflicts.items())
+        raise Refused(
+            f"{len(conflicts)} conflicts: the new version is in, and not yet right",
+            remedy=f"settle each, `git add` it, `make check`, `git commit`. {BACK}",
+            output="\n".join(["conflicts:", *listed]),
+        )
+    return True
+
+
+def newer(folder: Path, address: str, wanted: str) -> str | None:
+    """A commit of what a newer version changes; None where there is none."""
+    fit_for_a_merge()
+    record = template.recorded(shell.ROOT)
+    address = address or str(record["template"])
+    if not address or address.startswith("-"):
+        found = f"TEMPLATE={address}" if address else f"no template in {template.RECORD}"
+        raise Refused(found, "its address or folder", "`make update TEMPLATE=<address or folder>`")
+    steps.say(f"asking {address} for its versions …")
+    version = template.released(address, wanted)
+    source = template.Template(folder, address, record)
+    base = source.made_from()
+    since = source.version_in(base)
+    if since and versions.newest((since, version)) == since:
+        if since != version:
+            raise Refused(f"VERSION={version}", f"one after {since}", "leave VERSION out")
+        steps.say(f"already {version}{'' if wanted else ', the newest'}")
+        return None
+    steps.say(f"generating {since or base[:10]} and {version} …")
+    new, old = source.generate(source.commit(f"refs/tags/{version}")), source.generate(base)
+    tell_questions(record["answers"], template.recorded(new)["answers"])
+    shutil.copy(shell.ROOT / template.RECORD, old)
+    return change_between(old, new, f"Take in {version} of the template")
+
+
+def fit_for_a_merge() -> None:
+    """Raise `Refused` unless all that is here is committed, and nothing else is under way."""
+    git.head()
+    for name, what in IN_PROGRESS.items():
+        if (shell.ROOT / git.git("rev-parse", "--git-path", name)).exists():
+            raise Refused(f"a {what} in progress", "none", f"finish it, or `git {what} --abort`")
+    if changed := git.git("status", "--porcelain", "--untracked-files=no").splitlines():
+        found = f"{len(changed)} files with uncommitted changes"
+        raise Refused(found, "none, so that there is a way back", "`git commit` or `git stash`")
+
+
+def tell_questions(recorded: dict[str, Any], new: dict[str, Any]) -> None:
+    for question in new.keys() - recorded.keys():
+        steps.say(f"  a new question, {question}: {new[question]!r} is its default")
+    for question in recorded.keys() - new.keys():
+        steps.say(f"  a question less, {question}: your answer was {recorded[question]!r}")
+
+
+def change_between(old: Path, new: Path, title: str) -> str:
+    """A commit of what differs. Raises `Refused` where a file of yours would be overwritten."""
+    before = template.commit_of(old, "Before")
+    change = template.commit_of(new, title, before)
+    added = git.git(*ADDED, before, change).split("\0")
+    tracked = git.git("ls-files", "-z").split("\0")
+    if way := [name for name in {*added} - {*tracked, ""} if os.path.lexists(shell.ROOT / name)]:
+        found = f"files in the way that git does not know: {', '.join(sorted(way))}"
+        raise Refused(found, "room for what the template adds", "move or commit them")
+    return change
+
+
+def merge(change: str) -> dict[str, str]:
+    """Bring a change into the tree and the index; return the conflicts, which are marked there.
+
+    Comes to its end though Ctrl-C is pressed. Raises `Refused` when git does not begin.
+    """
+    with interrupts.finishing("merging: one moment. Ctrl-C again gives up half-way"):
+        try:
+            picked = git.pick(change)
+        except KeyboardInterrupt:
+            remedy = f"{BACK}, and `git status` shows which new files are left"
+            raise Refused("given up half-way through the merge", remedy=remedy) from None
+        conflicts = unmerged()
+        if picked.code and not conflicts:
+            found = "git did not merge: nothing was changed"
+            raise Refused(found, remedy="what stands above", output=picked.output)
+        changed = len(git.git("diff", "--name-only", "HEAD").splitlines())
+        steps.say(f"merged: {changed} files changed, nothing was committed. {BACK}")
+    return {path: CONFLICTS[sides] for path, sides in conflicts.items()}
+
+
+def unmerged() -> dict[str, str]:
+    """The files with a conflict, and who has them: 1 both before, 2 here, 3 there."""
+    sides: dict[str, str] = {}
+    for entry in filter(None, git.git("ls-files", "--unmerged", "-z").split("\0")):
+        found, _, path = entry.partition("\t")
+        sides[path] = sides.get(path, "") + found[-1]
+    return sides
+
+
+def settle_locks(conflicts: dict[str, str]) -> dict[str, str]:
+    """Give the conflicts that are left when the locks are written anew, where only they conflict.
+
+    They hold the template's pins then, and those of packages that only this project has.
+    """
+    locks = [file for file, *_ in lock.LOCKS if conflicts.get(file) == CONFLICTS["123"]]
+    for file in locks:
+        mine, theirs = (git.git("show", f":{side}:{file}") for side in (2, 3))
+        (shell.ROOT / file).write_text(lock.joined(theirs, mine), encoding="utf-8")
+        conflicts[file] += "; `make lock` writes it anew"
+    if not locks or len(locks) < len(conflicts):
+        return conflicts
+    steps.say(f"{', '.join(locks)}: both changed, so they are written anew …")
+    if shell.run([shell.PYTHON, "-m", "vitals.ops.project.lock"]).code:
+        return conflicts
+    git.git("add", "--", *(file for file, *_ in lock.LOCKS))
+    return {}
+
+
+def check() -> int:
+    """Check what came out, by its own new commands and without what was given to this one."""
+    steps.say("checking what came out:")
+    given = [word for name in ("MAKEFLAGS", "TEMPLATE", "VERSION") for word in ("-u", name)]
+    code = shell.attach(["env", *given, "make", "--no-print-directory", "check"])
+    if code:
+        steps.say(f"\nthe merged tree did not pass `make check`: settle that, or {BACK}")
+    return code
+
+
+def main() -> int:
+    """Take in VERSION of TEMPLATE, else the newest of the recorded one, and check the tree."""
+    asked = os.environ.get
+    return check() if take_in(asked("TEMPLATE", ""), asked("VERSION", "")) else 0
+
+
+if __name__ == "__main__":
+    steps.exit_with(main)

