@@ -90,7 +90,7 @@ def last_that_works(
         broken, found = found, before(found)
     return (
         f"{name} {broken} breaks it; the last version that works is {found}. "
-        f'Way out: "{name}<{broken}" in pyproject.toml until one works again'
+        f'Fix: "{name}<{broken}" in pyproject.toml until one works again'
     )
 
 

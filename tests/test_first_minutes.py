@@ -73,7 +73,7 @@ def test_an_index_that_does_not_answer_is_named_with_the_way_out(bare, tmp_path)
 
     assert "Connection refused" in refusal
     assert (
-        "set-up could not finish. Way out: repair what it says above, then run the same" in refusal
+        "set-up could not finish. Fix: repair what it says above, then run the same" in refusal
     )
 
 

@@ -6,7 +6,7 @@ from vitals.ops.run import steps
 
 from tests.ops.shipping import ran
 
-DEMANDED = "[tool.service]\nrehearsal = {}\n"
+DEMANDED = "[tool.vitals]\nrehearsal = {}\n"
 
 
 @pytest.mark.parametrize(

@@ -42,7 +42,7 @@ def test_every_refusal_is_shown_at_once_and_nothing_is_touched(
     assert release.release("minor", dry=False, unasked=True) == 1
 
     said = capsys.readouterr().out
-    for remedy in (
+    for fix in (
         "git switch main",
         "git stash --include-untracked",
         "make check",
@@ -51,7 +51,7 @@ def test_every_refusal_is_shown_at_once_and_nothing_is_touched(
         "git push --set-upstream origin main",
         "git tag --delete v9.9.9",
     ):
-        assert f"Way out: `{remedy}`" in said
+        assert f"Fix: `{fix}`" in said
     assert "nothing was changed" in said
     assert state() == before
 
@@ -149,11 +149,11 @@ def test_a_silent_remote_is_refused_with_the_command_that_shows_why(
 ) -> None:
     git.git("remote", "set-url", "origin", "../nowhere")
     assert release.release("minor", dry=False, unasked=True) == 1
-    assert "Way out: `git ls-remote origin`" in capsys.readouterr().out
+    assert "Fix: `git ls-remote origin`" in capsys.readouterr().out
 
     git.git("remote", "remove", "origin")
     assert release.release("minor", dry=False, unasked=True) == 1
-    assert "Way out: `git remote add origin ADDRESS`" in capsys.readouterr().out
+    assert "Fix: `git remote add origin ADDRESS`" in capsys.readouterr().out
 
 
 def test_without_a_commit_there_is_nothing_to_release(repository: Path) -> None:

@@ -17,7 +17,7 @@ def test_a_taken_port_is_refused_with_the_way_out() -> None:
 
     assert str(refused.value) == (
         f"port {port}: address already in use. "
-        f"Way out: stop what listens there, or `make run PORT={port + 1}`"
+        f"Fix: stop what listens there, or `make run PORT={port + 1}`"
     )
 
 

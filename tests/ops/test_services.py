@@ -67,5 +67,5 @@ def test_a_server_that_does_not_start_is_refused_with_its_log(tmp_path: Path) ->
     ):
         raise AssertionError
 
-    assert "TEST_THING_URL" in refused.value.remedy
+    assert "TEST_THING_URL" in refused.value.fix
     assert refused.value.output == "disk full\n"

@@ -32,7 +32,7 @@ def test_an_old_python_is_refused_in_one_line_with_the_way_out() -> None:
 
     assert refused.returncode == 1
     assert refused.stderr == (
-        "found Python 3.9; expected 3.11 or newer. Way out: install a newer one, then "
+        "found Python 3.9; expected 3.11 or newer. Fix: install a newer one, then "
         "`make setup PYTHON=python3.13`\n"
     )
 
@@ -126,7 +126,7 @@ def test_a_failed_installation_is_refused_with_its_reason_and_counts_as_none(
     with pytest.raises(setup.Refused) as refused:
         setup.install(setup.DEVELOPMENT)
 
-    assert "run the same command again" in refused.value.remedy
+    assert "run the same command again" in refused.value.fix
     assert refused.value.output == "no route to host"
     assert not setup.installed(setup.DEVELOPMENT)
 

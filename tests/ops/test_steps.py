@@ -24,7 +24,7 @@ def test_all_steps_run_though_one_fails_and_are_reported_in_order(
     assert [(result.name, result.ok) for result in results] == [("one", False), ("two", True)]
     first, second, *rest = capsys.readouterr().out.splitlines()
     assert "FAILED" in first
-    assert "port 80; expected a free port. Way out: PORT=8001" in first
+    assert "port 80; expected a free port. Fix: PORT=8001" in first
     assert "ok" in second
     assert second.endswith("2 passed")
     assert rest == ["", "one:", "what the program said"]
@@ -38,7 +38,7 @@ def test_a_refusal_ends_the_command_with_1_and_its_way_out(
 
     assert ended.value.code == 1
     assert capsys.readouterr().out == (
-        "what the program said\nport 80; expected a free port. Way out: PORT=8001\n"
+        "what the program said\nport 80; expected a free port. Fix: PORT=8001\n"
     )
 
 

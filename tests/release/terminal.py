@@ -93,4 +93,4 @@ class Releasing:
     @property
     def remedies(self) -> list[str]:
         """The commands that the refusals name."""
-        return re.findall(r"Way out: `([^`]+)`", self.output)
+        return re.findall(r"Fix: `([^`]+)`", self.output)

@@ -68,5 +68,5 @@ def test_a_test_of_the_template_that_fails_is_remembered_as_a_red_check(itself: 
     assert ship(itself.project, "check").returncode == 1
 
     refused = ship(itself.project, "release", LEVEL="minor", YES="1")
-    assert "it failed. Way out: `make check`" in refused.stdout
+    assert "it failed. Fix: `make check`" in refused.stdout
     run(itself.project, "git", "diff", "--exit-code")

@@ -100,7 +100,7 @@ def test_a_second_ctrl_c_in_the_merge_gives_up_and_tells_the_way_back(project, m
     said = merging_slowly.communicate(timeout=60)[0]
 
     assert merging_slowly.returncode == 1, said
-    assert "given up half-way through the merge. Way out: `git reset --hard` goes back" in said
+    assert "given up half-way through the merge. Fix: `git reset --hard` goes back" in said
     run(project, "git", "config", "--unset", "filter.slow.smudge")
     run(project, "git", "reset", "--quiet", "--hard")
     left = {line.removeprefix("?? ") for line in status(project).splitlines()}

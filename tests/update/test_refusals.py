@@ -59,10 +59,10 @@ def nothing(_: Path) -> None: ...
 
 THERE = "there"
 REFUSED = [
-    (no_repository, THERE, "", "no git repository of its own here. Way out: `git init -b main`"),
-    (no_commit, THERE, "", "no commit yet. Way out: `git add --all && git commit`"),
+    (no_repository, THERE, "", "no git repository of its own here. Fix: `git init -b main`"),
+    (no_commit, THERE, "", "no commit yet. Fix: `git add --all && git commit`"),
     (uncommitted, THERE, "", "1 files with uncommitted changes; expected none, so that"),
-    (merging, THERE, "", "a merge in progress; expected none. Way out: finish it, or `git merge"),
+    (merging, THERE, "", "a merge in progress; expected none. Fix: finish it, or `git merge"),
     (in_the_way, THERE, "", f"files in the way that git does not know: {MOVED[1]}; expected"),
     (no_record, THERE, "", ".vitals.json is no record (KeyError('template'))"),
     (another_answer, THERE, "", "ci='jenkins' is no answer any more; expected the recorded"),
@@ -70,7 +70,7 @@ REFUSED = [
         nothing,
         "",
         "",
-        "no template in .vitals.json; expected its address or folder. Way out: `make",
+        "no template in .vitals.json; expected its address or folder. Fix: `make",
     ),
     (nothing, "--upload-pack=x", "", "TEMPLATE=--upload-pack=x; expected its address or folder"),
     (nothing, "../nowhere", "", "../nowhere refused; expected its branches and tags, without a"),
@@ -96,7 +96,7 @@ def test_a_refusal_says_why_in_one_line_and_nothing_is_changed(
     assert done.returncode == 1, done.stdout
     refusal = done.stdout.splitlines()[-1]
     assert told in refusal
-    assert "Way out: " in refusal
+    assert "Fix: " in refusal
     assert refusal.endswith("Nothing was changed; safe to retry")
     assert files(project) == before
     assert not (project / ".git").exists() or status(project) == git

@@ -106,7 +106,7 @@ def test_a_renamed_example_takes_the_changes_and_tells_each_conflict(project):
     assert told["app/orders/routes.py"].endswith("both changed it")
     assert "and what does a client send?" in (project / "app/orders/models.py").read_text()
     assert own - lines(project) == set()
-    assert "Way out: settle each, `git add` it, `make check`, `git commit`" in done.stdout
+    assert "Fix: settle each, `git add` it, `make check`, `git commit`" in done.stdout
     assert "checking" not in done.stdout
 
     run(project, "git", "reset", "--quiet", "--hard")  # as it is told

@@ -53,11 +53,11 @@ def remembered(run: Callable[[], list[Result]]) -> int:
     results = run()
     ok = all(result.ok for result in results)
     if tree != git.tree_hash():
-        steps.say("\nfiles changed meanwhile: nothing is remembered. Way out: `make check` again")
+        steps.say("\nfiles changed meanwhile: nothing is remembered. Fix: `make check` again")
         return 1
     _remember(tree, ok, results)
     if tree is None:
-        steps.say("\nno git repository here: remembered for no tree. Way out: `git init -b main`")
+        steps.say("\nno git repository here: remembered for no tree. Fix: `git init -b main`")
     failed = [result.name for result in results if not result.ok]
     steps.say(f"\n{'all steps passed' if ok else 'failed: ' + ', '.join(failed)}")
     return 0 if ok else 1

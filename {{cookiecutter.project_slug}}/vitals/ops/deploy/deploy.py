@@ -32,7 +32,7 @@ def deploy(target: Target, release: Release) -> history.Entry:
     if release.build.version in history.bad(entries):
         raise Refused(
             f"{release.build.version} is marked bad: a rollback left it",
-            remedy="release the repair as a new version",
+            fix="release the repair as a new version",
         )
     slot = _idle(target, entries)
     entry = history.entry("deploy", *release.build, slot)
@@ -60,7 +60,7 @@ def rollback(target: Target, environment: str, confirmed: Callable[[str], bool])
     build = Build(goal.version, goal.commit)
     release = releases.unpacked(build, environment)
     if not confirmed(f"{environment}: go back from {left} to {goal.version}, and mark {left} bad?"):
-        raise Refused("not confirmed", remedy="nothing was changed; safe to repeat")
+        raise Refused("not confirmed", fix="nothing was changed; safe to repeat")
     entry = history.entry("rollback", *build, slot, left)
     switch = Step("switch", partial(target.switch, slot, history.written([*entries, entry])))
     if goal.slot == slot and _is_warm(target, release, slot):
@@ -81,7 +81,7 @@ def live(target: Target) -> list[history.Entry]:
     """What happened there; the last entry is what is live. Raises `Refused` if nothing is."""
     if entries := _entries(target):
         return entries
-    raise Refused("nothing is live", remedy="`make deploy ENV=staging VERSION=v1.2.0`")
+    raise Refused("nothing is live", fix="`make deploy ENV=staging VERSION=v1.2.0`")
 
 
 @contextmanager
@@ -98,7 +98,7 @@ def alone(environment: str) -> Iterator[None]:
             lock.seek(0)
             raise Refused(
                 f"{environment} is being changed: {lock.read()}",
-                remedy="wait for its end, then repeat the command",
+                fix="wait for its end, then repeat the command",
             ) from error
         lock.truncate(0)
         lock.write(f"process {os.getpid()}, since {history.entry('', '', '', '').at}")
@@ -121,7 +121,7 @@ def _in_turn(*todo: Step) -> None:
     if failed := [result for result in steps.in_turn(todo) if not result.ok]:
         raise Refused(
             f"stopped at {failed[0].name}: what was live is still live",
-            remedy="repair it; the same command is safe to repeat",
+            fix="repair it; the same command is safe to repeat",
         )
 
 

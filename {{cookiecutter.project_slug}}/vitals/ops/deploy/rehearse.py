@@ -118,7 +118,7 @@ def rehearse(mode: str) -> int:
 def demanded() -> str:
     """The mode that MODE names, or else the one that pyproject.toml demands for a release."""
     project = tomllib.loads((shell.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    mode = os.environ.get("MODE") or str(project["tool"]["service"]["rehearsal"])
+    mode = os.environ.get("MODE") or str(project["tool"]["vitals"]["rehearsal"])
     if mode not in (modes := targets.rehearsable()):
         raise Refused(f"MODE={mode}", " or ".join(modes), "`make rehearse MODE=process`")
     return mode

@@ -51,7 +51,7 @@ def refuse_taken(port: int) -> None:
         except OSError as error:
             raise Refused(
                 f"port {port}: {os.strerror(error.errno or 0).lower()}",
-                remedy=f"stop what listens there, or `make run PORT={port + 1}`",
+                fix=f"stop what listens there, or `make run PORT={port + 1}`",
             ) from error
 
 

@@ -8,7 +8,7 @@ import sys
 
 if sys.version_info < (3, 11):  # noqa: UP036  the machine's python3 may be older
     sys.exit(
-        "found Python {}.{}; expected 3.11 or newer. Way out: install a newer one, then "
+        "found Python {}.{}; expected 3.11 or newer. Fix: install a newer one, then "
         "`make setup PYTHON=python3.13`".format(*sys.version_info)
     )
 
@@ -50,7 +50,7 @@ def uv() -> str:
     """
     found = _uv()
     if found is None:
-        raise Refused("no uv, neither on PATH nor in .venv", remedy="`make setup`")
+        raise Refused("no uv, neither on PATH nor in .venv", fix="`make setup`")
     return found
 
 
@@ -72,7 +72,7 @@ def build() -> None:
         if importlib.util.find_spec("ensurepip") is None:
             raise Refused(
                 f"{sys.executable} has no venv module",
-                remedy="install python3-venv, then `make setup`",
+                fix="install python3-venv, then `make setup`",
             )
         pip = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check"]
         with steps.waiting("  installing uv"):
@@ -114,7 +114,7 @@ def _uv() -> str | None:
 def _run(command: list[str | Path]) -> None:
     finished = shell.run(command)
     if finished.code:
-        raise Refused("set-up could not finish", remedy=AGAIN, output=finished.output)
+        raise Refused("set-up could not finish", fix=AGAIN, output=finished.output)
 
 
 def _stamp(requirements: Path) -> Path:

@@ -25,8 +25,8 @@ def recorded(project: Path) -> dict[str, Any]:
         record: dict[str, Any] = json.loads((project / RECORD).read_text(encoding="utf-8"))
         record["template"], record["version"], record["answers"].keys()
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        remedy = f"`git log -- {RECORD}` shows what it was"
-        raise Refused(f"{RECORD} is no record ({error!r})", remedy=remedy) from error
+        fix = f"`git log -- {RECORD}` shows what it was"
+        raise Refused(f"{RECORD} is no record ({error!r})", fix=fix) from error
     return record
 
 
@@ -128,4 +128,4 @@ def commit_of(folder: Path, message: str, *parents: str) -> str:
 def succeeded(called: str, finished: shell.Finished) -> None:
     """Raise `Refused` with what a program said, unless it succeeded."""
     if finished.code:
-        raise Refused(f"`{called}` failed", remedy="what stands above", output=finished.output)
+        raise Refused(f"`{called}` failed", fix="what stands above", output=finished.output)

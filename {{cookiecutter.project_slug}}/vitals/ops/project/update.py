@@ -45,7 +45,7 @@ def take_in(address: str, wanted: str) -> bool:
         try:
             change = newer(Path(folder), address, wanted)
         except Refused as refusal:
-            refusal.remedy += ". Nothing was changed; safe to retry"
+            refusal.fix += ". Nothing was changed; safe to retry"
             raise
     if change is None:
         return False
@@ -55,7 +55,7 @@ def take_in(address: str, wanted: str) -> bool:
         listed = (f"  {path:<{width}}  {kind}" for path, kind in conflicts.items())
         raise Refused(
             f"{len(conflicts)} conflicts: the new version is in, and not yet right",
-            remedy=f"settle each, `git add` it, `make check`, `git commit`. {BACK}",
+            fix=f"settle each, `git add` it, `make check`, `git commit`. {BACK}",
             output="\n".join(["conflicts:", *listed]),
         )
     return True
@@ -125,12 +125,12 @@ def merge(change: str) -> dict[str, str]:
         try:
             picked = git.pick(change)
         except KeyboardInterrupt:
-            remedy = f"{BACK}, and `git status` shows which new files are left"
-            raise Refused("given up half-way through the merge", remedy=remedy) from None
+            fix = f"{BACK}, and `git status` shows which new files are left"
+            raise Refused("given up half-way through the merge", fix=fix) from None
         conflicts = unmerged()
         if picked.code and not conflicts:
             found = "git did not merge: nothing was changed"
-            raise Refused(found, remedy="what stands above", output=picked.output)
+            raise Refused(found, fix="what stands above", output=picked.output)
         changed = len(git.git("diff", "--name-only", "HEAD").splitlines())
         steps.say(f"merged: {changed} files changed, nothing was committed. {BACK}")
     return {path: CONFLICTS[sides] for path, sides in conflicts.items()}

@@ -53,17 +53,17 @@ def since(release: str | None) -> Since:
 
 
 def faults(found: Since, release: str | None) -> list[str]:
-    """What stands against a release, each with the file, what is expected and the way out."""
+    """What stands against a release, each with the file, what is expected and the fix."""
     wrong = [fault for name in found.records for fault in changes.read(shell.ROOT / name)[1]]
     wrong += [
         f"{name}: moved or deleted; expected to stay where it is. "
-        f"Way out: `git checkout {release} -- {name}`"
+        f"Fix: `git checkout {release} -- {name}`"
         for name in found.lost
     ]
     if found.unrecorded:
         wrong.append(
             f"{_shortened(found.unrecorded)}: changed since the last record; expected a record in "
-            'changes/. Way out: `make change TITLE="…"`'
+            'changes/. Fix: `make change TITLE="…"`'
         )
     return wrong
 

@@ -43,7 +43,7 @@ def nothing_uncommitted(_: Now) -> str:
 
 def git_knows_who_tags(_: Now) -> str:
     if not git.says_yes("var", "GIT_COMMITTER_IDENT"):
-        raise Refused("git does not know you", remedy="`git config user.email you@example.com`")
+        raise Refused("git does not know you", fix="`git config user.email you@example.com`")
     return git.git("var", "GIT_COMMITTER_IDENT").rsplit(maxsplit=2)[0]
 
 
@@ -54,11 +54,11 @@ def check_passed(now: Now) -> str:
 def rehearsed(now: Now) -> str:
     """The rehearsal that pyproject.toml demands, of this very tree."""
     project = tomllib.loads((shell.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    demanded = project.get("tool", {}).get("service", {}).get("rehearsal", "process")
+    demanded = project.get("tool", {}).get("vitals", {}).get("rehearsal", "process")
     if demanded == "none":
         return "none is demanded"
     if demanded not in (modes := targets.rehearsable()):
-        found = f"rehearsal = {demanded!r} in [tool.service] of pyproject.toml"
+        found = f"rehearsal = {demanded!r} in [tool.vitals] of pyproject.toml"
         raise Refused(found, f"{', '.join(modes)} or none", 'rehearsal = "process" there')
     record = _record("rehearsal", now.tree)
     if record["mode"] != demanded:
@@ -73,7 +73,7 @@ def remote_answers(now: Now) -> str:
     if now.silence is None:
         return now.remote
     if not git.says_yes("remote", "get-url", now.remote):
-        raise Refused(f"no remote {now.remote}", remedy=f"`git remote add {now.remote} ADDRESS`")
+        raise Refused(f"no remote {now.remote}", fix=f"`git remote add {now.remote} ADDRESS`")
     raise now.silence
 
 
@@ -81,18 +81,18 @@ def same_commit_there(now: Now) -> str:
     push = f"`git push --set-upstream {now.remote} {MAIN}`"
     theirs = now.there.get(BRANCH)
     if not now.upstream:
-        raise Refused(f"{MAIN} follows no branch of a remote", remedy=push)
+        raise Refused(f"{MAIN} follows no branch of a remote", fix=push)
     if theirs is None:
-        raise Refused(f"{now.remote} has no {MAIN}", remedy=push)
+        raise Refused(f"{now.remote} has no {MAIN}", fix=push)
     if theirs == now.head:
         return now.head[:10]
     if _contains(now.head, theirs):
         found = f"commits that are not on {now.remote}"
-        raise Refused(found, remedy=f"`git push {now.remote} {MAIN}`")
+        raise Refused(found, fix=f"`git push {now.remote} {MAIN}`")
     known = f"refs/remotes/{now.remote}/{MAIN}"
     if _contains(theirs, now.head) or _contains(known, now.head):
-        raise Refused(f"{now.remote} has commits that are not here", remedy="`git pull --ff-only`")
-    raise Refused(f"other commits than {now.remote} has", remedy="`git pull --rebase`")
+        raise Refused(f"{now.remote} has commits that are not here", fix="`git pull --ff-only`")
+    raise Refused(f"other commits than {now.remote} has", fix="`git pull --rebase`")
 
 
 def no_version_only_here(now: Now) -> None:
@@ -106,16 +106,16 @@ def every_version_here(now: Now) -> str:
     other = [tag for tag, found in there.items() if here.get(tag, found) != found]
     if other:
         found = f"{', '.join(other)} here and on {now.remote} are not the same"
-        raise Refused(found, remedy=f"`git fetch --tags --force {now.remote}`")
+        raise Refused(found, fix=f"`git fetch --tags --force {now.remote}`")
     if missing := versions.sort(there.keys() - here.keys()):
         found = f"{', '.join(missing)} on {now.remote} and not here"
-        raise Refused(found, remedy=f"`git fetch --tags {now.remote}`")
+        raise Refused(found, fix=f"`git fetch --tags {now.remote}`")
     return f"{len(there)} released"
 
 
 def something_to_release(now: Now) -> str:
     if found := [tag for tag, commit in now.tags.items() if commit == now.head]:
-        raise Refused(f"this commit is {found[0]} already", remedy="commit a change first")
+        raise Refused(f"this commit is {found[0]} already", fix="commit a change first")
     return f"{now.version} after {now.previous or 'nothing'}"
 
 
@@ -124,9 +124,9 @@ def changes_on_record(now: Now) -> str:
     found = notes.since(release)
     if wrong := notes.faults(found, release):
         faults = f"faults in changes/: {len(wrong)}"
-        raise Refused(faults, remedy="each below", output="\n".join(wrong))
+        raise Refused(faults, fix="each below", output="\n".join(wrong))
     if release and not found.records:
-        raise Refused(f"no record since {now.previous}", remedy='`make change TITLE="…"`')
+        raise Refused(f"no record since {now.previous}", fix='`make change TITLE="…"`')
     return f"{len(found.records)} records"
 
 
@@ -153,7 +153,7 @@ def _contains(commit: str, ancestor: str) -> bool:
 
 def _record(name: str, tree: str | None) -> dict[str, Any]:
     """What build/<name>.json says of this tree. Raises `Refused` unless it passed."""
-    remedy = {"check": "`make check`", "rehearsal": "`make rehearse`"}[name]
+    fix = {"check": "`make check`", "rehearsal": "`make rehearse`"}[name]
     try:
         record: dict[str, Any] = json.loads(
             (shell.ROOT / "build" / f"{name}.json").read_text(encoding="utf-8")
@@ -161,11 +161,11 @@ def _record(name: str, tree: str | None) -> dict[str, Any]:
         of_this_tree, passed = record["tree"] == tree, record["ok"] is True
         record["mode"], record["at"]
     except FileNotFoundError:
-        raise Refused(f"no build/{name}.json", "one of this very tree", remedy) from None
+        raise Refused(f"no build/{name}.json", "one of this very tree", fix) from None
     except (ValueError, KeyError, TypeError) as error:
-        raise Refused(f"build/{name}.json is no record", remedy=remedy) from error
+        raise Refused(f"build/{name}.json is no record", fix=fix) from error
     if not of_this_tree:
-        raise Refused("it ran on another tree than this", remedy=remedy)
+        raise Refused("it ran on another tree than this", fix=fix)
     if not passed:
-        raise Refused("it failed", remedy=remedy)
+        raise Refused("it failed", fix=fix)
     return record

@@ -30,7 +30,7 @@ def verify(version: str) -> str:
     if not git.says_yes("merge-base", "--is-ancestor", f"{ref}^{{commit}}", main):
         raise Refused(f"{version} is no part of {main}", "a version of the main branch")
     if git.git("rev-parse", f"{ref}^{{commit}}") != git.git("rev-parse", "HEAD"):
-        raise Refused(f"{version} is not what is checked out", remedy=f"`git checkout {version}`")
+        raise Refused(f"{version} is not what is checked out", fix=f"`git checkout {version}`")
     return f"{version}: annotated, on {repository_state.MAIN}"
 
 
@@ -50,7 +50,7 @@ def page(version: str) -> str:
                 return f"the page of {version} is there already"
             answer = client.post(pages, json=fields)
         except httpx.TransportError as error:
-            raise Refused(f"{pages}: {error}", remedy="safe to repeat") from error
+            raise Refused(f"{pages}: {error}", fix="safe to repeat") from error
     if not answer.is_success:
         found = f"{pages} answered {answer.status_code}"
         raise Refused(found, "a page of the release", "safe to repeat", answer.text)

@@ -62,7 +62,7 @@ def release(level: str, dry: bool, unasked: bool) -> int:
 
 
 def may_leave(now: Now) -> bool:
-    """Look at all conditions, and show every one that does not hold with its remedy."""
+    """Look at all conditions, and show every one that does not hold with its fix."""
     looked_at = HERE if now.silence else HERE | THERE
     results = steps.report([Step(name, partial(look, now)) for name, look in looked_at.items()])
     refused = sum(not result.ok for result in results)
@@ -94,12 +94,12 @@ def send(now: Now, tag: str) -> None:
         there = git.refs(now.remote, ref).get(ref)
     except Refused as silence:
         found = f"not known whether {now.version} reached {now.remote}"
-        raise Refused(found, remedy=AGAIN, output=pushed.output + silence.output) from silence
+        raise Refused(found, fix=AGAIN, output=pushed.output + silence.output) from silence
     if there is None:
-        raise Refused(found, remedy=AGAIN, output=pushed.output)
+        raise Refused(found, fix=AGAIN, output=pushed.output)
     if there != tag:
         found = f"somebody else has just released {now.version}: nothing was changed here"
-        raise Refused(found, remedy="`git pull --ff-only`", output=pushed.output)
+        raise Refused(found, fix="`git pull --ff-only`", output=pushed.output)
 
 
 def name_here(now: Now, tag: str) -> int:

@@ -53,8 +53,8 @@ def is_repository() -> bool:
 def no_repository() -> Refused:
     """What stands in the way of a command that needs a repository where there is none."""
     if shutil.which("git") is None:
-        return Refused("no git on this machine", remedy="install git, then `git init -b main`")
-    return Refused("no git repository of its own here", remedy="`git init -b main`, then commit")
+        return Refused("no git on this machine", fix="install git, then `git init -b main`")
+    return Refused("no git repository of its own here", fix="`git init -b main`, then commit")
 
 
 def head() -> str:
@@ -62,7 +62,7 @@ def head() -> str:
     if not is_repository():
         raise no_repository()
     if not says_yes("rev-parse", "--verify", "--quiet", "HEAD"):
-        raise Refused("no commit yet", remedy="`git add --all && git commit`")
+        raise Refused("no commit yet", fix="`git add --all && git commit`")
     return git("rev-parse", "HEAD")
 
 

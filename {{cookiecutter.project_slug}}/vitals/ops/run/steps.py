@@ -18,17 +18,17 @@ interrupted = threading.Event()  # Ctrl-C came: whoever waits in a thread gives 
 
 @dataclass
 class Refused(Exception):
-    """Say what was found, what was expected and the way out; `output` is what a program said."""
+    """Say what was found, what was expected and the fix; `output` is what a program said."""
 
     found: str
     expected: str = ""
-    remedy: str = ""
+    fix: str = ""
     output: str = ""
 
     def __str__(self) -> str:
         expected = f"; expected {self.expected}" if self.expected else ""
-        remedy = f". Way out: {self.remedy}" if self.remedy else ""
-        return f"{self.found}{expected}{remedy}"
+        fix = f". Fix: {self.fix}" if self.fix else ""
+        return f"{self.found}{expected}{fix}"
 
 
 class Step(NamedTuple):

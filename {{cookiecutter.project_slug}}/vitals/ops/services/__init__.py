@@ -81,7 +81,7 @@ def until_ready(
         if not program.wait_until(lambda: ready in log.read_bytes(), within_seconds=30):
             raise Refused(
                 f"the throw-away {service.name} did not start",
-                remedy=f"read its log above, or name a server in {service.given_by}",
+                fix=f"read its log above, or name a server in {service.given_by}",
                 output=log.read_text(errors="replace"),
             )
         yield

@@ -159,7 +159,7 @@ class Kubernetes:
 def target(environment: str) -> Kubernetes:
     """The environment in the cluster that kubectl points to."""
     project = tomllib.loads((shell.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    image = str(project["tool"]["service"]["image"])
+    image = str(project["tool"]["vitals"]["image"])
     return Kubernetes(str(project["project"]["name"]), image, environment)
 
 
