@@ -1,9 +1,11 @@
 import json
+import sys
 from pathlib import Path
 
 import pytest
+
 from vitals.ops.check import check
-from vitals.ops.run import git
+from vitals.ops.run import git, shell
 
 PASSES = ["timeit -n 1 -r 1 pass"]
 FAILS = ["json.tool no-such-file"]
@@ -13,10 +15,11 @@ FAILS = ["json.tool no-such-file"]
 def record(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("vitals.ops.check.check.RECORD", repository / "build" / "check.json")
     (repository / ".gitignore").write_text("build/\n")
+    (repository / "pyproject.toml").touch()
     return check.RECORD
 
 
-def test_a_tree_that_passed_is_remembered(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_tree_that_passed_is_recorded(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vitals.ops.check.check.STEPS", {"one": PASSES, "two": PASSES})
 
     assert check.everything() == 0
@@ -25,6 +28,7 @@ def test_a_tree_that_passed_is_remembered(record: Path, monkeypatch: pytest.Monk
     assert kept["tree"] == git.tree_hash()
     assert kept["ok"] is True
     assert [step["name"] for step in kept["steps"]] == ["one", "two"]
+    assert kept["not_run"] == []
 
 
 def test_one_failing_step_fails_the_whole_and_shows_what_was_said(
@@ -40,7 +44,7 @@ def test_one_failing_step_fails_the_whole_and_shows_what_was_said(
     assert printed.endswith("failed: one\n")
 
 
-def test_a_tree_that_changes_meanwhile_is_not_remembered(
+def test_a_tree_that_changes_meanwhile_is_not_recorded(
     record: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr("vitals.ops.check.check.STEPS", {"one": PASSES})
@@ -73,3 +77,39 @@ def test_a_step_can_run_alone_and_stops_at_its_first_failing_command(
     assert check.alone("one") != 0
 
     assert "loop" not in capfd.readouterr().out
+
+
+def test_what_could_not_run_is_the_last_line_and_recorded(
+    record: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    said = "print('60 checks hold'); print('not run: SEC-601, SEC-604')"
+    monkeypatch.setattr("vitals.ops.check.check._call", lambda said: [sys.executable, "-c", said])
+    monkeypatch.setattr("vitals.ops.check.check.STEPS", {"one": [said]})
+
+    assert check.everything() == 0
+
+    assert json.loads(record.read_text())["not_run"] == ["SEC-601", "SEC-604"]
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0].endswith("60 checks hold; not run: SEC-601, SEC-604")
+    assert lines[-1] == "not run: SEC-601, SEC-604"
+
+
+@pytest.mark.parametrize(
+    ("table", "steps"),
+    [('[tool.vitals]\nmetadata = "app.tables:metadata"', ["schema", "api"]), ("", ["api"])],
+)
+def test_the_schema_is_a_step_only_with_a_database(
+    table: str, steps: list[str], record: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (shell.ROOT / "pyproject.toml").write_text(table)
+    monkeypatch.setattr("vitals.ops.check.check.STEPS", {"schema": PASSES, "api": PASSES})
+
+    assert check.everything() == 0
+
+    assert [step["name"] for step in json.loads(record.read_text())["steps"]] == steps
+
+
+def test_the_steps_are_those_of_the_contract_in_its_order() -> None:
+    contract = "lint types unit integration config schema api security notes engine"
+
+    assert list(check.STEPS) == contract.split()

@@ -7,6 +7,7 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
 
 import pytest
+
 from vitals.ops.project import clear_cache
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused

@@ -4,10 +4,10 @@ import tarfile
 from pathlib import Path
 
 import pytest
-from vitals.ops.run import git
-from vitals.ops.run.steps import Refused
 
 from tests.ops.shipping import hook
+from vitals.ops.run import git
+from vitals.ops.run.steps import Refused
 
 
 def test_the_tree_hash_is_that_of_the_commit_that_holds_all_files(repository: Path) -> None:

@@ -4,6 +4,7 @@ from pathlib import Path
 
 import pytest
 from packaging.requirements import Requirement
+
 from vitals.ops.project import lock
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused

@@ -1,4 +1,5 @@
 import pytest
+
 from vitals.ops.project import migration
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
@@ -9,7 +10,7 @@ def test_a_migration_without_a_name_is_refused() -> None:
         migration.write(" ")
 
 
-def test_a_migration_without_a_database_is_refused_with_the_way_out() -> None:
+def test_a_migration_without_a_database_is_refused_with_its_address() -> None:
     nobody = f"postgresql://app:hidden@127.0.0.1:{shell.free_port()}/gone"
 
     with pytest.raises(Refused) as refused:

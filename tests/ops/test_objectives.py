@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import pytest
+
 from vitals.observability.metrics import SECONDS
 from vitals.ops import slo
 from vitals.ops.run.steps import Refused
@@ -17,7 +18,7 @@ availability = 99.9
 """
 
 
-def slo(folder: Path, text: str) -> Path:
+def written(folder: Path, text: str) -> Path:
     (folder / "config").mkdir()
     (folder / slo.SOURCE).write_text(text)
     return folder
@@ -28,7 +29,7 @@ def test_the_bounds_are_those_of_the_histogram() -> None:
 
 
 def test_each_burn_rate_is_that_many_times_the_budget(tmp_path: Path) -> None:
-    text = slo.rules(slo.read(slo(tmp_path, PROMISE)))
+    text = slo.rules(slo.read(written(tmp_path, PROMISE)))
 
     for limit in (0.0144, 0.006, 0.001):  # of 0.1 % that may fail
         assert text.count(f'errors:ratio_rate5m{{http_route="/items"}} > {limit}') <= 1
@@ -50,6 +51,6 @@ def test_a_promise_that_cannot_be_held_is_refused(tmp_path: Path, line: str, fou
     kept = "".join(f"{each}\n" for each in PROMISE.splitlines() if not each.startswith(name))
 
     with pytest.raises(Refused) as refused:
-        slo.read(slo(tmp_path, f"{kept}{line}\n"))
+        slo.read(written(tmp_path, f"{kept}{line}\n"))
 
     assert found in str(refused.value)

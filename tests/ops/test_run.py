@@ -1,14 +1,18 @@
 import shutil
 import socket
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import NamedTuple
 
 import pytest
+
 from vitals.ops.project import serve
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
 
-def test_a_taken_port_is_refused_with_the_way_out() -> None:
+def test_a_taken_port_is_refused_with_a_free_one() -> None:
     with socket.create_server(("127.0.0.1", shell.free_port())) as listener:
         port = listener.getsockname()[1]
 
@@ -38,37 +42,76 @@ def test_without_a_port_it_is_8000(monkeypatch: pytest.MonkeyPatch) -> None:
 APP = """
 import os, signal, time
 signal.signal(signal.SIGINT, signal.SIG_DFL)
-print("{} on", os.environ["APP_PORT"], flush=True)
+print("{} on", os.environ["APP_PORT"], os.environ["APP_ENVIRONMENT"], flush=True)
 time.sleep(60)  # it serves until it is ended, as it is in each test
 """
-BEFORE = "print('before', flush=True)"
+MIGRATES = 'import os; print("migrated", os.environ["APP_ENVIRONMENT"])'
 
 
-def test_a_change_restarts_the_service_and_ctrl_c_ends_it_well(tmp_path: Path) -> None:
+@pytest.fixture
+def project(tmp_path: Path) -> Path:
+    """A project with an Alembic and a service of its own, in a folder with blanks."""
     project = tmp_path / "größe two"
-    shutil.copytree(shell.ROOT / "ops", project / "ops")
-    start = project / "app" / "__main__.py"
-    start.parent.mkdir()
-    start.write_text(APP.format("one"))
-    (project / "before.py").write_text(BEFORE)
-    port = str(shell.free_port())
-    said = tmp_path / "said"
+    shutil.copytree(shell.ROOT / "vitals", project / "vitals")
+    for name, text in {
+        "alembic.py": MIGRATES,
+        "app/__main__.py": APP.format("one"),
+        "migrations/a.py": "",
+    }.items():
+        (project / name).parent.mkdir(exist_ok=True)
+        (project / name).write_text(text)
+    return project
 
+
+class Running(NamedTuple):
+    program: shell.Program
+    port: int
+    log: Path
+
+    def says(self, line: str) -> bool:
+        return self.program.wait_until(lambda: line in self.log.read_text(), within_seconds=10)
+
+    def says_after(self, line: str, file: Path, text: str) -> bool:
+        """Write the file until the line comes: the watcher may start after the service."""
+        return any(file.write_text(text) and self.says(line) for _ in range(3))
+
+
+@contextmanager
+def running(project: Path) -> Iterator[Running]:
+    port, log = shell.free_port(), project.parent / "log"
+    command = [shell.PYTHON, "-m", "vitals.ops.project.serve"]
+    environment = {"PORT": str(port), "PYTHONUNBUFFERED": "1"}
     with (
-        said.open("wb") as output,
-        shell.Program(
-            [shell.PYTHON, "-m", "vitals.ops.project.serve", "before"],
-            environment={"PORT": port},
-            output=output,
-            folder=project,
-        ) as run,
+        log.open("wb") as output,
+        shell.Program(command, environment=environment, output=output, folder=project) as program,
     ):
-        assert serve.wait_until(lambda: f"one on {port}" in said.read_text(), within_seconds=20)
-        start.write_text(APP.format("another"))  # of one length and second, two could be one .pyc
-        assert serve.wait_until(lambda: f"another on {port}" in said.read_text(), within_seconds=20)
-        assert serve.stop() == 0
+        yield Running(program, port, log)
 
-    first, changed, second = said.read_text().partition("changed: app/__main__.py\n")
-    assert first == f"before\none on {port}\n"
-    assert changed
-    assert second == f"before\nanother on {port}\n"
+
+def test_a_change_migrates_and_restarts_the_service_and_ctrl_c_ends_it_well(project: Path) -> None:
+    with running(project) as service:
+        assert service.says(f"migrated local\none on {service.port} local")
+        another = f"migrated local\nanother on {service.port} local"
+        # of one length and second, two could be one .pyc
+        assert service.says_after(another, project / "app" / "__main__.py", APP.format("another"))
+        assert service.program.stop() == 0
+
+
+def test_while_a_migration_fails_no_service_starts(project: Path) -> None:
+    (project / "alembic.py").write_text("raise SystemExit('no such table')")
+
+    with running(project) as service:
+        assert service.says("no such table")
+        (project / "alembic.py").write_text(MIGRATES)
+        assert service.says_after("one on", project / "migrations" / "a.py", "repaired = True")
+
+        assert service.log.read_text().count("one on") == 1
+
+
+def test_an_environment_that_is_given_is_kept(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("APP_ENVIRONMENT", "test")
+
+    with running(project) as service:
+        assert service.says(f"migrated test\none on {service.port} test")

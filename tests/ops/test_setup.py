@@ -3,6 +3,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from vitals.ops.project import setup
 from vitals.ops.run import shell
 

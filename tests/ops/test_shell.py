@@ -7,6 +7,7 @@ from pathlib import Path
 
 import psutil
 import pytest
+
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 

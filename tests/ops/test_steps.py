@@ -2,10 +2,10 @@ import io
 import sys
 
 import pytest
-from vitals.ops.run import steps
-from vitals.ops.run.steps import Refused, Step
 
 from tests.baking import wait_until
+from vitals.ops.run import steps
+from vitals.ops.run.steps import Refused, Step
 
 
 def refuse() -> None:

@@ -4,11 +4,12 @@ import stat
 from pathlib import Path
 
 import pytest
+
 from vitals.ops.project import token
 from vitals.ops.run.steps import Refused
 from vitals.security.jwks import Keys
 from vitals.security.tokens import Tokens
-from vitals.settings import load
+from vitals.settings import Settings, load
 
 
 async def test_the_printed_token_is_taken_with_the_printed_settings(
@@ -20,7 +21,8 @@ async def test_the_printed_token_is_taken_with_the_printed_settings(
     token.main()
 
     first, *rest = capsys.readouterr().out.split()
-    settings = load(dict(word.split("=", 1) for word in rest if "=" in word))
+    printed = dict(word.split("=", 1) for word in rest if "=" in word)
+    settings = load(Settings, {"APP_ENVIRONMENT": "test", **printed})
     keys = Keys(settings.auth_jwks_url)
     scopes = await Tokens(keys, settings.auth_issuer, settings.auth_audience).verify(first)
     assert scopes == ["items:write", "other"]
@@ -34,7 +36,7 @@ def test_the_key_is_kept_and_nobody_else_may_read_it(tmp_path: Path) -> None:
     assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
 
 
-def test_another_kind_of_key_is_refused_with_the_way_out(tmp_path: Path) -> None:
+def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
     token.kept(tmp_path)
     (tmp_path / "key.pem").write_text("no key")
 

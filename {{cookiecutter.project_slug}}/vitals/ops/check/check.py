@@ -1,16 +1,17 @@
-"""Is this tree fit to ship? `make check` runs all steps, also when one fails; `make lint` runs one.
+"""The checklist before shipping: `make check` runs all steps, `make lint` and its like run one.
 
-A new step is a line in STEPS: its commands run one after the other. What came out is remembered
-in build/check.json, for this very tree.
+A new step is a line in STEPS: its commands run one after the other. All steps run even when one
+fails. The result is recorded in build/check.json, for the tree that was checked.
 """
 
 import json
+import re
 import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
 
-from vitals.ops.run import git, shell, steps
+from vitals.ops.run import git, project_file, shell, steps
 from vitals.ops.run.steps import Result, Step
 
 STEPS = {
@@ -19,21 +20,25 @@ STEPS = {
     "unit": ["coverage run -m pytest tests --ignore tests/integration", "coverage report"],
     "integration": ["pytest tests/integration"],
     "config": ["vitals.ops.check.config"],
+    "schema": ["vitals.ops.check.schema"],
+    "api": ["vitals.ops.check.api"],
     "security": ["vitals.ops.check.security"],
     "notes": ["vitals.ops.release.notes"],
+    "engine": ["vitals.ops.check.engine"],
 }
 AT_ONCE = 2
 PROGRAMS = {"PYTHONDONTWRITEBYTECODE": ""}  # the many that start compile each module once
+NOT_RUN = re.compile(r"not run: ([\w, -]+)")  # what a step says of what it left out
 RECORD = shell.ROOT / "build" / "check.json"
 
 
 def programs(commands: list[str]) -> str:
-    """Run Python modules; return what they said last.
+    """Run Python modules; return the last lines of their output.
 
     Raises `Refused` with the output of the first that fails.
     """
-    said = (shell.must(_call(line), PROGRAMS) for line in commands)
-    return "; ".join(filter(None, map(_summary, said)))
+    outputs = (shell.must(_call(line), PROGRAMS) for line in commands)
+    return "; ".join(filter(None, map(_summary, outputs)))
 
 
 def alone(name: str) -> int:
@@ -42,24 +47,31 @@ def alone(name: str) -> int:
 
 
 def everything() -> int:
-    """Run all steps and remember how this tree came out."""
-    every = [Step(name, partial(programs, commands)) for name, commands in STEPS.items()]
+    """Run all steps of this project and record the result."""
+    left_out = set() if "metadata" in project_file.table() else {"schema"}
+    every = [
+        Step(name, partial(programs, commands))
+        for name, commands in STEPS.items()
+        if name not in left_out
+    ]
     return remembered(lambda: steps.report(every, AT_ONCE))
 
 
 def remembered(run: Callable[[], list[Result]]) -> int:
-    """Run something and remember how this tree came out; return the exit code."""
+    """Run something and record the result for this tree; return the exit code."""
     tree = git.tree_hash()
     results = run()
     ok = all(result.ok for result in results)
     if tree != git.tree_hash():
-        steps.say("\nfiles changed meanwhile: nothing is remembered. Fix: `make check` again")
+        steps.say("\nfiles changed meanwhile: nothing is recorded. Fix: `make check` again")
         return 1
     _remember(tree, ok, results)
     if tree is None:
-        steps.say("\nno git repository here: remembered for no tree. Fix: `git init -b main`")
+        steps.say("\nno git repository here: recorded for no tree. Fix: `git init -b main`")
     failed = [result.name for result in results if not result.ok]
     steps.say(f"\n{'all steps passed' if ok else 'failed: ' + ', '.join(failed)}")
+    if names := _not_run(results):
+        steps.say(f"not run: {', '.join(names)}")
     return 0 if ok else 1
 
 
@@ -69,10 +81,16 @@ def _remember(tree: str | None, ok: bool, results: list[Result]) -> None:
         "ok": ok,
         "mode": "all",
         "steps": [{"name": r.name, "ok": r.ok, "seconds": r.seconds} for r in results],
+        "not_run": _not_run(results),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
     RECORD.parent.mkdir(exist_ok=True)
     RECORD.write_text(json.dumps(record, indent=2) + "\n")
+
+
+def _not_run(results: list[Result]) -> list[str]:
+    said = (NOT_RUN.search(result.detail) or NOT_RUN.search(result.output) for result in results)
+    return [name.strip() for found in said if found for name in found[1].split(",")]
 
 
 def _call(line: str) -> list[str]:
@@ -80,12 +98,13 @@ def _call(line: str) -> list[str]:
 
 
 def _summary(printed: str) -> str:
-    """The lines behind pytest's dots, the total of a table, or the last line, in one."""
+    """The lines after pytest's dots, a table's total, or the last line; and what was not run."""
     _, tests_ran, after = printed.rpartition("[100%]")
-    said = printed.rstrip().split("\n")
-    total = [line for line in said if line.startswith("TOTAL")]
-    lines = after.split("\n") if tests_ran else total or said[-1:]
-    return "; ".join(" ".join(line.split()) for line in lines if line.strip())
+    lines = [line for line in printed.rstrip().split("\n") if not NOT_RUN.match(line)]
+    total = [line for line in lines if line.startswith("TOTAL")]
+    left_out = [line for line in printed.split("\n") if NOT_RUN.match(line)]
+    chosen = after.split("\n") if tests_ran else [*(total or lines[-1:]), *left_out]
+    return "; ".join(" ".join(line.split()) for line in chosen if line.strip())
 
 
 if __name__ == "__main__":

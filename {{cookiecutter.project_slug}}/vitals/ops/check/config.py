@@ -1,26 +1,33 @@
-"""Is the configuration of staging and production whole, and the same but for what is explained?
+"""Rules for config/: staging and production are complete, and differ only where a reason is given.
 
-A new rule is a function in RULES that yields a line for each fault. What the app's own settings
-refuse is asked of them, not repeated here. SHOW=staging prints what is resolved, without secrets.
+A new rule is a function in RULES that yields a line for each fault. What the service's settings
+refuse is not repeated here. SHOW=staging prints the resolved settings with secrets redacted.
 """
 
 import os
 import re
 from collections.abc import Iterator
+from functools import cache
 from pathlib import Path
 
 from vitals import settings
 from vitals.ops.check import parity
 from vitals.ops.env_files import ENVIRONMENTS, Configuration
-from vitals.ops.run import shell, steps
+from vitals.ops.run import project_file, shell, steps
 from vitals.ops.run.steps import Refused
 
 FROM_THE_IMAGE = {"APP_VERSION": "v0.0.0", "APP_COMMIT": "0" * 40}
 READ_BY_THE_SERVICE = (settings.PREFIX, "OTEL_")
-SECRETS = {settings.PREFIX + name.upper() for name in settings.secret_names()}
 REFERENCE = re.compile(settings.REFERENCE + r"[a-z][a-z0-9_]*")
 GRACE = re.compile(r"\b(?:stop_grace_period|terminationGracePeriodSeconds): *(\d+)s?\b")
 CUT_SECONDS = 5  # to end what did not finish, and to write the last lines of the log
+
+
+@cache
+def secrets() -> set[str]:
+    """The settings of the service that are secrets."""
+    names = settings.secret_names(project_file.load_settings_type())
+    return {settings.PREFIX + name.upper() for name in names}
 
 
 def only_in_one(given: Configuration) -> Iterator[str]:
@@ -34,7 +41,7 @@ def only_in_one(given: Configuration) -> Iterator[str]:
 
 def the_same_in_both(given: Configuration) -> Iterator[str]:
     staging, production = given.own.values()
-    for name in (staging.keys() & production.keys()) - SECRETS:
+    for name in (staging.keys() & production.keys()) - secrets():
         if staging[name].value == production[name].value:
             yield (
                 f"{staging[name].where}: {name}={staging[name].value} in production too; expected "
@@ -62,18 +69,18 @@ def without_a_reason(given: Configuration) -> Iterator[str]:
 
 def secrets_in_the_open(given: Configuration) -> Iterator[str]:
     for line in given.lines():
-        if line.name in SECRETS and not REFERENCE.fullmatch(line.value):
+        if line.name in secrets() and not REFERENCE.fullmatch(line.value):
             yield (
                 f"{line.where}: {line.name} holds its secret; expected secret://name; write that, "
                 "renew the secret, and put it into the file of that name in APP_SECRETS_DIR"
             )
-        elif line.name not in SECRETS and line.value.startswith(settings.REFERENCE):
+        elif line.name not in secrets() and line.value.startswith(settings.REFERENCE):
             yield f"{line.where}: {line.name} is no secret; expected its value; write it there"
 
 
 def placeholders(given: Configuration) -> Iterator[str]:
     for line in given.lines():
-        if line.name not in SECRETS and any(w in line.value for w in settings.PLACEHOLDERS):
+        if line.name not in secrets() and any(w in line.value for w in settings.PLACEHOLDERS):
             yield (
                 f"{line.where}: {line.name}: found the placeholder {line.value!r}; expected the "
                 "real value; write it there"
@@ -96,11 +103,11 @@ def refused_by_the_app(given: Configuration) -> Iterator[str]:
     for name in ENVIRONMENTS:
         values = given.values(name)
         # Where a secret lies is known here; what is in it is judged when the service starts.
-        secrets = tuple(f"{secret}:" for secret in SECRETS & values.keys())
+        unread = tuple(f"{secret}:" for secret in secrets() & values.keys())
         try:
-            settings.load(values | FROM_THE_IMAGE)
+            settings.load(project_file.load_settings_type(), values | FROM_THE_IMAGE)
         except settings.SettingsRefused as refused:
-            yield from (f"{name}: {f}" for f in refused.faults if not f.startswith(secrets))
+            yield from (f"{name}: {f}" for f in refused.faults if not f.startswith(unread))
 
 
 def times_that_do_not_fit(given: Configuration) -> Iterator[str]:
@@ -143,36 +150,35 @@ RULES = (
 )
 
 
-def faults(root: Path) -> list[str]:
-    """Every fault of the files in `root`: where, what was found, what was expected, the way out."""
-    given = Configuration(root)
+def faults(given: Configuration) -> list[str]:
+    """Every fault: where, what was found, what was expected, the fix."""
     found = given.faults + [fault for rule in RULES for fault in rule(given)]
     return list(dict.fromkeys(found))
 
 
 def check(root: Path) -> str:
     """Check the files in `root`; return what was compared. Raises `Refused` with all faults."""
-    if found := faults(root):
-        raise Refused(f"{len(found)} faults in the configuration", output="\n".join(found))
     given = Configuration(root)
+    if found := faults(given):
+        raise Refused(f"{len(found)} faults in the configuration", output="\n".join(found))
     counted = f"{len(given.common)} settings are shared, {len(given.own['staging'])} differ"
-    return f"{counted}; {parity.compared(root)}"
+    return f"{counted}; {parity.compared(given)}"
 
 
 def show(root: Path, environment: str) -> str:
-    """What is resolved for an environment and where it comes from; no secret is shown."""
+    """The resolved settings of an environment and where each comes from, secrets redacted."""
     if environment not in ENVIRONMENTS:
         raise Refused(
             f"SHOW={environment}", " or ".join(ENVIRONMENTS), "`make config SHOW=staging`"
         )
     lines = sorted(Configuration(root).resolved(environment).values())
-    shown = [(f"{line.name}={_redacted(line.name, line.value)}", line.where) for line in lines]
-    width = max(len(text) for text, _ in shown)
-    return "\n".join(f"{text:<{width}}  {where}" for text, where in shown)
+    listed = [(f"{line.name}={_redacted(line.name, line.value)}", line.where) for line in lines]
+    width = max(len(text) for text, _ in listed)
+    return "\n".join(f"{text:<{width}}  {where}" for text, where in listed)
 
 
 def _redacted(name: str, value: str) -> str:
-    return value if name not in SECRETS or REFERENCE.fullmatch(value) else "***"
+    return value if name not in secrets() or REFERENCE.fullmatch(value) else "***"
 
 
 def main() -> None:

@@ -1,7 +1,6 @@
-"""Does the container get what config/ says? Who deploys is asked how it reads them."""
+"""Parity: Docker Compose and kustomize resolve the files of config/ as the service's checks do."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from types import ModuleType
 
 from vitals.ops.deploy import targets
@@ -10,39 +9,40 @@ from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
 
-def compared(root: Path) -> str:
-    """Say who reads the files in `root` as we do, and who could not be asked.
+def compared(given: Configuration) -> str:
+    """Name the targets that resolve the files as we do, and those that are not installed.
 
     Raises `Refused` with every difference.
     """
     said: list[str] = []
     faults: list[str] = []
-    for name, place in targets.places().items():
-        if _is_here(place):
-            faults += differences(name, place, root)
-            said.append(f"{name} reads the same")
+    for name, target in targets.places().items():
+        if _is_installed(target):
+            faults += differences(name, target, given)
+            said.append(f"{name} resolves them alike")
         else:
-            said.append(f"{name} was not asked: no `{' '.join(place.VERSION[:2])}` here")
+            said.append(f"{name} not compared: no `{' '.join(target.VERSION[:2])}` here")
     if faults:
-        raise Refused("another configuration would be handed over", output="\n".join(faults))
+        found = f"{len(faults)} settings that are resolved differently"
+        raise Refused(found, "the same values everywhere", output="\n".join(faults))
     return "; ".join(said)
 
 
-def differences(name: str, place: ModuleType, root: Path) -> Iterator[str]:
-    """Where the place's own reading differs from ours."""
+def differences(name: str, target: ModuleType, given: Configuration) -> Iterator[str]:
+    """Where a target resolves a setting differently."""
     for environment in ENVIRONMENTS:
-        ours = Configuration(root).values(environment)
-        theirs = place.handed_over(root, environment)
+        ours = given.values(environment)
+        theirs = target.handed_over(given.root, environment)
         for setting in sorted(ours.keys() | theirs.keys()):
             if ours.get(setting) != theirs.get(setting):
                 yield (
-                    f"{environment}: {setting}: {name} reads {theirs.get(setting)!r}; expected "
-                    f"{ours.get(setting)!r}; see how deploy/ hands it over"
+                    f"{environment}: {setting}: {name} resolves {theirs.get(setting)!r}; expected "
+                    f"{ours.get(setting)!r}; see how deploy/ passes it on"
                 )
 
 
-def _is_here(place: ModuleType) -> bool:
+def _is_installed(target: ModuleType) -> bool:
     try:
-        return shell.run(place.VERSION).code == 0
+        return shell.run(target.VERSION).code == 0
     except Refused:
         return False

@@ -1,7 +1,7 @@
-"""Can the last release work on the schema that this tree migrates to? A rollback depends on it.
+"""Compatibility of the schema with the last release, which a rollback starts again.
 
-Each migration that came since then is read as SQL, and held against the tables and columns that
-the last release's own code names. What it no longer names may go.
+Each migration since then is read as SQL, and held against the tables and columns that the last
+release's own code names. What it no longer names may go.
 """
 
 import json
@@ -15,18 +15,25 @@ from alembic.operations import Operations
 from alembic.script import Script, ScriptDirectory
 
 from vitals.ops.release import releases
-from vitals.ops.run import shell
+from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
 Tables = dict[str, dict[str, bool]]  # table -> column -> whether it may be empty
 NAMED = """
-import importlib, json, pkgutil
-import app
-for module in pkgutil.walk_packages(app.__path__, "app."):
-    if not module.name.endswith("__main__"):
-        importlib.import_module(module.name)
-from vitals.database import Base
-tables = Base.metadata.tables.values()
+import importlib, json, pathlib, pkgutil, sys, tomllib
+project = tomllib.loads(pathlib.Path(sys.argv[1], "pyproject.toml").read_text())
+names = project.get("tool", {}).get("vitals", {})
+if "metadata" in names:
+    importlib.import_module(names["application"].partition(":")[0])  # it has all features
+    module, _, attribute = names["metadata"].partition(":")
+    metadata = getattr(importlib.import_module(module), attribute)
+else:  # a release from before the engine had a folder of its own
+    import app
+    for module in pkgutil.walk_packages(app.__path__, "app."):
+        if not module.name.endswith("__main__"):
+            importlib.import_module(module.name)
+    metadata = app.database.Base.metadata
+tables = metadata.tables.values()
 print(json.dumps({t.name: {c.name: bool(c.nullable) for c in t.columns} for t in tables}))
 """
 TABLE = r'^ALTER TABLE (?:ONLY )?(?:\w+\.)?"?(?P<table>\w+)"? '
@@ -43,16 +50,20 @@ NEEDED = (  # what must be given from now on
 )
 
 
-def faults() -> list[str]:
-    """What the last release can't work with; empty before the first release."""
-    version = releases.last_version()
-    if version is None:
-        return []
+def check() -> str:
+    """Say how many migrations the last release can live with. Raises `Refused` with all faults."""
+    scripts, version = _scripts(shell.ROOT), releases.last_version()
+    if version is None or not scripts:
+        return steps.NOTHING_TO_TEST
     last = releases.of(version, "production").folder
     known = {script.revision for script in _scripts(last)}
-    named = _named(last)
-    new = [script for script in _scripts(shell.ROOT) if script.revision not in known]
-    return [fault for script in new for fault in against(_sql(script), named, script, version)]
+    new = [script for script in scripts if script.revision not in known]
+    named = _named(last) if new else {}
+    faults = [fault for script in new for fault in against(_sql(script), named, script, version)]
+    if faults:
+        found = f"{len(faults)} statements that {version} can't run with"
+        raise Refused(found, output="\n".join(faults))
+    return f"{len(new)} migrations since {version}"
 
 
 def against(sql: str, named: Tables, script: Script, version: str) -> Iterator[str]:
@@ -87,13 +98,16 @@ def _matches(patterns: tuple[str, ...], statement: str, named: Tables) -> bool:
 def _named(folder: Path) -> Tables:
     """The tables that the code in the folder names."""
     where = {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
-    tables: Tables = json.loads(shell.must([shell.PYTHON, "-c", NAMED], where))
+    tables: Tables = json.loads(shell.must([shell.PYTHON, "-c", NAMED, folder], where))
     return tables
 
 
 def _scripts(folder: Path) -> list[Script]:
     """All migrations in the folder, the oldest first."""
-    return list(ScriptDirectory(str(folder / "migrations")).walk_revisions())[::-1]
+    migrations = folder / "migrations"
+    if not (migrations / "versions").is_dir():
+        return []
+    return list(ScriptDirectory(str(migrations)).walk_revisions())[::-1]
 
 
 def _sql(script: Script) -> str:
@@ -111,3 +125,7 @@ def _sql(script: Script) -> str:
             "write what it does to the data as `op.execute(…)`",
         ) from error
     return written.getvalue()
+
+
+if __name__ == "__main__":
+    steps.exit_with(lambda: steps.say(check()))

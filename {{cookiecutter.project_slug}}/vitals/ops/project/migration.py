@@ -1,6 +1,6 @@
-"""How does the schema change? Applies what is missing, or writes a new migration.
+"""Schema changes: applies the missing migrations, or writes a new one with its NAME (`new`).
 
-A new one (`new`, with its NAME) is what the tables in the code have and the database has not.
+A new migration holds what the tables in the code have and the database lacks.
 """
 
 import os
@@ -10,15 +10,13 @@ from collections.abc import Mapping
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
-ALEMBIC = [shell.PYTHON, "-m", "alembic"]
-
 
 def apply(environment: Mapping[str, str] | None = None) -> str:
     """Bring the database that the settings name up to date. Safe to repeat.
 
     Raises `Refused` with the reason when it cannot: nothing is changed then.
     """
-    return shell.must([*ALEMBIC, "upgrade", "head"], environment)
+    return _alembic("upgrade", "head", environment=environment)
 
 
 def write(name: str) -> str:
@@ -29,7 +27,12 @@ def write(name: str) -> str:
     if not name.strip():
         raise Refused("no NAME", "what it does", '`make migration NAME="add a price"`')
     apply()
-    return shell.must([*ALEMBIC, "revision", "--autogenerate", "--message", name.strip()])
+    return _alembic("revision", "--autogenerate", "--message", name.strip())
+
+
+def _alembic(*words: str, environment: Mapping[str, str] | None = None) -> str:
+    where = {"APP_ENVIRONMENT": os.environ.get("APP_ENVIRONMENT", "local")}
+    return shell.must([shell.PYTHON, "-m", "alembic", *words], where | dict(environment or {}))
 
 
 def main() -> None:

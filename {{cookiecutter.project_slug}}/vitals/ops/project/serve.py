@@ -1,49 +1,37 @@
-"""How is the service served while it is worked on? `python -m app`, again after each change.
-
-Modules that are named on the command line run before each start.
-"""
+"""Local service: runs `python -m app`, migrations applied, and restarts it after each change."""
 
 import os
+import shlex
 import socket
-import sys
-from contextlib import AbstractContextManager, nullcontext, suppress
-
-from watchfiles import PythonFilter, watch
+from contextlib import suppress
 
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
-WATCHED = [shell.ROOT / name for name in ("app", "config", "migrations")]
+WATCHED = ("app", "vitals", "migrations")
 
 
-def serve(before: list[str], port: int) -> None:
-    """Serve on 127.0.0.1 until Ctrl-C. While a module of `before` fails, only that is tried again.
-
-    Raises `Refused` when the port is taken.
-    """
+def serve(port: int) -> int:
+    """Serve on 127.0.0.1 until Ctrl-C. Raises `Refused` when the port is taken."""
     refuse_taken(port)
-    changes = watch(
-        *(folder for folder in WATCHED if folder.is_dir()),
-        watch_filter=PythonFilter(extra_extensions=(".env",)),
-        rust_timeout=200,
-        yield_on_timeout=True,
-        raise_interrupt=True,
-    )
-    next(changes)  # watches from here on: what changes while the service starts counts too
-    while True:
-        with _started(before, port):
-            changed = next(filter(None, changes))
-        steps.say(f"changed: {', '.join(sorted({os.path.relpath(path) for _, path in changed}))}")
+    settings = {"APP_ENVIRONMENT": "local", **os.environ}
+    settings |= {"APP_HOST": "127.0.0.1", "APP_PORT": str(port)}
+    watched = [name for name in WATCHED if (shell.ROOT / name).is_dir()]
+    watch = ["watchfiles", "--target-type", "command", "--filter", "python", _start(watched)]
+    with suppress(KeyboardInterrupt):  # how it is meant to end
+        return shell.attach([shell.PYTHON, "-m", *watch, *watched], settings)
+    return 0
 
 
-def _started(before: list[str], port: int) -> AbstractContextManager[object]:
-    if any(shell.attach([shell.PYTHON, "-m", module]) for module in before):
-        return nullcontext()
-    address = {"APP_HOST": "127.0.0.1", "APP_PORT": str(port)}
-    return shell.Program([shell.PYTHON, "-m", "app"], environment=address)
+def _start(folders: list[str]) -> str:
+    """The command that is repeated: while a migration fails, no service starts."""
+    python = shlex.quote(shell.PYTHON)
+    migrate = f"{python} -m vitals.ops.project.migration && " if "migrations" in folders else ""
+    return shlex.join(["/bin/sh", "-c", f"{migrate}exec {python} -m app"])
 
 
 def refuse_taken(port: int) -> None:
+    """Raise `Refused` unless the port can be had."""
     with socket.socket() as probe:
         probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         try:
@@ -63,10 +51,5 @@ def port() -> int:
     return int(given)
 
 
-def main() -> None:
-    with suppress(KeyboardInterrupt):  # how it is meant to end
-        serve(sys.argv[1:], port())
-
-
 if __name__ == "__main__":
-    steps.exit_with(main)
+    steps.exit_with(lambda: serve(port()))

@@ -1,7 +1,7 @@
-"""How do the steps of a command run, and how does it report? The only module in ops that prints.
+"""Steps: runs the parts of a command and reports them. The only module in ops that prints.
 
 A step is a name and a function that does one thing: it returns a detail for its line, or nothing,
-and raises `Refused` when it cannot. Steps know nothing of each other, and all of them run.
+and raises `Refused` when it cannot. Steps are independent of each other.
 """
 
 import sys
@@ -13,12 +13,13 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import NamedTuple
 
-interrupted = threading.Event()  # Ctrl-C came: whoever waits in a thread gives up
+NOTHING_TO_TEST = "nothing to test yet"  # in a project without a path of its own
+interrupted = threading.Event()  # Ctrl-C came: threads that wait give up
 
 
 @dataclass
 class Refused(Exception):
-    """Say what was found, what was expected and the fix; `output` is what a program said."""
+    """A refusal: what was found, what was expected and the fix; `output` is what a program said."""
 
     found: str
     expected: str = ""

@@ -1,21 +1,22 @@
-"""Which real services do the tests meet, and where? Each module in this folder is one of them.
+"""Real servers for tests, measurements and rehearsals: one module of this folder for each kind.
 
-A service is taken from where its environment variable points; without one, a throw-away server
-is started from a Python wheel: no containers, no root. A new module joins by lying here.
+A server is used where its environment variable points to one; otherwise a throw-away server is
+started from a Python wheel, without containers or root. A new kind is a module and a line in KINDS.
 """
 
 import importlib
 import os
-import pkgutil
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
 from vitals.ops.project import setup
+from vitals.ops.run import project_file
 from vitals.ops.run.shell import Program
 from vitals.ops.run.steps import Refused
 
+KINDS = ("postgres", "valkey")
 REQUIREMENTS = setup.ROOT / "requirements-services.txt"
 
 
@@ -38,14 +39,15 @@ class Running(NamedTuple):
 
 
 def known() -> list[Service]:
-    """All services that this project has."""
-    names = [module.name for module in pkgutil.iter_modules(__path__)]
-    return [importlib.import_module(f"{__name__}.{name}").SERVICE for name in sorted(names)]
+    """The services that this project has a setting for."""
+    every = [importlib.import_module(f"{__name__}.{name}").SERVICE for name in KINDS]
+    settings = {f"APP_{name.upper()}" for name in project_file.load_settings_type().model_fields}
+    return [service for service in every if service.setting in settings]
 
 
 @contextmanager
 def running(prepared: bool = True) -> Iterator[Running]:
-    """Have every service up and `prepared` for the app; yield the settings that point to them.
+    """Run every service, `prepared` for the app; yield the settings that point to them.
 
     Raises `Refused` when a throw-away server does not start.
     """

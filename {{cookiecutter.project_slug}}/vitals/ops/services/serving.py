@@ -1,4 +1,4 @@
-"""How is the service started to be tested or measured? By its one start command, on a free port."""
+"""The service under test: its one start command, on a free port."""
 
 import secrets
 import tempfile

