@@ -1,32 +1,32 @@
-"""Which requests failed lately, and which ran one statement again and again?"""
+"""Recent server errors, and statements that one request ran many times, in bounded memory."""
 
 from collections import deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-ERRORS_KEPT = 50
-STATEMENTS_KEPT = 20
+MAX_ERRORS = 50
+MAX_STATEMENTS = 20
 MAX_TEXT = 300
 MAX_METHOD = 16
-# Paths for those who watch the service; they are no part of what it does for others.
-WATCHING = frozenset(("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json"))
+# Requests that watch the service are not part of its traffic.
+PROBE_PATHS = ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json")
 
 
 @dataclass(frozen=True)
 class Failure:
-    """A request that was answered with a server error."""
+    """A request that ended in a server error."""
 
     at: datetime
     method: str
     route: str
     status: int
-    error: str  # the exception's type; empty if the service refused in an orderly way
+    error: str  # the exception's type; empty for an intended answer, such as 503
     request_id: str
 
 
 @dataclass(frozen=True)
 class Repeats:
-    """A statement that one request of a route ran many times: `times` in the last such request."""
+    """A statement that one request ran many times; `times` is from the last such request."""
 
     route: str
     statement: str
@@ -36,34 +36,35 @@ class Repeats:
     request_id: str
 
 
-class Notes:
-    """The last of each; a request that is well costs nothing."""
+class RecentErrors:
+    """The last of each. `prefix` is the path before the engine's own routes."""
 
-    def __init__(self) -> None:
-        self._failures: deque[Failure] = deque(maxlen=ERRORS_KEPT)
+    def __init__(self, prefix: str = "") -> None:
+        self._ignored = frozenset(prefix + path for path in PROBE_PATHS)
+        self._failures: deque[Failure] = deque(maxlen=MAX_ERRORS)
         self._repeats: dict[tuple[str, str], Repeats] = {}
 
     def failed(self, method: str, route: str, status: int, error: str, request_id: str) -> None:
-        """Note a request that was answered with a server error."""
-        if route not in WATCHING:
+        """Add a request that ended in a server error."""
+        if route not in self._ignored:
             failure = Failure(
                 datetime.now(UTC), method[:MAX_METHOD], route, status, error, request_id
             )
             self._failures.append(failure)
 
     def repeated(self, route: str, statement: str, times: int, request_id: str) -> None:
-        """Note a statement that ran many times in one request."""
+        """Add a statement that one request ran many times."""
         key, now = (route, statement[:MAX_TEXT]), datetime.now(UTC)
         new = Repeats(*key, times, since=now, last=now, request_id=request_id)
-        before = self._repeats.pop(key, new)  # the latest stands last
-        if len(self._repeats) >= STATEMENTS_KEPT:
+        before = self._repeats.pop(key, new)  # the latest comes last
+        if len(self._repeats) >= MAX_STATEMENTS:
             del self._repeats[next(iter(self._repeats))]
         self._repeats[key] = replace(new, since=before.since)
 
     def failures(self) -> list[Failure]:
-        """The last failures, newest first."""
+        """Return the last failures, newest first."""
         return list(reversed(self._failures))
 
     def repeats(self) -> list[Repeats]:
-        """What was repeated, the most frequent first."""
+        """Return the repeated statements, the most frequent first."""
         return sorted(self._repeats.values(), key=lambda each: -each.times)

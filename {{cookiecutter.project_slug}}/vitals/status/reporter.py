@@ -1,59 +1,78 @@
-"""What does the page know at this moment? The same as /status.json."""
+"""The data of the status page, which /status.json answers.
 
-from collections.abc import Mapping, Sequence
+A section of your own is a title and a function that returns names and values at once, without
+waiting: `StatusReporter(..., sections={"Queue": lambda: {"waiting": len(queue)}})`.
+"""
+
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from functools import partial
+from itertools import islice
+from math import isfinite
 from typing import Any
 
 from vitals.health.checks import Checks
 from vitals.status.diagnosis import findings
 from vitals.status.history import History
-from vitals.status.recent_errors import Notes
-from vitals.status.route_stats import Cost
+from vitals.status.recent_errors import RecentErrors
+from vitals.status.route_stats import RouteStats
 
-MAX_ROUTES_SHOWN = 15
+MAX_ROUTES = 15
+MAX_FINDINGS = 20
+MAX_SECTION_ROWS = 50
+MAX_SECTION_TEXT = 200
+
+Section = Callable[[], Mapping[str, object]]
 
 
 @dataclass(frozen=True)
-class Watch:
-    """Puts together what the process knows of itself."""
+class StatusReporter:
+    """Collects what this process knows about itself. `runbook` is where its headings are."""
 
     about: Mapping[str, str]
     settings: Mapping[str, str]
     checks: Checks
     history: History
-    notes: Notes
+    recent_errors: RecentErrors
+    sections: Mapping[str, Section] = field(default_factory=dict)
+    runbook: str = "RUNBOOK.md"
     up_since: datetime = field(default_factory=partial(datetime.now, UTC))
 
     def snapshot(self) -> dict[str, Any]:
-        """Everything as it is now; `findings` is empty while all is well."""
+        """Return the current state; `findings` is empty while the service is healthy."""
         self.history.update()
         totals = self.history.totals()
         slowest = sorted(totals, key=lambda route: -(totals[route].quantile_ms(0.95) or 0))
-        shown = slowest[:MAX_ROUTES_SHOWN]
-        states, repeats = self.checks.states(), self.notes.repeats()
+        rows = [
+            _row(name, totals[name], self.history.points(name)) for name in slowest[:MAX_ROUTES]
+        ]
+        states, repeats = self.checks.states(), self.recent_errors.repeats()
         found = findings(states, self.history, repeats)
         return {
             "about": self.about,
             "at": datetime.now(UTC),
             "up_since": self.up_since,
             "status": found[0].status if found else "pass",
-            "sentence": found[0].sentence if found else _all_is_well(len(states), totals),
-            "findings": found,
+            "sentence": found[0].sentence if found else f"Healthy: all {len(states)} checks pass",
+            "findings": found[:MAX_FINDINGS],
+            "runbook": self.runbook,
+            "requests": sum(stats.requests for stats in totals.values()),
+            "errors": sum(stats.errors for stats in totals.values()),
             "checks": states,
             "changes": self.checks.changes(),
-            "routes": [_row(name, totals[name], self.history.points(name)) for name in shown],
-            "routes_not_shown": len(totals) - len(shown),
+            "routes": rows,
+            "routes_not_shown": len(totals) - len(rows),
             "repeats": repeats,
-            "failures": self.notes.failures(),
-            "gauges": self.history.gauges,
+            "failures": self.recent_errors.failures(),
+            "gauges": {n: value for n, value in self.history.gauges.items() if isfinite(value)},
+            "sections": {title: _values(read) for title, read in self.sections.items()},
             "settings": self.settings,
         }
 
 
-def _row(route: str, total: Cost, points: Sequence[Cost]) -> dict[str, Any]:
-    """A route's vitals over the last 15 minutes, and its charts, a number for each 15 s."""
+def _row(route: str, total: RouteStats, points: Sequence[RouteStats]) -> dict[str, Any]:
+    """Return a route's vitals over the last 15 minutes; a chart has a number for each 15 s."""
     return {
         "route": route,
         "requests": total.requests,
@@ -62,15 +81,16 @@ def _row(route: str, total: Cost, points: Sequence[Cost]) -> dict[str, Any]:
         "p50_ms": total.quantile_ms(0.5),
         "p95_ms": total.quantile_ms(0.95),
         "db_calls": total.db_calls / total.requests,
-        "hit_share": total.cache_hits / total.cache_asked if total.cache_asked else None,
+        "hit_share": total.cache_hits / total.cache_lookups if total.cache_lookups else None,
         "chart_per_second": [round(point.per_second, 2) for point in points],
         "chart_errors": [point.errors for point in points],
         "chart_p95_ms": [point.quantile_ms(0.95) for point in points],
     }
 
 
-def _all_is_well(checks: int, totals: Mapping[str, Cost]) -> str:
-    requests = sum(cost.requests for cost in totals.values())
-    errors = sum(cost.errors for cost in totals.values())
-    counted = f"{errors} server errors in {requests} requests" if requests else "no requests"
-    return f"All is well: {checks} checks pass, {counted} in the last 15 minutes."
+def _values(read: Section) -> dict[str, str]:
+    try:
+        rows = islice(read().items(), MAX_SECTION_ROWS)
+        return {f"{name}"[:MAX_SECTION_TEXT]: f"{value}"[:MAX_SECTION_TEXT] for name, value in rows}
+    except Exception as error:  # a broken section must not hide the rest of the page
+        return {"error": type(error).__name__}

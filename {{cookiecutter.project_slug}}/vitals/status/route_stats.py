@@ -1,11 +1,11 @@
-"""What did the requests of a route cost together, and what does one of them cost?"""
+"""Statistics of one route over a span of time: counts, rates and quantiles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True, slots=True)
-class Cost:
+class RouteStats:
     """Sums over `seconds`; `buckets` count the requests by duration up to each of `bounds`."""
 
     bounds: Sequence[float]
@@ -14,7 +14,7 @@ class Cost:
     db_calls: int
     statements: int
     statement_us: int
-    cache_asked: int
+    cache_lookups: int
     cache_hits: int
     seconds: float
 
@@ -32,19 +32,19 @@ class Cost:
         return self.statement_us / max(1, self.statements) / 1000
 
     def slower_than(self, bound: float) -> int:
-        """How many requests took longer than one of the bounds, in seconds."""
+        """Return how many requests took longer than one of the bounds, in seconds."""
         return sum(self.buckets[self.bounds.index(bound) + 1 :])
 
     def quantile_ms(self, share: float) -> float | None:
-        """The duration that this share of the requests stays below; None without a request.
+        """Return the duration that this share of the requests stays below; None without a request.
 
-        Interpolated within a bucket as Prometheus does; above the last bound it is that bound.
+        Interpolates within a bucket, as Prometheus does; above the last bound it is that bound.
         """
         if not self.requests:
             return None
         rank, seen, lower = share * self.requests, 0, 0.0
         for count, upper in zip(self.buckets, self.bounds, strict=False):
             if count and seen + count >= rank:
-                return (lower + (upper - lower) * (rank - seen) / count) * 1000
+                return round((lower + (upper - lower) * (rank - seen) / count) * 1000, 1)
             seen, lower = seen + count, upper
         return self.bounds[-1] * 1000

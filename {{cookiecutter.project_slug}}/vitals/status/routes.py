@@ -1,43 +1,65 @@
-"""Who gets to see the page, and what may it load?"""
+"""The routes /status and /status.json.
+
+The content security policy lets only the page's own style and script run, and only requests to
+this service leave the page.
+"""
 
 import json
 import secrets
 from dataclasses import is_dataclass
+from datetime import datetime
+from html import escape
+from pathlib import Path
+from string import Template
 
-from fastapi import APIRouter, Request, Response
+from fastapi import APIRouter, Response
 
-from vitals.health.checks import State
-from vitals.status import page
-from vitals.status.reporter import Watch
+from vitals.health.checks import CheckState
+from vitals.status.reporter import StatusReporter
 
+TEMPLATE, STYLE, SCRIPT = (
+    Path(__file__).with_name(f"page.{kind}").read_text(encoding="utf-8")
+    for kind in ("html", "css", "js")
+)
+HARMLESS = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&"})  # JSON is ASCII
 METHODS = ["GET", "HEAD"]
-# Nothing but the page's own style and script, and its own questions.
+NO_STORE = {"Cache-Control": "no-store"}
 POLICY = (
     "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 
 
-def router(watch: Watch) -> APIRouter:
-    """The paths /status and /status.json; whoever includes it puts a guard before it."""
+def router(reporter: StatusReporter) -> APIRouter:
+    """Return the routes; the caller guards them when it includes them."""
     routes = APIRouter(include_in_schema=False)
 
+    def data() -> str:
+        return json.dumps(reporter.snapshot(), default=_plain, separators=(",", ":"))
+
     @routes.api_route("/status", methods=METHODS)
-    async def status(request: Request) -> Response:
+    async def status() -> Response:
         nonce = secrets.token_urlsafe(16)
-        document = page.render(watch.snapshot(), nonce, request.url.path)
-        policy = {"Content-Security-Policy": POLICY.format(nonce=nonce)}
-        return Response(document, 200, policy, "text/html; charset=utf-8")
+        headers = NO_STORE | {"Content-Security-Policy": POLICY.format(nonce=nonce)}
+        document = Template(TEMPLATE).substitute(
+            title=escape(reporter.about["name"]),
+            nonce=nonce,
+            style=STYLE,
+            script=SCRIPT,
+            data=data().translate(HARMLESS),
+        )
+        return Response(document, 200, headers, "text/html; charset=utf-8")
 
     @routes.api_route("/status.json", methods=METHODS)
     async def status_json() -> Response:
-        content = json.dumps(watch.snapshot(), default=_plain)
-        return Response(content, media_type="application/json")
+        return Response(data(), 200, NO_STORE, "application/json")
 
     return routes
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, State):
-        return value.shown()
+    if isinstance(value, CheckState):
+        return value.as_dict()
+    if isinstance(value, datetime):
+        return value.isoformat()
     return vars(value) if is_dataclass(value) else str(value)

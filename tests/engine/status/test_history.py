@@ -1,16 +1,16 @@
-"""Does the history tell of each route what was counted, in bounded memory, and keep what failed?"""
+"""The history of the routes and the recent errors: right numbers in bounded memory."""
 
 import asyncio
 import tracemalloc
 
 import pytest
 
-from tests.unit.status.counted import Counted
+from tests.engine.status.counted import Counted
 from vitals.status.history import MAX_ROUTES, OTHERS, SLOTS, Series
-from vitals.status.recent_errors import ERRORS_KEPT, STATEMENTS_KEPT, Notes
+from vitals.status.recent_errors import MAX_ERRORS, MAX_STATEMENTS, RecentErrors
 
 
-def test_a_routes_vitals_are_those_that_were_counted() -> None:
+def test_a_routes_vitals_equal_the_counted_requests() -> None:
     counted = Counted()
     for seconds in [0.02] * 90 + [0.6] * 10:
         counted.request("/items", seconds, calls=2)
@@ -21,16 +21,16 @@ def test_a_routes_vitals_are_those_that_were_counted() -> None:
 
     counted.history.update()
 
-    cost = counted.history.total("/items")
-    assert (cost.requests, cost.errors, cost.db_calls) == (101, 1, 200)
-    assert cost.statement_ms == pytest.approx(200)
-    assert (cost.cache_asked, cost.cache_hits) == (4, 3)
-    assert cost.quantile_ms(0.5) == pytest.approx(18.3, abs=0.1)  # within 10 to 25 ms
-    assert cost.quantile_ms(0.95) == pytest.approx(623, abs=5)  # within 500 to 750 ms
+    stats = counted.history.total("/items")
+    assert (stats.requests, stats.errors, stats.db_calls) == (101, 1, 200)
+    assert stats.statement_ms == pytest.approx(200)
+    assert (stats.cache_lookups, stats.cache_hits) == (4, 3)
+    assert stats.quantile_ms(0.5) == pytest.approx(18.3, abs=0.1)  # within 10 to 25 ms
+    assert stats.quantile_ms(0.95) == pytest.approx(623, abs=5)  # within 500 to 750 ms
     assert counted.history.gauges["event_loop_lag_seconds"] == 0.25
 
 
-def test_what_was_counted_before_is_not_counted_again() -> None:
+def test_a_request_is_counted_in_one_slot_only() -> None:
     counted = Counted()
     counted.request("/items")
     counted.history.update()
@@ -40,11 +40,11 @@ def test_what_was_counted_before_is_not_counted_again() -> None:
 
     counted.history.update()
 
-    assert [cost.requests for cost in counted.history.points("/items")[-2:]] == [1, 2]
+    assert [stats.requests for stats in counted.history.points("/items")[-2:]] == [1, 2]
     assert counted.history.total("/items").requests == 3
 
 
-def test_what_is_older_than_the_window_is_forgotten() -> None:
+def test_requests_older_than_the_window_are_dropped() -> None:
     counted = Counted()
     counted.request("/items")
     counted.history.update()
@@ -55,10 +55,12 @@ def test_what_is_older_than_the_window_is_forgotten() -> None:
     assert counted.history.totals() == {}
 
 
-def test_who_watches_the_service_is_not_part_of_its_traffic() -> None:
-    counted = Counted()
-    for route in ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json", "/items"):
-        counted.request(route)
+@pytest.mark.parametrize("prefix", ["", "/internal"])
+def test_the_engines_own_routes_are_not_part_of_the_traffic(prefix: str) -> None:
+    counted = Counted(prefix)
+    for route in ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json"):
+        counted.request(prefix + route)
+    counted.request("/items")
 
     counted.history.update()
 
@@ -74,7 +76,7 @@ def test_a_route_with_quotes_and_backslashes_keeps_its_name() -> None:
     assert list(counted.history.totals()) == ['/a"b\\c']
 
 
-def test_a_total_that_goes_round_leaves_the_differences_right() -> None:
+def test_a_total_that_wraps_around_keeps_the_differences_right() -> None:
     counted = Counted()
     counted.statements("/items", [4_290.0])
     counted.history.update()
@@ -86,7 +88,7 @@ def test_a_total_that_goes_round_leaves_the_differences_right() -> None:
     assert counted.history.total("/items", 1).statement_ms == 10_000
 
 
-def test_more_routes_than_fit_are_added_up_in_one_and_memory_stays_bounded() -> None:
+def test_routes_over_the_limit_are_added_up_in_one_and_memory_stays_bounded() -> None:
     counted = Counted()
     for number in range(2 * MAX_ROUTES):
         counted.request(f"/route/{number}")
@@ -103,7 +105,7 @@ def test_more_routes_than_fit_are_added_up_in_one_and_memory_stays_bounded() -> 
     assert held <= 2_000_000
 
 
-async def test_an_open_history_reads_by_itself_and_ends_when_it_is_closed(
+async def test_an_open_history_reads_the_metrics_until_it_is_closed(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr("vitals.status.history.SLOT_SECONDS", 0.01)
@@ -124,43 +126,43 @@ async def test_an_open_history_reads_by_itself_and_ends_when_it_is_closed(
     assert asyncio.all_tasks() == running
 
 
-def test_the_newest_failure_is_first_and_old_ones_go() -> None:
-    notes = Notes()
-    for number in range(ERRORS_KEPT + 5):
-        notes.failed("GET", "/items", 500, "ValueError", f"request-{number}")
+def test_the_newest_failure_is_first_and_the_oldest_are_dropped() -> None:
+    recent = RecentErrors()
+    for number in range(MAX_ERRORS + 5):
+        recent.failed("GET", "/items", 500, "ValueError", f"request-{number}")
 
-    failures = notes.failures()
+    failures = recent.failures()
 
-    assert failures[0].request_id == f"request-{ERRORS_KEPT + 4}"
-    assert len(failures) == ERRORS_KEPT
-
-
-def test_a_failing_probe_is_no_failed_request() -> None:
-    notes = Notes()
-
-    notes.failed("GET", "/readyz", 503, "", "request-1")
-
-    assert notes.failures() == []
+    assert failures[0].request_id == f"request-{MAX_ERRORS + 4}"
+    assert len(failures) == MAX_ERRORS
 
 
-def test_a_statement_keeps_the_time_when_it_was_first_repeated() -> None:
-    notes = Notes()
-    notes.repeated("/a", "SELECT 1", 10, "first")
-    since = notes.repeats()[0].since
+def test_a_failing_probe_is_not_a_failed_request() -> None:
+    recent = RecentErrors()
 
-    notes.repeated("/a", "SELECT 1", 12, "second")
+    recent.failed("GET", "/readyz", 503, "", "request-1")
 
-    (kept,) = notes.repeats()
+    assert recent.failures() == []
+
+
+def test_a_repeated_statement_keeps_the_time_of_its_first_repetition() -> None:
+    recent = RecentErrors()
+    recent.repeated("/a", "SELECT 1", 10, "first")
+    since = recent.repeats()[0].since
+
+    recent.repeated("/a", "SELECT 1", 12, "second")
+
+    (kept,) = recent.repeats()
     assert (kept.since, kept.times, kept.request_id) == (since, 12, "second")
 
 
-def test_the_statements_that_were_repeated_long_ago_go_first() -> None:
-    notes = Notes()
-    for number in range(STATEMENTS_KEPT + 1):
-        notes.repeated("/a", f"SELECT {number}" + "x" * 10_000, 10, "id")
+def test_the_statement_that_was_repeated_longest_ago_is_dropped_first() -> None:
+    recent = RecentErrors()
+    for number in range(MAX_STATEMENTS + 1):
+        recent.repeated("/a", f"SELECT {number}" + "x" * 10_000, 10, "id")
 
-    kept = notes.repeats()
+    kept = recent.repeats()
 
-    assert len(kept) == STATEMENTS_KEPT
+    assert len(kept) == MAX_STATEMENTS
     assert not any(each.statement.startswith("SELECT 0x") for each in kept)
     assert max(len(each.statement) for each in kept) == 300

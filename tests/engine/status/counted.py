@@ -1,29 +1,31 @@
-"""What does a test of the page take for a service? The real metrics, counted by hand."""
+"""Real metrics that a test fills by hand, and the history that reads them."""
 
 from collections.abc import Iterable
 
-from vitals.observability.metrics import CALLS, SECONDS, Metrics
+from vitals.observability.metrics import CALL_BUCKETS, DURATION_BUCKETS, Metrics
 from vitals.status.history import History
 
 
 class Counted:
     """Metrics, and the history that reads them."""
 
-    def __init__(self) -> None:
-        self.metrics = Metrics({}, list, [lambda: {"event_loop_lag_seconds": 0.25}])
-        self.history = History(self.metrics.series, SECONDS)
+    def __init__(self, prefix: str = "", **gauges: float) -> None:
+        self.metrics = Metrics({}, list, [lambda: {"event_loop_lag_seconds": 0.25, **gauges}])
+        self.history = History(self.metrics.series, DURATION_BUCKETS, prefix)
 
     def request(self, route: str, seconds: float = 0.02, status: int = 200, calls: int = 0) -> None:
         labels = {"http_request_method": "GET", "http_route": route}
         labels |= {"http_response_status_code": str(status)}
         name = "http_server_request_duration_seconds"
-        self.metrics.histogram(name, SECONDS, labels).observe(seconds)
+        self.metrics.histogram(name, DURATION_BUCKETS, labels).observe(seconds)
         by_route = {"http_route": route}
-        self.metrics.histogram("http_server_request_db_calls", CALLS, by_route).observe(calls)
+        self.metrics.histogram("http_server_request_db_calls", CALL_BUCKETS, by_route).observe(
+            calls
+        )
 
     def statements(self, route: str, each_seconds: Iterable[float]) -> None:
         name = "db_client_operation_duration_seconds"
-        histogram = self.metrics.histogram(name, SECONDS, {"http_route": route})
+        histogram = self.metrics.histogram(name, DURATION_BUCKETS, {"http_route": route})
         for seconds in each_seconds:
             histogram.observe(seconds)
 
