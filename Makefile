@@ -1,7 +1,7 @@
 # Each target sets up what it needs, from nothing but python3 (with venv), make and git.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench lock change notes check release changelog .venv .venv/demo .venv/ready
+.PHONY: help demo test test-all bench manifest lock change notes check release changelog .venv .venv/demo .venv/ready
 
 PYTHON ?= python3
 PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py tests
@@ -53,7 +53,10 @@ release: .venv/ready ## Tag a version, all or nothing; LEVEL=patch, minor or maj
 changelog: .venv/ready ## Print the notes of all releases; VERSION=v1.2.0 prints one
 	@.venv/bin/python ship.py changelog
 
-##@ When dependencies change
+##@ When the engine or dependencies change
+manifest: ## Renew vitals/MANIFEST, the engine's checksums: make test refuses a stale one
+	@cd '$(PROJECT)' && $(PYTHON) -m vitals.ops.check.engine write
+
 lock: .venv/ready ## Renew the hash locks: the template's own, and those of every variant
 	echo uv | $(COMPILE) - --output-file requirements-uv.txt > /dev/null
 	.venv/bin/python locks.py
