@@ -1,31 +1,28 @@
-"""What is a check, and which of its findings were accepted?
+"""Checks, their findings, and the findings that were accepted for a time.
 
-A check is a function that looks at the evidence and yields a text for each thing that is wrong.
-`CHECKLIST.check` takes it in, with its number and the rest of its line.
+A check is a function that looks at the evidence and yields a text for each thing that is wrong;
+the first line of its docstring is its title. `@check(...)` adds it to `CHECKS`.
 """
 
 import datetime as dt
 import tomllib
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import NamedTuple
 
-from vitals.ops.check.security.evidence import Evidence
+from vitals.ops.check.security.gather import Evidence
 
-Look = Callable[[Evidence], Iterator[str]]
+Look = Callable[[Evidence], Iterable[str]]
 FIELDS = ("id", "owner", "reason", "until")
 
 
 class Check(NamedTuple):
     id: str
+    title: str
     look: Look
     expected: str
-    way_out: str
+    fix: str
     reference: str
-
-    @property
-    def title(self) -> str:
-        return (self.look.__doc__ or "").split("\n")[0]
 
 
 class Finding(NamedTuple):
@@ -40,58 +37,61 @@ class Accepted(NamedTuple):
     until: dt.date
 
 
-class Checklist:
-    """The checks of one group, in order."""
-
-    def __init__(self) -> None:
-        self.checks: list[Check] = []
-
-    def check(
-        self, id_: str, expected: str, way_out: str, reference: str
-    ) -> Callable[[Look], Look]:
-        """Take in the function below as a check."""
-
-        def take(look: Look) -> Look:
-            self.checks.append(Check(id_, look, expected, way_out, reference))
-            return look
-
-        return take
+CHECKS: list[Check] = []
 
 
-def findings(checks: list[Check], seen: Evidence) -> list[Finding]:
-    """Run all checks; a line for each thing that is wrong."""
+def check(id_: str, expected: str, fix: str, reference: str) -> Callable[[Look], Look]:
+    """Add the function below to the checks."""
+
+    def add(look: Look) -> Look:
+        title = (look.__doc__ or "").split("\n")[0]
+        CHECKS.append(Check(id_, title, look, expected, fix, reference))
+        return look
+
+    return add
+
+
+def findings(checks: Iterable[Check], seen: Evidence) -> list[Finding]:
+    """Run the checks; a line for each thing that is wrong, safe to print on a terminal."""
     return [
         Finding(
-            check.id,
-            f"{check.id} {found}; expected {check.expected}; {check.way_out} ({check.reference})",
+            check.id, _printable(f"{check.id} {found}; expected {check.expected}. {_end(check)}")
         )
         for check in checks
-        for found in check.look(seen)
+        for found in dict.fromkeys(check.look(seen))
     ]
 
 
 def accepted(file: Path) -> list[Accepted]:
-    """The exceptions that were accepted. Raises ValueError if one of them is not whole."""
+    """The accepted findings. Raises ValueError if an entry is incomplete."""
     entries = tomllib.loads(file.read_text(encoding="utf-8")).get("accepted", [])
     for entry in entries:
         if set(entry) != set(FIELDS) or not isinstance(entry["until"], dt.date):
-            raise ValueError(f"{file.name}: each entry needs {', '.join(FIELDS)}, a date the last")
+            raise ValueError(f"{file.name}: each entry needs {', '.join(FIELDS)}; until is a date")
     return [Accepted(**entry) for entry in entries]
 
 
 def without_accepted(
     found: list[Finding], exceptions: list[Accepted], today: dt.date
 ) -> list[Finding]:
-    """What is left, and a finding for each exception that is expired or not needed."""
-    good = [each for each in exceptions if each.until >= today]
-    left = [finding for finding in found if finding.id not in {each.id for each in good}]
+    """The findings that are left, and one for each exception that expired or is not needed."""
+    valid = {each.id for each in exceptions if each.until >= today}
+    left = [finding for finding in found if finding.id not in valid]
     for each in exceptions:
         if each.until < today:
             line = f"SEC-001 {each.id} was accepted until {each.until} by {each.owner}"
-            left.append(
-                Finding("SEC-001", f"{line}; expected a date to come; mend it or decide anew")
-            )
+            fix = "fix the finding or renew the exception"
+            left.append(Finding("SEC-001", f"{line}; expected a date to come. Fix: {fix}"))
         elif each.id not in {finding.id for finding in found}:
-            line = f"SEC-002 {each.id} is accepted, but nothing is found"
-            left.append(Finding("SEC-002", f"{line}; expected no entry without need; remove it"))
+            line = f"SEC-002 {each.id} is accepted, but there is no such finding"
+            left.append(Finding("SEC-002", f"{line}. Fix: remove the exception"))
     return left
+
+
+def _end(check: Check) -> str:
+    return f"Fix: {check.fix} ({check.reference})"
+
+
+def _printable(text: str) -> str:
+    """The text without control characters, which a file's name or an answer may hold."""
+    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)

@@ -1,7 +1,4 @@
-"""Which containers do the files in deploy/ describe, and how are they held?
-
-One shape for services and for the containers of pods.
-"""
+"""The containers that the files in deploy/ describe: Compose services and those of pods."""
 
 import re
 from collections.abc import Iterator
@@ -12,6 +9,7 @@ from typing import Any
 import yaml
 
 MANIFEST = re.compile(r"^(services|kind):", re.MULTILINE)
+ROOT_USERS = ("0", "root")
 
 
 @dataclass(frozen=True)
@@ -23,56 +21,53 @@ class Container:
     without_capabilities: bool
     without_escalation: bool
     limited: bool
-    close_to_the_host: bool  # privileged, in its network, or with the engine's socket
+    close_to_the_host: bool  # privileged, in its namespaces, or with its files
 
 
-def found(root: Path) -> list[Container]:
+def found(folder: Path) -> Iterator[Container]:
     """All containers, of whatever kind of manifest is there."""
-    containers: list[Container] = []
-    for file in sorted((root / "deploy").rglob("*.y*ml")):
-        where, text = str(file.relative_to(root)), file.read_text(encoding="utf-8")
-        if not MANIFEST.search(text):
-            continue
-        for document in yaml.safe_load_all(text):
+    for file in sorted(folder.rglob("*.y*ml")):
+        where, text = str(file.relative_to(folder.parent)), file.read_text(encoding="utf-8")
+        documents = yaml.safe_load_all(text) if MANIFEST.search(text) else ()
+        for document in documents:
             if isinstance(document, dict) and "services" in document:
-                services = document["services"].items()
-                containers += [_service(f"{where}: {name}", told) for name, told in services]
+                for name, service in document["services"].items():
+                    yield _service(f"{where}: {name}", service)
             elif isinstance(document, dict) and "kind" in document:
-                containers += _pods(f"{where}: {document['kind']}", document)
-    return containers
+                yield from _pod(f"{where}: {document['kind']}", document)
 
 
-def _service(where: str, told: dict[str, Any]) -> Container:
-    image = str(told.get("image", ""))
-    mounts = " ".join(map(str, told.get("volumes", ())))
-    host = "host" in (told.get("network_mode"), told.get("pid"), told.get("ipc"))
+def _service(where: str, service: dict[str, Any]) -> Container:
+    mounts = " ".join(map(str, service.get("volumes", ())))
+    host = "host" in (service.get("network_mode"), service.get("pid"), service.get("ipc"))
     return Container(
         where,
-        image,
-        non_root=str(told.get("user", "")) not in ("0", "root", "0:0"),
-        read_only=told.get("read_only") is True,
-        without_capabilities=told.get("cap_drop") == ["ALL"],
-        without_escalation="no-new-privileges:true" in told.get("security_opt", ()),
-        limited="mem_limit" in told and "pids_limit" in told,
-        close_to_the_host=bool(told.get("privileged")) or host or "docker.sock" in mounts,
+        str(service.get("image", "")),
+        non_root=str(service.get("user", "")).split(":")[0] not in ROOT_USERS,
+        read_only=service.get("read_only") is True,
+        without_capabilities=service.get("cap_drop") == ["ALL"],
+        without_escalation="no-new-privileges:true" in service.get("security_opt", ()),
+        limited={"mem_limit", "pids_limit"} <= service.keys(),
+        close_to_the_host=bool(service.get("privileged")) or host or "docker.sock" in mounts,
     )
 
 
-def _pods(where: str, document: dict[str, Any]) -> Iterator[Container]:
-    spec = document.get("spec", {})
+def _pod(where: str, document: dict[str, Any]) -> Iterator[Container]:
+    spec = document.get("spec") or {}
     if document["kind"] == "CronJob":
         spec = spec["jobTemplate"]["spec"]
-    pod = spec.get("template", {}).get("spec", {})
-    of_pod = pod.get("securityContext", {})
-    for told in pod.get("initContainers", []) + pod.get("containers", []):
-        context = of_pod | told.get("securityContext", {})
+    pod = spec if document["kind"] == "Pod" else spec.get("template", {}).get("spec", {})
+    host = any(pod.get(shared) for shared in ("hostNetwork", "hostPID", "hostIPC"))
+    host = host or any("hostPath" in volume for volume in pod.get("volumes", ()))
+    for container in [*pod.get("initContainers", ()), *pod.get("containers", ())]:
+        context = pod.get("securityContext", {}) | container.get("securityContext", {})
         yield Container(
-            f"{where}: {told['name']}",
-            str(told.get("image", "")),
-            non_root=context.get("runAsNonRoot") is True,
+            f"{where}: {container['name']}",
+            str(container.get("image", "")),
+            non_root=context.get("runAsNonRoot") is True and context.get("runAsUser") != 0,
             read_only=context.get("readOnlyRootFilesystem") is True,
             without_capabilities=context.get("capabilities", {}).get("drop") == ["ALL"],
             without_escalation=context.get("allowPrivilegeEscalation") is False,
-            limited="memory" in told.get("resources", {}).get("limits", {}),
-            close_to_the_host=bool(pod.get("hostNetwork") or context.get("privileged")),
+            limited="memory" in container.get("resources", {}).get("limits", {}),
+            close_to_the_host=host or bool(context.get("privileged")),
         )

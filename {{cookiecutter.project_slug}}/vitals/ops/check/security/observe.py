@@ -1,116 +1,133 @@
-"""What does the service show from outside? It is started with production's settings and asked.
+"""The running service as seen from outside: started with production's settings and sent requests.
 
-Only what must differ does: free port, stand-ins for the secrets, keys of an issuer of our own, and
-the description of its routes switched on. Each canary is a text that may not show up again.
+Only what must differ does: a free port, dummy secrets, the keys of an issuer of its own, and the
+description of its routes switched on. Each canary is a text that must not show up again.
 """
 
-import http.client
-import json
 import secrets
 import tempfile
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from vitals.ops.check.security.evidence import Answer
-from vitals.ops.check.security.requests import requests
-from vitals.ops.project.token import Issuer, publish
-from vitals.ops.run import shell
-from vitals.ops.run.steps import Refused
-from vitals.settings import PREFIX, REFERENCE, Settings, load, secret_names
+import httpx
 
-SERVICE = "tests.defective"
+from vitals.ops.check import config
+from vitals.ops.check.security import requests
+from vitals.ops.project.token import Issuer, publish
+from vitals.ops.run import project_file, shell
+from vitals.ops.run.steps import Refused
+from vitals.settings import PREFIX, REFERENCE, load, secret_names
+
+SERVICE = [shell.PYTHON, "-m", "vitals.ops.check.security.defective"]
 START_SECONDS = 20
-PLACES = ("query", "header", "body", "exception", "token", "upload", "ops", "url")
+REFUSED = 2  # the exit code of a service that a route, or a setting, keeps from starting
+SENT = ("query", "header", "body", "defect")  # where a request holds a canary
+
+
+class Answer(NamedTuple):
+    """An answer of the service, with what it was asked and how."""
+
+    operation: str  # such as "POST /items"
+    kind: str  # such as "without a token"
+    response: httpx.Response
+
+    def __str__(self) -> str:
+        return f"{self.operation} {self.kind}".rstrip()
+
+    @property
+    def status(self) -> int:
+        return self.response.status_code
+
+    def header(self, name: str) -> str:
+        """The values of a header by comma; empty if it is not there."""
+        return str(self.response.headers.get(name, ""))
 
 
 class Observed(NamedTuple):
-    answers: Mapping[str, Answer]
-    description: Mapping[str, Any]
-    log: str
-    canaries: Mapping[str, str]
+    """What the service showed; `refused` says, by route, why it did not start."""
+
+    canaries: Mapping[str, str]  # by the place of each
+    log: str = ""
+    refused: tuple[str, ...] = ()
+    answers: tuple[Answer, ...] = ()
+    description: Mapping[str, Any] = {}
+
+    @property
+    def operations(self) -> Mapping[str, Mapping[str, Any]]:
+        """The operations of the description, such as "POST /items"."""
+        return requests.operations_of(self.description)
+
+    def guarded(self) -> set[str]:
+        """The operations that require a token."""
+        return {name for name, operation in self.operations.items() if operation.get("security")}
 
 
-def stand_ins(folder: Path, canaries: Mapping[str, str]) -> dict[str, str]:
-    """A secret of its own kind for each setting that holds one, as files; returns the settings."""
-    for name in secret_names():
-        examples = Settings.model_fields[name].examples
-        looks = str(examples[0]).format(password=canaries["url"]) if examples else canaries["ops"]
-        (folder / name).write_text(looks)
-    given = {PREFIX + name.upper(): REFERENCE + name for name in secret_names()}
-    return given | {"APP_SECRETS_DIR": str(folder)}
+def dummy_secrets(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
+    """Write a secret of its own for each setting that holds one; return settings and canaries."""
+    settings_type = project_file.load_settings_type()
+    settings, canaries = {"APP_SECRETS_DIR": str(folder)}, dict[str, str]()
+    for name in secret_names(settings_type):
+        canary = canaries[PREFIX + name.upper()] = secrets.token_urlsafe(24)
+        examples = settings_type.model_fields[name].examples or ["{password}"]
+        (folder / name).write_text(str(examples[0]).format(password=canary))
+        settings[PREFIX + name.upper()] = REFERENCE + name
+    return settings, canaries
 
 
 def observe(values: Mapping[str, str]) -> Observed:
-    """Start the service with `values`, ask it everything, stop it, read its log."""
-    canaries = {place: f"canary{place}{secrets.token_hex(12)}" for place in PLACES}
-    issuer, stranger = Issuer(), Issuer()
+    """Start the service with `values`, send it all requests, stop it, read its log."""
+    issuer, mark = Issuer(), secrets.token_hex(20)
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+        folder, port = Path(name), str(shell.free_port())
         publish(folder, issuer)
+        settings, canaries = dummy_secrets(folder)
+        canaries |= {place: f"canary{secrets.token_hex(8)}" for place in SENT}
+        own = {"APP_HOST": "127.0.0.1", "APP_PORT": port, "APP_DOCS": "true", "APP_COMMIT": mark}
         environment = {
             **values,
-            **stand_ins(folder, canaries),
+            **config.FROM_THE_IMAGE,
+            **settings,
             **issuer.settings(folder),
-            "APP_HOST": "127.0.0.1",
-            "APP_PORT": str(port := shell.free_port()),
-            "APP_DOCS": "true",
-            "APP_COMMIT": (mark := secrets.token_hex(20)),
-            "APP_VERSION": "v0.0.0",
+            **own,
         }
-        settings = load(environment)
-        host = next(iter(settings.allowed_hosts), "localhost").replace("*", "any")
-        with _started(environment, folder / "log", lambda: mark in _health(port, host)):
-            described = _ask(port, host, "GET", "/openapi.json", {}, b"")
-            description = json.loads(described.body)
-            asked = requests(settings, issuer, stranger, canaries, description)
-            answers = {
-                title: _ask(port, r.headers.get("Host", host), r.method, r.path, r.headers, r.body)
-                for title, r in asked.items()
-            }
-        log = (folder / "log").read_text(encoding="utf-8", errors="replace")
-    return Observed(answers, description, log, canaries)
+        loaded = load(project_file.load_settings_type(), environment)
+        host = next(iter(loaded.allowed_hosts), "localhost").replace("*", "any")
+        with (
+            (folder / "log").open("wb") as output,
+            shell.Program(SERVICE, environment=environment, output=output) as program,
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": host}) as client,
+        ):
+            started = program.wait_until(lambda: mark in _health(client), START_SECONDS)
+            description = client.get("/openapi.json").json() if started else {}
+            token = loaded.ops_token.get_secret_value()
+            answers = (
+                tuple(_answers(client, description, issuer, token, canaries)) if started else ()
+            )
+        log = (folder / "log").read_text(errors="replace")
+    if started:
+        return Observed(canaries, log, (), answers, description)
+    if program.code == REFUSED:
+        return Observed(canaries, refused=tuple(filter(None, log.split("\n"))))
+    raise Refused("the service does not start with production's settings", output=log)
 
 
-@contextmanager
-def _started(
-    environment: Mapping[str, str], log: Path, is_ours: Callable[[], bool]
-) -> Iterator[None]:
-    command = [shell.PYTHON, "-m", SERVICE]
-    with (
-        log.open("wb") as output,
-        shell.Program(command, environment=environment, output=output) as program,
-    ):
-        if not program.wait_until(is_ours, START_SECONDS):
-            said = log.read_text(errors="replace")
-            raise Refused("the service does not start with production's settings", output=said)
-        yield
+def _answers(
+    client: httpx.Client,
+    description: Mapping[str, Any],
+    issuer: Issuer,
+    token: str,
+    canaries: dict[str, str],
+) -> Iterator[Answer]:
+    for name, kind, request in requests.requests(client, description, issuer, token, canaries):
+        try:
+            yield Answer(name, kind, client.send(request))
+        except httpx.TransportError as error:
+            raise Refused(f"{name} {kind}: {error!r}", "an answer") from error
 
 
-def _health(port: int, host: str) -> str:
+def _health(client: httpx.Client) -> str:
     try:
-        return _ask(port, host, "GET", "/health", {}, b"").body
-    except OSError:
+        return client.get("/health").text
+    except httpx.TransportError:
         return ""
-
-
-def _ask(
-    port: int, host: str, method: str, path: str, headers: Mapping[str, str], body: bytes | None
-) -> Answer:
-    """Send a request as it is written; None for the body declares one and sends nothing."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
-        connection.putrequest(method, path, skip_host=True, skip_accept_encoding=True)
-        for name, value in {"Host": host, **headers}.items():
-            connection.putheader(name, value)
-        if body and "Transfer-Encoding" not in headers:
-            connection.putheader("Content-Length", str(len(body)))
-        connection.endheaders(body or None)
-        answer = connection.getresponse()
-        text = answer.read().decode(errors="replace")
-        return Answer(answer.status, tuple(answer.getheaders()), text)
-    except (http.client.HTTPException, ConnectionError):
-        return Answer(0)
-    finally:
-        connection.close()

@@ -1,179 +1,159 @@
-"""What is the running service asked? A row for each request, by the name that the checks use.
+"""The requests that the running service is sent: each operation of its description, in each kind.
 
-What writes is the first seed of config/slo.toml, what takes a file is looked up in the description;
-where there is no such route, its rows are left out.
+Bodies and parameters are made from the description, so that valid ones reach the handlers.
 """
 
-import json
-import re
 import time
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import quote
 
+import httpx
 import jwt
 
-from vitals.ops.measure import load
 from vitals.ops.project.token import Issuer
-from vitals.ops.run import shell
-from vitals.settings import Settings
 
-JSON = {"Content-Type": "application/json"}
-
-
-@dataclass(frozen=True)
-class Request:
-    method: str
-    path: str
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: bytes | None = b""
-
-
-@dataclass(frozen=True)
-class Writing:
-    """How the service is written to: a body that it takes, and a token that allows it."""
-
-    method: str
-    path: str
-    body: Mapping[str, Any]
-    scopes: str
-
-    def sent(self, headers: Mapping[str, str], body: bytes | None) -> Request:
-        return Request(self.method, self.path, {**JSON, **headers}, body)
-
-    def filled(self, value: object) -> bytes:
-        """A body with this in each of its fields."""
-        return json.dumps(dict.fromkeys(self.body, value)).encode()
+PUBLIC, VALID = "without a token", "with a valid token"
+ANOTHER_SCOPE, INVALID = "with another scope", "with an invalid token"
+OPERATORS = ("/health", "/metrics", "/status", "/status.json")
+FOREIGN = "https://foreign.example"
+FORMATS = {
+    "date": "2026-01-31",
+    "date-time": "2026-01-31T12:00:00Z",
+    "email": "somebody@mail.internal",
+    "uri": "https://host.internal/",
+    "uuid": "6f1c1d3e-8a5f-4a8e-9d55-0c2b9f3c9a11",
+}
+Description = Mapping[str, Any]  # OpenAPI, or a part of it
+Sent = tuple[str, str, httpx.Request]  # the operation, how it is sent, the request
 
 
 def requests(
-    settings: Settings,
+    client: httpx.Client,
+    description: Description,
     issuer: Issuer,
-    stranger: Issuer,
-    canaries: Mapping[str, str],
-    description: Mapping[str, Any],
-) -> dict[str, Request]:
-    """All requests, in the order in which they are sent."""
-    plan = load.read(shell.ROOT)
-    good = bearer(issuer.token(plan.scopes, sub=canaries["token"]))
-    asked = _plain(settings, canaries, plan.routes[0].request.path.partition("?")[0], good)
-    for seed in plan.seeds[:1]:
-        writing = Writing(seed.method, seed.path, seed.body, plan.scopes)
-        wrong = writing.filled(canaries["body"] + "\0")
-        asked |= _tokens(writing, issuer, stranger, canaries["token"], wrong)
-        asked |= _bodies(writing, good, wrong) | _too_much(writing, good, settings.max_body_bytes)
-    for method, path in _uploads(description):
-        asked |= _files(Request(method, path, good), canaries["upload"], settings.max_upload_bytes)
-    return asked | _without_token(description)
+    ops_token: str,
+    canaries: dict[str, str],
+) -> Iterator[Sent]:
+    """All requests; adds the signature of the valid token to the canaries."""
+    operations = operations_of(description)
+    scopes = " ".join({scope for each in operations.values() for scope in scopes_of(each)})
+    valid = issuer.token(scopes)
+    canaries["token"] = valid.rpartition(".")[2]
+    headers = {"X-Canary": canaries["header"], "Cookie": canaries["header"], "Origin": FOREIGN}
+    for name, operation in operations.items():
+        tokens = {PUBLIC: ""}
+        if operation.get("security"):
+            tokens |= {VALID: valid, **refused_tokens(issuer, scopes)}
+        if scopes_of(operation):
+            tokens[ANOTHER_SCOPE] = issuer.token("another")
+        method, path, content = _sample(name, operation, description, canaries)
+        for kind, token in tokens.items():
+            sent = headers | (bearer(token) if token else {})
+            yield name, kind, client.build_request(method, path, headers=sent, **content)
+    for path in (f"/defect?say={canaries['defect']}", f"/no-such-path?say={canaries['query']}"):
+        name = f"GET {path.partition('?')[0]}"
+        yield name, PUBLIC, client.build_request("GET", path, headers=headers)
+    for path in OPERATORS:
+        request = client.build_request("GET", path, headers=bearer(ops_token))
+        yield f"GET {path}", "for operators", request
 
 
-def _plain(
-    settings: Settings, canaries: Mapping[str, str], path: str, good: dict[str, str]
-) -> dict[str, Request]:
-    foreign = {"Origin": "https://foreign.example"}
-    operator = bearer(settings.ops_token.get_secret_value())
-    preflight = {"Access-Control-Request-Method": "PUT"}
-    sent = {"X-Canary": canaries["header"], "Cookie": canaries["header"]}
+def operations_of(description: Description) -> dict[str, Description]:
+    """The operations of the description, such as "POST /items"."""
     return {
-        "ok": Request("GET", "/livez", sent),
-        "health": Request("GET", "/health"),
-        "not found": Request("GET", f"/nowhere?say={canaries['query']}", sent),
-        "wrong method": Request("DELETE", "/livez"),
-        "trace": Request("TRACE", "/livez"),
-        "defect": Request("GET", f"/defect?say={canaries['exception']}"),
-        "page": Request("GET", "/docs"),
-        "foreign host": Request("GET", path, {"Host": "foreign.example"}),
-        "foreign origin": Request("GET", "/livez", foreign),
-        "foreign preflight": Request("OPTIONS", path, foreign | preflight),
-        "forged line": Request("GET", "/nowhere%0a%0dFORGED%1b[31m", {"X-Request-ID": "a b;c"}),
-        "long page": Request("GET", f"{path}?limit=1000000", good),
-        "bad query": Request("GET", f"{path}?limit={canaries['query']}"),
-        "operators": Request("GET", "/metrics", {"Authorization": f"Bearer {canaries['token']}"}),
-        "metrics": Request("GET", "/metrics", operator),
-        "health for operators": Request("GET", "/health", operator),
-        "status": Request("GET", "/status.json"),
-        "status page": Request("GET", "/status"),
-        "status for operators": Request("GET", "/status.json", operator),
-        "status page for operators": Request("GET", "/status", operator),
-        "clear cache": Request("DELETE", "/cache/any"),
-        "long headers": Request("GET", "/livez", {"X-Long": "x" * settings.max_header_bytes}),
-        "long path": Request("GET", "/" + "x" * settings.max_header_bytes),
+        f"{method.upper()} {path}": operation
+        for path, methods in description.get("paths", {}).items()
+        for method, operation in methods.items()
     }
 
 
-def _tokens(
-    writing: Writing, issuer: Issuer, stranger: Issuer, garbage: str, wrong: bytes
-) -> dict[str, Request]:
-    scopes, later = writing.scopes, time.time() + 600
+def scopes_of(operation: Description) -> set[str]:
+    """The scopes that an operation requires."""
+    required = (scopes for each in operation.get("security", ()) for scopes in each.values())
+    return {scope for scopes in required for scope in scopes}
+
+
+def refused_tokens(issuer: Issuer, scopes: str) -> dict[str, str]:
+    """Tokens that no guard may accept, by what is wrong with each."""
     claims = jwt.decode(issuer.token(scopes), options={"verify_signature": False})
-    bad = {
-        "no scope": issuer.token("other"),
-        "unsigned": jwt.encode(claims, "", algorithm="none", headers={"kid": issuer.key_id}),
-        "stranger": stranger.token(scopes),
-        "expired": issuer.token(scopes, minutes=-1),
-        "too early": issuer.token(scopes, nbf=later),
-        "other audience": issuer.token(scopes, aud="x"),
-        "other issuer": issuer.token(scopes, iss="x"),
-        "garbage": garbage,
-    }
-    asked = {name: writing.sent(bearer(token), wrong) for name, token in bad.items()}
-    return {"no token": writing.sent({}, wrong)} | asked
-
-
-def _bodies(writing: Writing, good: dict[str, str], wrong: bytes) -> dict[str, Request]:
-    numbers = [name for name, value in writing.body.items() if isinstance(value, int | float)]
-    no_numbers = dict.fromkeys(numbers or writing.body, float("nan"))
     return {
-        "invalid": writing.sent(good, wrong),
-        "unknown field": writing.sent(good, json.dumps({**writing.body, "admin": True}).encode()),
-        "nan": writing.sent(good, json.dumps({**writing.body, **no_numbers}).encode()),
-        "deep": writing.sent(good, b"[" * 100_000),
-        "form": writing.sent(good | {"Content-Type": "text/plain"}, wrong),
+        f"{INVALID}: of an unknown issuer": Issuer().token(scopes),
+        f"{INVALID}: unsigned": jwt.encode(claims, "", algorithm="none"),
+        f"{INVALID}: expired": issuer.token(scopes, minutes=-10),
+        f"{INVALID}: not valid yet": issuer.token(scopes, nbf=time.time() + 600),
+        f"{INVALID}: never expires": issuer.token(scopes, exp=None),
+        f"{INVALID}: for another audience": issuer.token(scopes, aud="another"),
+        f"{INVALID}: no token": "no-token",
     }
-
-
-def _too_much(writing: Writing, good: dict[str, str], max_bytes: int) -> dict[str, Request]:
-    more = max_bytes + 1
-    chunk = b"%x\r\n" % more + b" " * more + b"\r\n0\r\n\r\n"
-    return {
-        "declared": writing.sent(good | {"Content-Length": str(more)}, None),
-        "chunked": writing.sent(good | {"Transfer-Encoding": "chunked"}, chunk),
-    }
-
-
-def _files(to: Request, content: str, max_bytes: int) -> dict[str, Request]:
-    image = {**to.headers, "Content-Type": "image/png"}
-    script = {**to.headers, "Content-Type": "text/html"}
-    return {
-        "page as image": replace(to, headers=image, body=f"<html>{content}".encode()),
-        "script": replace(to, headers=script, body=content.encode()),
-        "upload": replace(to, headers=image | {"Content-Length": str(max_bytes + 1)}, body=None),
-    }
-
-
-def _uploads(description: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
-    """The first operation that takes something else than JSON."""
-    for path, operations in description["paths"].items():
-        for method, operation in operations.items():
-            content = operation.get("requestBody", {}).get("content", JSON.values())
-            if JSON["Content-Type"] not in content:
-                yield method.upper(), _address(path)
-                return
-
-
-def _without_token(description: Mapping[str, Any]) -> dict[str, Request]:
-    """Each operation of the service, as somebody calls it whom nobody knows."""
-    return {
-        f"{method.upper()} {path}": Request(method.upper(), _address(path))
-        for path, operations in description["paths"].items()
-        for method in operations
-    }
-
-
-def _address(path: str) -> str:
-    """A path with something in the place of its parameters."""
-    return re.sub("{[^}]*}", "1", path)
 
 
 def bearer(token: str) -> dict[str, str]:
+    """The header that carries a token."""
     return {"Authorization": f"Bearer {token}"}
+
+
+def resolve(schema: Description, description: Description) -> Description:
+    """The schema that a reference names."""
+    if "$ref" not in schema:
+        return schema
+    found: Description = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
+    return found
+
+
+def _sample(
+    name: str, operation: Description, description: Description, canaries: Mapping[str, str]
+) -> tuple[str, str, dict[str, Any]]:
+    """Method, path and content of a valid request, with a canary in its query and its body."""
+    method, _, path = name.partition(" ")
+    query = {"canary": canaries["query"]}
+    for parameter in operation.get("parameters", ()):
+        given = str(_value(parameter["schema"], description, "1"))
+        if parameter["in"] == "path":
+            path = path.replace(f"{{{parameter['name']}}}", quote(given, safe=""))
+        elif parameter["in"] == "query" and parameter.get("required"):
+            query[parameter["name"]] = given
+    content: dict[str, Any] = {"params": query}
+    for kind, body in operation.get("requestBody", {}).get("content", {}).items():
+        schema = resolve(body.get("schema", {}), description)
+        made = _value(schema, description, canaries["body"])
+        if kind == "application/json":
+            return method, path, content | {"json": made}
+        if kind == "multipart/form-data":
+            fields = schema.get("properties", {}).items()
+            files = {n for n, f in fields if "binary" in f.values() or "contentMediaType" in f}
+            parts = {
+                n: ("canary.txt", str(v)) if n in files else (None, str(v)) for n, v in made.items()
+            }
+            return method, path, content | {"files": parts}
+        form = kind == "application/x-www-form-urlencoded"
+        return method, path, content | ({"data": made} if form else {"content": canaries["body"]})
+    return method, path, content
+
+
+def _value(schema: Description, description: Description, text: str) -> Any:
+    """A value that fits the schema; a string without another form is `text`."""
+    schema = resolve(schema, description)
+    for key in ("const", "default"):
+        if schema.get(key) is not None:
+            return schema[key]
+    for key in ("enum", "examples"):
+        if schema.get(key):
+            return schema[key][0]
+    for key in ("anyOf", "oneOf", "allOf"):
+        if schema.get(key):
+            return _value(schema[key][0], description, text)
+    match schema.get("type"):
+        case "object":
+            fields = schema.get("properties", {}).items()
+            return {name: _value(field, description, text) for name, field in fields}
+        case "array":
+            return [_value(schema.get("items", {}), description, text)]
+        case "integer" | "number":
+            lowest = max(schema.get("minimum", 1), schema.get("exclusiveMinimum", 0) + 1)
+            return min(lowest, schema.get("maximum", lowest))
+        case "boolean":
+            return True
+        case _:
+            plain = text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
+            return FORMATS.get(schema.get("format", ""), plain)

@@ -1,13 +1,12 @@
-"""Where do secrets lie, in the files or in the history? detect-secrets knows how they look.
+"""Secrets in the files and in the history, found by detect-secrets.
 
-Its patterns are looked for everywhere; its guesses (what looks random, or is called a password)
-only where a secret would be used. `pragma: allowlist secret` in a line says that it is none.
+Its patterns apply everywhere; its guesses (random text, names such as password) only where a
+secret would be used. `pragma: allowlist secret` in a line says that there is none.
 """
 
 import re
 from collections.abc import Iterator, Sequence
 from functools import cache
-from pathlib import Path
 
 from detect_secrets.core.plugins.util import get_mapping_from_secret_type_to_class
 from detect_secrets.filters.heuristic import (
@@ -23,7 +22,7 @@ from detect_secrets.plugins.high_entropy_strings import (
 )
 from detect_secrets.plugins.keyword import KeywordDetector
 
-from vitals.ops.run import git
+from vitals.ops.run import git, shell
 
 HASHES = re.compile(r"requirements[\w-]*\.txt$")  # all of them look random
 GUESSED = re.compile(
@@ -47,16 +46,16 @@ ALLOWED = "pragma: allowlist secret"
 NO_SECRETS = {"Public IP (ipv4)"}
 
 
-def in_files(root: Path, files: Sequence[Path]) -> tuple[str, ...]:
+def in_files(files: Sequence[str]) -> tuple[str, ...]:
     """The places of secrets in the files, as file:line."""
     found = set()
     for file in files:
-        if HASHES.search(file.name) or not (root / file).is_file():
+        if HASHES.search(file) or not (shell.ROOT / file).is_file():
             continue
-        text = (root / file).read_text(encoding="utf-8", errors="replace")
+        text = (shell.ROOT / file).read_text(encoding="utf-8", errors="replace")
         found |= {f"{file}:{number}" for number in _patterns_in(text)}
-        if GUESSED.match(str(file)):
-            found |= {f"{file}:{number}" for number in _guesses_in(str(file), text)}
+        if GUESSED.match(file):
+            found |= {f"{file}:{number}" for number in _guesses_in(file, text)}
     return tuple(sorted(found))
 
 

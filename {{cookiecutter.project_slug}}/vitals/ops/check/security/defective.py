@@ -1,0 +1,35 @@
+"""The service with one more route, which fails: shows what a defect reveals.
+
+GET /defect raises an error that holds the text of `?say=`.
+"""
+
+import os
+import sys
+
+from fastapi import Request
+from fastapi.routing import APIRoute
+
+import vitals
+from vitals.ops.run import project_file
+from vitals.settings import load
+
+PATH = "/defect"
+PUBLIC = {"security": list[str]()}
+
+
+async def fail(request: Request) -> None:
+    """Raise an error with a text that nobody may see."""
+    raise RuntimeError(request.query_params.get("say", ""))
+
+
+def main() -> int:
+    """Serve until it is stopped; 2 when a route does not state who may call it."""
+    settings = load(project_file.load_settings_type(), os.environ)
+    app = project_file.load("application")(settings)
+    route = APIRoute(PATH, fail, include_in_schema=False, openapi_extra=PUBLIC)
+    app.router.routes.insert(0, route)  # before a mount or a route that takes all paths
+    return vitals.serve(app, settings)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
