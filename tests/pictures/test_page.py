@@ -1,4 +1,7 @@
-"""Does a browser show what is broken, since when and what to do? For everybody, and live."""
+"""The status page of a generated service in a browser: its faults, live, for everybody.
+
+What needs no service of its own is in test_page_drawing.py.
+"""
 
 import contextlib
 import re
@@ -10,9 +13,8 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from playwright.sync_api import Browser, Error, Page, sync_playwright
+from playwright.sync_api import Browser, Error, Page
 
-from tests import baking
 from tests.faults import proxy
 from tests.faults.servers import Server
 from tests.faults.service import OPS_TOKEN, Service
@@ -25,28 +27,20 @@ MAX_BYTES = 60_000
 Start = Callable[..., Service]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(
-            executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
-        )
-        yield browser
-        browser.close()
-
-
 class Tab:
-    """A page that is open, and all that it did wrong."""
+    """An open page, and every error in its console."""
 
     def __init__(self, browser: Browser, service: Service, **options: Any) -> None:
-        told = {"username": "operator", "password": OPS_TOKEN}
-        self.context = browser.new_context(http_credentials=told, **{"viewport": SCREEN, **options})
+        credentials = {"username": "operator", "password": OPS_TOKEN}
+        self.context = browser.new_context(
+            http_credentials=credentials, **{"viewport": SCREEN, **options}
+        )
         self.page: Page = self.context.new_page()
-        self.wrong: list[str] = []
-        self.asked: set[str] = set()
-        self.page.on("console", lambda said: self.wrong.append(said.text))
-        self.page.on("pageerror", lambda error: self.wrong.append(str(error)))
-        self.page.on("request", lambda request: self.asked.add(request.url))
+        self.errors: list[str] = []
+        self.requested: set[str] = set()
+        self.page.on("console", lambda message: self.errors.append(message.text))
+        self.page.on("pageerror", lambda error: self.errors.append(str(error)))
+        self.page.on("request", lambda request: self.requested.add(request.url))
         self.url = f"http://127.0.0.1:{service.port}/status"
         self.page.goto(self.url)
 
@@ -54,21 +48,21 @@ class Tab:
         return self.page.inner_text("#sentence")
 
     def wait_for(self, sentence: str, within_seconds: float = 30) -> float:
-        """Wait until the page says it; return how many seconds it took."""
+        """Wait until the page shows it; return how many seconds it took."""
         begun = time.monotonic()
         found = self.page.locator("#sentence", has_text=sentence)
         found.wait_for(timeout=within_seconds * 1000)
         return time.monotonic() - begun
 
     def first_screen(self) -> str:
-        """The verdict, all of which must be seen without scrolling."""
-        verdict = self.page.locator(".verdict")
-        box = verdict.bounding_box()
+        """The diagnosis, which must be visible without scrolling."""
+        diagnosis = self.page.locator(".diagnosis")
+        box = diagnosis.bounding_box()
         assert box is not None
         size = self.page.viewport_size
         assert size is not None
-        assert box["y"] + box["height"] <= size["height"], "one has to scroll"
-        return verdict.inner_text()
+        assert box["y"] + box["height"] <= size["height"], "scrolling is needed"
+        return diagnosis.inner_text()
 
 
 @pytest.fixture
@@ -82,11 +76,12 @@ def tab(browser: Browser) -> Iterator[Callable[..., Tab]]:
     yield tab
     for each in tabs:
         each.context.close()
-    assert [wrong for each in tabs for wrong in each.wrong] == []
-    assert {url for each in tabs for url in each.asked} <= {each.url for each in tabs}
+    assert [error for each in tabs for error in each.errors] == []
+    expected = {each.url + ending for each in tabs for ending in ("", ".json")}
+    assert {url for each in tabs for url in each.requested} <= expected
 
 
-def test_it_is_small_quick_to_paint_and_asks_nobody_else(start: Start, tab):
+def test_it_is_small_and_quick_to_paint_and_requests_nothing_from_elsewhere(start: Start, tab):
     page = tab(start()).page
     page.locator("#live", has_text="Live").wait_for()
 
@@ -108,59 +103,48 @@ def test_a_stranger_is_asked_for_the_token_and_sees_nothing(start: Start, browse
         assert page.locator("#sentence").count() == 0
 
 
-def test_without_a_script_it_is_a_picture_of_the_moment(start: Start, tab, cache: Server):
-    service = start()
-    cache.stop()
-    baking.wait_until(lambda: service.checks()["cache"] == "warn", 20)
-
-    page = tab(service, java_script_enabled=False)
-
-    assert "the check cache fails" in page.sentence()
-    assert "Load it again" in page.page.inner_text("#live")
-
-
-def test_a_dependency_that_goes_and_comes_back_is_seen_on_the_open_page(
+def test_an_open_page_shows_that_a_dependency_fails_and_recovers(
     start: Start, tab, database: Server
 ):
     page = tab(start())
-    page.wait_for("All is well")
+    page.wait_for("Healthy")
 
     database.stop()
-    gone = page.wait_for("Out of service: the check database fails.")
+    gone = page.wait_for('Out of service: required check "database" is failing')
     database.start()
-    back = page.wait_for("All is well")
+    back = page.wait_for("Healthy")
 
-    print(f"database gone: on the page after {gone:.1f} s; back: after {back:.1f} s")
+    print(f"database down: on the page after {gone:.1f} s; up: after {back:.1f} s")
     assert gone <= 4 * VISIBLE_WITHIN_SECONDS
     assert back <= 4 * VISIBLE_WITHIN_SECONDS
     assert page.page.locator("#changes tr").count() >= 2
 
 
-def test_a_process_that_is_gone_leaves_no_page_that_looks_alive(start: Start, tab):
+def test_a_stopped_process_leaves_a_page_that_is_marked_as_stale(start: Start, tab):
     service = start()
     page = tab(service)
-    page.wait_for("All is well")
+    page.wait_for("Healthy")
 
     service.stop()
 
-    told = page.page.locator("#live", has_text="what stands below is old")
-    told.wait_for(timeout=20_000)
-    page.wrong.clear()  # the browser's own words about a server that does not answer
+    stale = page.page.locator("#live", has_text="the data below is stale")
+    stale.wait_for(timeout=20_000)
+    page.errors.clear()  # the browser's own messages about a server that does not answer
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 @pytest.mark.parametrize("screen", [SCREEN, PHONE], ids=["screen", "phone"])
-def test_everybody_can_use_it(start: Start, tab, scheme: str, screen):
-    service = start(database_url="sqlite:///missing/away.db")  # so that there is much to tell
+def test_it_is_accessible_in_both_schemes_and_on_a_phone(start: Start, tab, scheme: str, screen):
+    service = start(database_url="sqlite:///missing/away.db")  # so that much is shown
     for path in ("/items", "/reports/prices", "/reports/sales"):
         service.ask(path)
     opened = tab(service, viewport=screen, color_scheme=scheme)
     page = opened.page
     page.locator("#live", has_text="Live").wait_for()
-    assert opened.wrong == []
+    assert opened.errors == []
 
     found = Axe().run(page)
-    opened.wrong.clear()  # the policy forbids axe its own inline styles, too
+    opened.errors.clear()  # the policy also forbids the inline styles of axe
     page.keyboard.press("Tab")
     reached = {page.evaluate("document.activeElement.getAttribute('aria-labelledby')")}
     for _ in range(7):
@@ -173,56 +157,56 @@ def test_everybody_can_use_it(start: Start, tab, scheme: str, screen):
 
 
 @contextlib.contextmanager
-def database_down(there: "World") -> Iterator[None]:
-    there.database.stop()
+def database_down(world: "World") -> Iterator[None]:
+    world.database.stop()
     yield
 
 
 @contextlib.contextmanager
-def database_slow(there: "World") -> Iterator[None]:
-    there.way_to_database.delay_seconds = 0.08  # for each of its answers
+def database_slow(world: "World") -> Iterator[None]:
+    world.proxied.delay_seconds = 0.08  # before each of its answers
     for number in range(5):
-        there.ask(f"/items/{9_000 + number}", 1)
+        world.send(f"/items/{9_000 + number}", 1)
     yield
 
 
 @contextlib.contextmanager
-def cache_away(there: "World") -> Iterator[None]:
-    there.cache.freeze()
+def cache_away(world: "World") -> Iterator[None]:
+    world.cache.freeze()
     yield
 
 
 @contextlib.contextmanager
-def route_errs(there: "World") -> Iterator[None]:
-    there.run("ALTER TABLE items RENAME TO elsewhere")
-    there.ask("/items", 5)
+def route_errs(world: "World") -> Iterator[None]:
+    world.run("ALTER TABLE items RENAME TO elsewhere")
+    world.send("/items", 5)
     yield
-    there.run("ALTER TABLE elsewhere RENAME TO items")
+    world.run("ALTER TABLE elsewhere RENAME TO items")
 
 
 @contextlib.contextmanager
-def n_plus_one(there: "World") -> Iterator[None]:
-    there.ask("/reports/prices", 3)
+def n_plus_one(world: "World") -> Iterator[None]:
+    world.send("/reports/prices", 3)
     yield
 
 
 @contextlib.contextmanager
-def draining(there: "World") -> Iterator[None]:
-    there.service.signal(signal.SIGTERM)
+def draining(world: "World") -> Iterator[None]:
+    world.service.signal(signal.SIGTERM)
     yield
 
 
 class World:
-    """A service with its servers, and a way to its database that can be made slow."""
+    """A service with its servers, and a proxy that can slow its database down."""
 
-    def __init__(self, start: Start, way: proxy.Proxy, database: Server, cache: Server) -> None:
-        self.way_to_database, self.database, self.cache = way, database, cache
-        url = database.url.replace(f":{database.port}", f":{way.port}")
+    def __init__(self, start: Start, proxied: proxy.Proxy, database: Server, cache: Server) -> None:
+        self.proxied, self.database, self.cache = proxied, database, cache
+        url = database.url.replace(f":{database.port}", f":{proxied.port}")
         self.service = start(database_url=url, drain_seconds=30)
         for name in SEEDED:
             assert self.service.ask("/items", "POST", {"name": name, "price": 1}).status == 201
 
-    def ask(self, path: str, times: int) -> None:
+    def send(self, path: str, times: int) -> None:
         for _ in range(times):
             self.service.ask(path)
 
@@ -240,28 +224,28 @@ asyncio.run(main())
 
 
 FAULTS = {
-    database_down: ("Out of service: the check database fails.", "Look whether its server runs"),
-    database_slow: ("/items/{item_id} waits for the database.", "slow statement"),
-    cache_away: ("the check cache fails.", "No request is lost"),
-    route_errs: ("In service, but /items fails.", "Take a request id from the last errors"),
-    n_plus_one: ("/reports/prices asks the database too often.", "in one statement"),
-    draining: ("Out of service: it is draining.", "Nothing, if somebody deploys"),
+    database_down: ('Out of service: required check "database" is failing', "server"),
+    database_slow: ("/items/{item_id} waits for the database", "slow statement"),
+    cache_away: ('check "cache" is failing', "No request"),
+    route_errs: ("Degraded: /items returns server errors", "Search the log for a request ID"),
+    n_plus_one: ("/reports/prices repeats a database statement", "with one statement"),
+    draining: ("Out of service: the process is draining", "Do nothing during a deployment"),
 }
 
 
 @pytest.mark.parametrize("fault", FAULTS, ids=lambda fault: fault.__name__)
 @pytest.mark.parametrize("screen", [SCREEN, PHONE], ids=["screen", "phone"])
-def test_the_first_screen_says_what_is_broken_since_when_and_what_to_do(
+def test_the_first_screen_shows_what_is_wrong_since_when_and_what_to_do(
     start: Start, tab, database: Server, cache: Server, fault, screen
 ):
     sentence, remedy = FAULTS[fault]
-    with proxy.between(database.port) as way:
-        there = World(start, way, database, cache)
-        page = tab(there.service, viewport=screen)
-        with fault(there):
+    with proxy.between(database.port) as proxied:
+        world = World(start, proxied, database, cache)
+        page = tab(world.service, viewport=screen)
+        with fault(world):
             page.wait_for(sentence)
-            told = page.first_screen()
+            text = page.first_screen()
 
-    assert re.search(r"Since \d\d:\d\d:\d\d UTC, \d+ \w+ ago: \S", told), told
-    assert remedy in told
-    assert "More in RUNBOOK.md" in told
+    assert re.search(r"Since \d\d:\d\d:\d\d UTC, \d+ \w+ ago: \S", text), text
+    assert remedy in text
+    assert "See RUNBOOK.md" in text

@@ -51,7 +51,8 @@ function age(iso) {
 function chart(title, paths) {
   const axis = `M-1 ${CHART_HEIGHT + 0.5}H${CHART_WIDTH - 1}`;
   const viewBox = `-2 0 ${CHART_WIDTH + 2} ${CHART_HEIGHT + 6}`;
-  const lines = Object.entries({ axis, ...paths }).map(([name, d]) => svg("path", { class: name, d }));
+  const path = ([name, d]) => svg("path", { class: name, d });
+  const lines = Object.entries({ axis, ...paths }).map(path);
   return svg("svg", { role: "img", viewBox }, svg("title", {}, title), lines);
 }
 
@@ -82,7 +83,7 @@ const CHECKS = [
   ["check", "head", (check) => check.name],
   ["status", "", (check) => mark(check.status)],
   ["severity", "", (check) => (check.required ? "required" : "optional")],
-  ["since", "", (check) => [moment(check.since), ` ${age(check.since)} ago`]],
+  ["since", "", (check) => [moment(check.since), `, ${age(check.since)} ago`]],
   ["last pass", "", (check) => moment(check.last_ok)],
   ["duration, ms", "number", (check) => check.observedValue.toFixed(1)],
   ["reason", "text", (check) => check.output ?? ""],
