@@ -17,7 +17,6 @@ from vitals.ops.run import shell, steps  # noqa: E402
 
 shell.ROOT = ROOT
 steps.waiting = nullcontext  # the tests print as they go
-check.RECORD = ROOT / "build" / "check.json"
 notes.WATCHED = (f"{PROJECT.name}/", "hooks/", "cookiecutter.json", "local_extensions.py")
 release.NEXT = """released {version}
   to use:   cookiecutter ADDRESS --checkout {version}

@@ -12,11 +12,10 @@ FAILS = ["json.tool no-such-file"]
 
 
 @pytest.fixture
-def record(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    monkeypatch.setattr("vitals.ops.check.check.RECORD", repository / "build" / "check.json")
+def record(repository: Path) -> Path:
     (repository / ".gitignore").write_text("build/\n")
     (repository / "pyproject.toml").touch()
-    return check.RECORD
+    return repository / check.RECORD
 
 
 def test_a_tree_that_passed_is_recorded(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:

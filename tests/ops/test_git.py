@@ -95,10 +95,10 @@ def test_a_tag_is_signed_where_git_is_set_up_to_sign(somebody: Path) -> None:
     git.git("config", "gpg.program", str(somebody / ".git" / "signer"))
     git.git("config", "tag.gpgSign", "true")
 
-    made = git.unnamed_tag("v0.1.0", "v0.1.0\n\nnotes\n")
+    made = git.tag_object("v0.1.0", "v0.1.0\n\nnotes\n")
 
     assert "-----BEGIN PGP SIGNATURE-----" in git.git("cat-file", "tag", made)
-    assert git.refs_here("refs/tags/v*") == {}
+    assert git.local_refs("refs/tags/v*") == {}
 
 
 @pytest.mark.usefixtures("somebody")
@@ -112,9 +112,9 @@ def test_a_signature_that_fails_is_refused(way: str) -> None:
     git.git("config", "tag.gpgSign", "true")
 
     with pytest.raises(Refused, match=r"git could not (make|sign) the tag"):
-        git.unnamed_tag("v0.1.0", "v0.1.0\n\nnotes\n")
+        git.tag_object("v0.1.0", "v0.1.0\n\nnotes\n")
 
-    assert git.refs_here("refs/tags/v*") == {}
+    assert git.local_refs("refs/tags/v*") == {}
 
 
 def test_the_python_of_debian_12_unpacks_too(

@@ -52,7 +52,7 @@ def test_a_package_from_an_address_is_refused(
         '[project]\ndependencies = ["a @ https://example.com/a.whl"]\n[dependency-groups]\n'
     )
     monkeypatch.setattr("vitals.ops.project.setup.uv", lambda: "uv")
-    monkeypatch.setattr("vitals.ops.run.shell.must", lambda _: "")
+    monkeypatch.setattr("vitals.ops.run.shell.check_output", lambda _: "")
     (tmp_path / "requirements.txt").write_text("a @ https://example.com/a.whl\n")
 
     with pytest.raises(Refused, match="names an address"):

@@ -59,7 +59,7 @@ def test_an_installation_that_was_interrupted_counts_as_none(lock: Path) -> None
 
 
 def test_a_moved_folder_is_set_up_again(lock: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("vitals.ops.project.setup.ROOT", Path("/elsewhere"))
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", Path("/elsewhere"))
 
     assert not setup.installed(lock)
 
@@ -135,7 +135,7 @@ def test_a_failed_installation_is_refused_with_its_reason_and_counts_as_none(
 def test_a_folder_that_is_no_repository_gets_no_hooks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("vitals.ops.project.setup.ROOT", tmp_path)
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", tmp_path)
 
     setup.install_hooks()
 
@@ -145,7 +145,7 @@ def test_a_folder_that_is_no_repository_gets_no_hooks(
 def test_hooks_kept_elsewhere_are_left_alone(
     repository: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr("vitals.ops.project.setup.ROOT", repository)
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", repository)
     subprocess.run(["git", "config", "core.hooksPath", "mine"], cwd=repository, check=True)
 
     setup.install_hooks()
@@ -156,7 +156,7 @@ def test_hooks_kept_elsewhere_are_left_alone(
 @pytest.fixture
 def hook(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the hook of a repository of its own comes to lie."""
-    monkeypatch.setattr("vitals.ops.project.setup.ROOT", repository)
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", repository)
     monkeypatch.setattr("vitals.ops.run.shell.ROOT", repository)
     monkeypatch.setattr("vitals.ops.project.setup.VENV_PYTHON", Path(shell.PYTHON))
     monkeypatch.delenv("GIT_CONFIG_GLOBAL", raising=False)

@@ -82,7 +82,7 @@ def test_a_program_that_ends_is_not_waited_for() -> None:
 
 def test_a_failing_program_is_refused_with_what_it_printed() -> None:
     with pytest.raises(Refused) as refused:
-        shell.must([shell.PYTHON, "-c", "import sys; print('no such table'); sys.exit(3)"])
+        shell.check_output([shell.PYTHON, "-c", "import sys; print('no such table'); sys.exit(3)"])
 
     assert "ended with 3" in refused.value.found
     assert refused.value.output == "no such table\n"
@@ -96,7 +96,7 @@ def test_a_program_that_is_not_there_is_refused_by_name() -> None:
 def test_the_environment_is_added_to_ours(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("OURS", "1")
 
-    printed = shell.must(["sh", "-c", "echo $OURS $THEIRS"], {"THEIRS": "2"})
+    printed = shell.check_output(["sh", "-c", "echo $OURS $THEIRS"], {"THEIRS": "2"})
 
     assert printed == "1 2\n"
 

@@ -10,6 +10,7 @@ import sys
 from collections.abc import Callable
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
 from vitals.ops.run import git, project_file, shell, steps
 from vitals.ops.run.steps import Result, Step
@@ -29,7 +30,7 @@ STEPS = {
 AT_ONCE = 2
 PROGRAMS = {"PYTHONDONTWRITEBYTECODE": ""}  # the many that start compile each module once
 NOT_RUN = re.compile(r"not run: ([\w, -]+)")  # what a step says of what it left out
-RECORD = shell.ROOT / "build" / "check.json"
+RECORD = Path("build", "check.json")
 
 
 def programs(commands: list[str]) -> str:
@@ -37,7 +38,7 @@ def programs(commands: list[str]) -> str:
 
     Raises `Refused` with the output of the first that fails.
     """
-    outputs = (shell.must(_call(line), PROGRAMS) for line in commands)
+    outputs = (shell.check_output(_call(line), PROGRAMS) for line in commands)
     return "; ".join(filter(None, map(_summary, outputs)))
 
 
@@ -84,8 +85,8 @@ def _remember(tree: str | None, ok: bool, results: list[Result]) -> None:
         "not_run": _not_run(results),
         "at": datetime.now(UTC).isoformat(timespec="seconds"),
     }
-    RECORD.parent.mkdir(exist_ok=True)
-    RECORD.write_text(json.dumps(record, indent=2) + "\n")
+    (shell.ROOT / RECORD).parent.mkdir(exist_ok=True)
+    (shell.ROOT / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _not_run(results: list[Result]) -> list[str]:

@@ -98,7 +98,7 @@ def _matches(patterns: tuple[str, ...], statement: str, named: Tables) -> bool:
 def _named(folder: Path) -> Tables:
     """The tables that the code in the folder names."""
     where = {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
-    tables: Tables = json.loads(shell.must([shell.PYTHON, "-c", NAMED, folder], where))
+    tables: Tables = json.loads(shell.check_output([shell.PYTHON, "-c", NAMED, folder], where))
     return tables
 
 

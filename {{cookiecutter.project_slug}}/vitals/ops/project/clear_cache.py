@@ -1,7 +1,7 @@
-"""How is one feature's cache cleared, and nothing else? `make clear-cache FEATURE=items`.
+"""Clears the cache of one feature and nothing else: `make clear-cache FEATURE=items`.
 
-ENV names the place (local if it is left out), URL a service that runs elsewhere. The ops token is
-taken from APP_OPS_TOKEN, else from the file ops_token in SECRETS.
+ENV names the environment (local by default), URL a service that runs elsewhere. The operators'
+token is taken from APP_OPS_TOKEN, otherwise from the file ops_token in the folder SECRETS.
 """
 
 import os
@@ -18,7 +18,7 @@ SECONDS = 30
 
 
 def clear(url: str, feature: str, token: str) -> int:
-    """Clear the cache of one feature of the service at `url`; answers how many keys that were.
+    """Clear the cache of one feature of the service at `url`; return the number of keys.
 
     Raises `Refused` with what the service said. Safe to repeat.
     """
@@ -39,7 +39,7 @@ def clear(url: str, feature: str, token: str) -> int:
 
 
 def address(environ: Mapping[str, str], root: Path) -> str:
-    """The URL of the service that is meant. Raises `Refused` for an unknown ENV."""
+    """The URL of the service. Raises `Refused` for an unknown ENV."""
     if url := environ.get("URL"):
         return url.rstrip("/")
     place = environ.get("ENV", "local")
@@ -52,7 +52,7 @@ def address(environ: Mapping[str, str], root: Path) -> str:
 
 
 def token(environ: Mapping[str, str]) -> str:
-    """The ops token, or nothing: a local service asks for none."""
+    """The operators' token, or nothing: a local service asks for none."""
     file = Path(environ.get("SECRETS", "."), "ops_token")
     given = environ.get("APP_OPS_TOKEN", "")
     return given or (file.read_text().strip() if file.is_file() else "")

@@ -1,4 +1,4 @@
-"""Which exact packages does the project run on? Renews the hash locks from pyproject.toml.
+"""Hash locks of the packages that the project runs on, renewed from pyproject.toml.
 
 `make lock` keeps the versions that still fit, `make upgrade` moves them to the newest. The locks
 hold for every platform and every Python that we allow; they name no index: the machine's is asked.
@@ -49,18 +49,11 @@ def write(folder: Path, lock: Lock, upgrade: bool = False) -> str:
     with tempfile.NamedTemporaryFile("w", suffix=".in") as asked:
         asked.write("\n".join(requirements(folder, lock.groups)))
         asked.flush()
-        command = [
-            setup.uv(),
-            "pip",
-            "compile",
-            asked.name,
-            *OPTIONS.split(),
-            "-o",
-            folder / lock.file,
-        ]
+        command = [setup.uv(), "pip", "compile", asked.name, "-o", folder / lock.file]
+        command += OPTIONS.split()
         command += ["--constraint", folder / lock.agrees_with] if lock.agrees_with else []
         command += ["--upgrade"] if upgrade else []
-        shell.must(command)
+        shell.check_output(command)
     written = (folder / lock.file).read_text()
     if "://" in written:
         raise Refused(f"{lock.file} names an address", "packages of the index only")

@@ -32,7 +32,9 @@ def write(name: str) -> str:
 
 def _alembic(*words: str, environment: Mapping[str, str] | None = None) -> str:
     where = {"APP_ENVIRONMENT": os.environ.get("APP_ENVIRONMENT", "local")}
-    return shell.must([shell.PYTHON, "-m", "alembic", *words], where | dict(environment or {}))
+    return shell.check_output(
+        [shell.PYTHON, "-m", "alembic", *words], where | dict(environment or {})
+    )
 
 
 def main() -> None:

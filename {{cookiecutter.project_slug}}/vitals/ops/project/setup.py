@@ -1,7 +1,7 @@
-"""Is everything here that the commands need? Builds .venv from the hash-checked lock.
+"""Set-up: builds .venv from the hash-checked lock, and installs the git hooks.
 
 Runs with the machine's python3 before anything is installed: only the standard library, and up to
-the check of the version only what an old Python can read.
+the check of the version only what an old Python can parse.
 """
 
 import sys
@@ -22,11 +22,10 @@ from pathlib import Path
 from vitals.ops.run import git, shell, steps
 from vitals.ops.run.steps import Refused
 
-ROOT = shell.ROOT
-VENV = ROOT / ".venv"
+VENV = shell.ROOT / ".venv"
 VENV_PYTHON = VENV / "bin" / "python"
-DEVELOPMENT = ROOT / "requirements-dev.txt"
-UV = ROOT / "requirements-uv.txt"
+DEVELOPMENT = shell.ROOT / "requirements-dev.txt"
+UV = shell.ROOT / "requirements-uv.txt"
 AGAIN = "repair what it says above, then run the same command again; downloads are kept"
 
 
@@ -82,11 +81,14 @@ def build() -> None:
 
 
 def install_hooks() -> None:
-    """Have git run the checks before each commit, where this folder is a repository of its own."""
-    if not (ROOT / ".git").exists() or not git.is_repository():
+    """Let git run the checks before each commit, where this folder is a repository of its own."""
+    if not (shell.ROOT / ".git").exists() or not git.is_repository():
         return
-    hooks = ROOT / git.git("rev-parse", "--git-path", "hooks")
-    if hooks.resolve() != (ROOT / git.git("rev-parse", "--git-common-dir") / "hooks").resolve():
+    hooks = shell.ROOT / git.git("rev-parse", "--git-path", "hooks")
+    if (
+        hooks.resolve()
+        != (shell.ROOT / git.git("rev-parse", "--git-common-dir") / "hooks").resolve()
+    ):
         steps.say(f"git hooks: left alone, core.hooksPath points to {hooks}")
     elif not (hooks / "pre-commit").exists() or _left_behind(hooks / "pre-commit"):
         made = shell.run([VENV_PYTHON, "-m", "pre_commit", "install"])
@@ -102,7 +104,7 @@ def main() -> None:
 
 
 def _left_behind(hook: Path) -> bool:
-    """Whether it starts a Python that is gone, so that no commit would succeed: we were moved."""
+    """Whether it starts a Python that is gone, so that no commit succeeds: the folder was moved."""
     starts = re.search(r"^INSTALL_PYTHON=(.*)$", hook.read_text(errors="replace"), re.MULTILINE)
     return starts is not None and not Path(*shlex.split(starts[1])).exists()
 
@@ -123,7 +125,7 @@ def _stamp(requirements: Path) -> Path:
 
 def _wanted(requirements: Path) -> str:
     lock = hashlib.sha256(requirements.read_bytes()).hexdigest()
-    return f"{lock} {ROOT} {sys.version_info.major}.{sys.version_info.minor}\n"
+    return f"{lock} {shell.ROOT} {sys.version_info.major}.{sys.version_info.minor}\n"
 
 
 if __name__ == "__main__":

@@ -1,7 +1,7 @@
-"""What did this project come from, and how would it look, made anew? A clone of the template tells.
+"""The template of this project: a clone that generates the project anew from its recorded answers.
 
-`.vitals.json` records the template's address, the version and commit, and the answers. The clone
-and all that is made with it lie in a throw-away folder.
+`.vitals.json` records the template's address, version and commit, the answers, and whether the
+example is still there. The clone and all that is made with it lie in a throw-away folder.
 """
 
 import json
@@ -32,7 +32,7 @@ def recorded(project: Path) -> dict[str, Any]:
 
 def released(address: str, wanted: str) -> str:
     """The version that is wanted, else the newest. Raises `Refused` where it was not released."""
-    there = list(repository_state.commits(git.refs(address, "refs/tags/v*")))
+    there = list(repository_state.commits(git.remote_refs(address, "refs/tags/v*")))
     if not there:
         raise Refused(f"no version of {address}", "a tag such as v1.2.0", "wait for a release")
     if wanted and wanted not in there:
@@ -54,7 +54,7 @@ class Template:
         """The commit that this project was made from. Raises `Refused` when it is not there."""
         commit, version = self._record.get("commit"), self._record["version"]
         for known in filter(None, (commit, version and f"refs/tags/{version}")):
-            if git.says_yes(*self._in_clone("cat-file", "-e", f"{known}^{{commit}}")):
+            if git.succeeds(*self._in_clone("cat-file", "-e", f"{known}^{{commit}}")):
                 return self.commit(known)
         found = f"made from an unknown version: {version or commit or 'none is recorded'}"
         expected = f"a version of {self._address}"
@@ -98,12 +98,15 @@ class Template:
         return venv / "bin" / "cookiecutter"
 
     def _config(self, name: str) -> Path:
-        """Let the name mean this clone, and the answers be defaults: those to no question are left
-        out, and nothing of the user's own configuration is asked."""
+        """A configuration where the name means this clone and the answers are the defaults.
+
+        Answers to no question are left out; the user's own configuration has no say.
+        """
+        example = {"_example": str(self._record.get("example", True)).lower()}
         config = {
             "abbreviations": {name: str(self._clone)},
             "cookiecutters_dir": str(self._folder / "clones"),
-            "default_context": self._record["answers"],
+            "default_context": self._record["answers"] | example,
             "replay_dir": str(self._folder / "replay"),
         }
         path = self._folder / "config.json"

@@ -1,8 +1,8 @@
-"""What does a newer version of the template bring? `make update` takes it in and commits nothing.
+"""Template update: merges a newer version of the template into this tree, and commits nothing.
 
-The version that this project was made from and a newer one are generated from the recorded answers
-in a throw-away folder, and git merges what differs between them into this tree. The code of a
-released template runs for that; it is trusted as it was when this project was generated.
+The version that this project was made from and the newer one are generated from the recorded
+answers in a throw-away folder, and git merges their difference into this tree, renames followed.
+The code of a released template runs for that, as it did when this project was generated.
 """
 
 import os
@@ -11,6 +11,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from vitals.ops.check import engine
 from vitals.ops.project import lock, template
 from vitals.ops.release import versions
 from vitals.ops.run import git, interrupts, shell, steps
@@ -49,7 +50,7 @@ def take_in(address: str, wanted: str) -> bool:
             raise
     if change is None:
         return False
-    conflicts = settle_locks(merge(change))
+    conflicts = settle_locks(settle_manifest(merge(change)))
     if conflicts:
         width = max(map(len, conflicts))
         listed = (f"  {path:<{width}}  {kind}" for path, kind in conflicts.items())
@@ -105,7 +106,7 @@ def tell_questions(recorded: dict[str, Any], new: dict[str, Any]) -> None:
 
 
 def change_between(old: Path, new: Path, title: str) -> str:
-    """A commit of what differs. Raises `Refused` where a file of yours would be overwritten."""
+    """A commit of the difference. Raises `Refused` where a file of yours would be overwritten."""
     before = template.commit_of(old, "Before")
     change = template.commit_of(new, title, before)
     added = git.git(*ADDED, before, change).split("\0")
@@ -123,7 +124,7 @@ def merge(change: str) -> dict[str, str]:
     """
     with interrupts.finishing("merging: one moment. Ctrl-C again gives up half-way"):
         try:
-            picked = git.pick(change)
+            picked = git.cherry_pick(change)
         except KeyboardInterrupt:
             fix = f"{BACK}, and `git status` shows which new files are left"
             raise Refused("given up half-way through the merge", fix=fix) from None
@@ -145,8 +146,16 @@ def unmerged() -> dict[str, str]:
     return sides
 
 
+def settle_manifest(conflicts: dict[str, str]) -> dict[str, str]:
+    """Take the template's MANIFEST of the engine, whatever this project has; return the rest."""
+    if conflicts.pop(engine.MANIFEST, ""):
+        git.git("checkout", "--theirs", "--", engine.MANIFEST)
+        git.git("add", "--", engine.MANIFEST)
+    return conflicts
+
+
 def settle_locks(conflicts: dict[str, str]) -> dict[str, str]:
-    """Give the conflicts that are left when the locks are written anew, where only they conflict.
+    """Write the locks anew where only they conflict; return the conflicts that are left.
 
     They hold the template's pins then, and those of packages that only this project has.
     """
@@ -165,8 +174,8 @@ def settle_locks(conflicts: dict[str, str]) -> dict[str, str]:
 
 
 def check() -> int:
-    """Check what came out, by its own new commands and without what was given to this one."""
-    steps.say("checking what came out:")
+    """Check the merged tree by its own new commands, without the variables of this one."""
+    steps.say("checking the merged tree:")
     given = [word for name in ("MAKEFLAGS", "TEMPLATE", "VERSION") for word in ("-u", name)]
     code = shell.attach(["env", *given, "make", "--no-print-directory", "check"])
     if code:

@@ -61,7 +61,7 @@ def head() -> str:
     """The commit that is checked out. Raises `Refused` where there is none."""
     if not is_repository():
         raise no_repository()
-    if not says_yes("rev-parse", "--verify", "--quiet", "HEAD"):
+    if not succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
         raise Refused("no commit yet", fix="`git add --all && git commit`")
     return git("rev-parse", "HEAD")
 
@@ -82,13 +82,13 @@ def tree_hash() -> str | None:
         return git("write-tree", index=index)
 
 
-def says_yes(*words: str) -> bool:
+def succeeds(*words: str) -> bool:
     """Whether git answers a question with exit code 0."""
     command = ["git", *words]
     return not subprocess.run(command, cwd=shell.ROOT, capture_output=True, check=False).returncode
 
 
-def refs(remote: str, *patterns: str) -> dict[str, str]:
+def remote_refs(remote: str, *patterns: str) -> dict[str, str]:
     """What these refs point to in a remote; `^{}` is the commit of a tag object.
 
     Nobody is asked for a password. Raises `Refused` when there is no answer within 10 s.
@@ -113,7 +113,7 @@ def refs(remote: str, *patterns: str) -> dict[str, str]:
     return _listed(answer)
 
 
-def refs_here(*patterns: str) -> dict[str, str]:
+def local_refs(*patterns: str) -> dict[str, str]:
     """What these refs point to in this repository; `^{}` is the commit of a tag object."""
     line = "%(objectname)%09%(refname)%0a%(*objectname)%09%(refname)^{}"
     return _listed(git("for-each-ref", f"--format={line}", *patterns))
@@ -124,7 +124,7 @@ def _listed(text: str) -> dict[str, str]:
     return {ref: found for found, _, ref in lines if found and ref.startswith("refs/")}
 
 
-def unnamed_tag(name: str, message: str) -> str:
+def tag_object(name: str, message: str) -> str:
     """Make the annotated tag object of HEAD and no ref; signed where git is set up to sign.
 
     Raises `Refused` with git's own words when it cannot be made or signed.
@@ -148,11 +148,11 @@ def unnamed_tag(name: str, message: str) -> str:
             raise Refused("git asked no hook before it named the tag", expected)
         if not (aside / "asked").exists():
             raise Refused("git could not make the tag: nothing was changed", output=said)
-        tag_object = (aside / "asked").read_text().split()[1]
-    if _signs_tags() and "\n-----BEGIN " not in git("cat-file", "tag", tag_object):
+        made = (aside / "asked").read_text().split()[1]
+    if _signs_tags() and "\n-----BEGIN " not in git("cat-file", "tag", made):
         # git 2.39 goes on without a signature when ssh-keygen fails
         raise Refused("git could not sign the tag: nothing was changed", output=said)
-    return tag_object
+    return made
 
 
 def _signs_tags() -> bool:
@@ -172,7 +172,7 @@ def clone(address: str, folder: Path) -> shell.Finished:
     return shell.run(["git", "-C", shell.ROOT, "clone", *options, "--", address, folder])
 
 
-def pick(commit: str) -> shell.Finished:
+def cherry_pick(commit: str) -> shell.Finished:
     """Merge what a commit changes into the tree and the index: renames are followed, what git
     can't decide stays marked there, and nothing is committed."""
     options = [*NOBODY, "-c", "merge.renames=true", "-c", "rerere.enabled=false"]
@@ -189,3 +189,13 @@ def unpack(treeish: str, folder: Path) -> None:
             tar.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.11.4
             tar.extractall(files)  # noqa: S202  git has written it
         files.rename(folder)
+
+
+# The names before: to go once nobody uses them.
+says_yes, pick, refs, refs_here, unnamed_tag = (
+    succeeds,
+    cherry_pick,
+    remote_refs,
+    local_refs,
+    tag_object,
+)

@@ -155,7 +155,7 @@ def attach(command: Sequence[str | Path], environment: Mapping[str, str] | None 
         return program.wait()
 
 
-def must(
+def check_output(
     command: Sequence[str | Path],
     environment: Mapping[str, str] | None = None,
     user: int | None = None,
@@ -185,3 +185,6 @@ def _ctrl_c_later() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if pressed:
             signal.raise_signal(signal.SIGINT)
+
+
+must = check_output  # the name before: to go once nobody uses it

@@ -12,12 +12,12 @@ from pathlib import Path
 from typing import NamedTuple
 
 from vitals.ops.project import setup
-from vitals.ops.run import project_file
+from vitals.ops.run import project_file, shell
 from vitals.ops.run.shell import Program
 from vitals.ops.run.steps import Refused
 
 KINDS = ("postgres", "valkey")
-REQUIREMENTS = setup.ROOT / "requirements-services.txt"
+REQUIREMENTS = shell.ROOT / "requirements-services.txt"
 
 
 class Server(NamedTuple):

@@ -31,7 +31,7 @@ def throw_away() -> Iterator[Server]:
         folder.joinpath("password").write_text(password)
         programs, user = _programs(folder)
         _init(programs, folder, user)
-        version = shell.must([programs / "postgres", "--version"]).split()[-1]
+        version = shell.check_output([programs / "postgres", "--version"]).split()[-1]
         command: list[str | Path] = [programs / "postgres", "-D", folder / "data", "-p", str(port)]
         command += ["-h", "127.0.0.1", "-k", ""]  # no socket file: a path may be too long for one
         command += [f"--{setting}" for setting in SPEED]
@@ -60,7 +60,7 @@ def _programs(folder: Path) -> tuple[Path, int | None]:
 
 def _init(programs: Path, folder: Path, user: int | None) -> None:
     options = "--username=app --auth=scram-sha-256 --encoding=UTF8 --no-locale --no-sync"
-    shell.must(
+    shell.check_output(
         [programs / "initdb", *options.split(), f"--pwfile={folder}/password", folder / "data"],
         user=user,
     )
