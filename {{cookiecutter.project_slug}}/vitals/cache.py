@@ -1,8 +1,7 @@
-"""How do we reach the cache, and what if it is away?
+"""The cache: a dependency that may fail at any time and then only costs time.
 
-A resource. It may go away at any time, and then only costs time: a failed command counts as
-"not there", and until the next check passes the cache is not asked at all. What is kept, under
-which key and for how long, stands with the feature (`store_cached.py`).
+A failed command counts as a miss, and until the next check passes the cache is bypassed. Which
+keys are cached and for how long is decided by the feature that uses it.
 """
 
 import logging
@@ -15,12 +14,11 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from vitals import request_stats
-from vitals.health.checks import Check
+from vitals.dependency import Check
 from vitals.problems import Problem
 
-PREFIX = "{{ cookiecutter.project_slug }}"
 MAX_LOCAL_KEYS = 10_000
-ANSWER_SECONDS = 0.05  # a cache that takes longer is no help
+ANSWER_SECONDS = 0.05  # a slower cache is no help
 LOCAL: dict[str, Any] = {"size": MAX_LOCAL_KEYS, "check_interval": 0}
 REMOTE: dict[str, Any] = {
     "suppress": False,
@@ -30,8 +28,8 @@ REMOTE: dict[str, Any] = {
     "socket_connect_timeout": ANSWER_SECONDS,
     "retry": Retry(NoBackoff(), 0),
 }
-REMEDY = "No request is lost: look whether the cache's server runs and has memory left."
-# What a server that answers nonsense makes the client library raise, beside its own errors.
+REMEDY = "No request is lost. Check that the cache's server runs and has memory left."
+# What the client library raises on a malformed answer, beside its own errors.
 FAILURES = (CacheError, OSError, ValueError, TypeError, EOFError)
 Feature = Annotated[str, Path(pattern="^[a-z][a-z_]*$", max_length=40)]
 
@@ -39,15 +37,19 @@ log = logging.getLogger(__name__)
 
 
 class Cache:
-    """Bytes under keys of the form feature:name, each with a lifetime."""
+    """Bytes under keys of the form feature:name, each with a lifetime.
+
+    `prefix` is put before each key: several services may share one server.
+    """
 
     name = "cache"
 
-    def __init__(self, url: str) -> None:
+    def __init__(self, url: str, *, prefix: str) -> None:
+        self._prefix = prefix
         self._backend = Backend()
         self._backend.setup(url, **(LOCAL if url.startswith("mem:") else REMOTE))
-        self._away = ""
-        self._to_clear: set[str] = set()
+        self._down_reason = ""
+        self._pending_invalidations: set[str] = set()
 
     async def open(self) -> None:
         """Connections are made when they are needed."""
@@ -56,77 +58,77 @@ class Cache:
         await self._backend.close()
 
     def checks(self) -> list[Check]:
-        return [Check(self.name, self._come_back, REMEDY)]
+        return [Check(self.name, self._probe, REMEDY)]
 
     def gauges(self) -> dict[str, float]:
         return {}
 
     async def get(self, key: str) -> bytes | None:
-        """What is kept under the key, or None. Notes hit, miss, bypass or error in the tally."""
-        if self._away:
-            request_stats.cache("bypass", self._away)
+        """The value under the key, or None. Records hit, miss, bypass or error in the stats."""
+        if self._down_reason:
+            request_stats.cache("bypass", self._down_reason)
             return None
         try:
-            found = await self._backend.get(_full(key))
+            found = await self._backend.get(self._full(key))
         except FAILURES as error:
-            self._lose(error)
+            self._mark_down(error)
             return None
         request_stats.cache("miss" if found is None else "hit")
         return found if isinstance(found, bytes) else None
 
     async def set(self, key: str, value: bytes, ttl_seconds: float) -> None:
-        """Keep the value, if the cache is there."""
-        if not self._away:
+        """Store the value, if the cache is up."""
+        if not self._down_reason:
             try:
-                await self._backend.set(_full(key), value, expire=ttl_seconds)
+                await self._backend.set(self._full(key), value, expire=ttl_seconds)
             except FAILURES as error:
-                self._lose(error)
+                self._mark_down(error)
 
     async def delete(self, key: str) -> None:
-        """Forget the key; if the cache is away, its feature is cleared before it is used again."""
-        if not self._away:
+        """Delete the key; if the cache is down, its feature is cleared before it is used again."""
+        if not self._down_reason:
             try:
-                await self._backend.delete(_full(key))
+                await self._backend.delete(self._full(key))
             except FAILURES as error:
-                self._lose(error)
-        if self._away:
-            self._to_clear.add(key.partition(":")[0])
+                self._mark_down(error)
+        if self._down_reason:
+            self._pending_invalidations.add(key.partition(":")[0])
 
     async def clear(self, feature: str) -> int:
-        """Forget all keys of one feature and say how many. Raises one of FAILURES."""
-        keys = [key async for key in self._backend.scan(_full(f"{feature}:*"))]
+        """Delete all keys of one feature; return their number. Raises one of FAILURES."""
+        keys = [key async for key in self._backend.scan(self._full(f"{feature}:*"))]
         if keys:
             await self._backend.delete_many(*keys)
         return len(keys)
 
-    def _lose(self, error: Exception) -> None:
-        self._away = type(error.__cause__ or error).__name__
-        request_stats.cache("error", self._away)
+    def _mark_down(self, error: Exception) -> None:
+        self._down_reason = type(error.__cause__ or error).__name__
+        request_stats.cache("error", self._down_reason)
 
-    async def _come_back(self) -> None:
-        """Ask whether the cache keeps things; if so, use it from now on."""
-        await self._backend.set(_full("checked"), b"1", expire=60)  # a full one answers a ping
-        for feature in tuple(self._to_clear):
+    async def _probe(self) -> None:
+        """Check that the cache stores values; if so, use it from now on."""
+        await self._backend.set(
+            self._full("checked"), b"1", expire=60
+        )  # a full server still answers a ping
+        for feature in tuple(self._pending_invalidations):
             await self.clear(feature)
-            self._to_clear.discard(feature)
-        self._away = ""
+            self._pending_invalidations.discard(feature)
+        self._down_reason = ""
 
+    def _full(self, key: str) -> str:
+        return f"{self._prefix}:{key}"
 
-def router(cache: Cache) -> APIRouter:
-    """The path that clears one feature's cache; whoever includes it puts a guard before it."""
-    routes = APIRouter(include_in_schema=False)
+    def operators_router(self) -> APIRouter:
+        """The path that clears one feature's keys; whoever includes it adds a guard."""
+        routes = APIRouter(include_in_schema=False)
 
-    @routes.delete("/cache/{feature}")
-    async def clear_cache(feature: Feature) -> dict[str, str | int]:
-        try:
-            cleared = await cache.clear(feature)
-        except FAILURES as error:
-            raise Problem(503, "the cache is away", retry_safe=True) from error
-        log.info("cache cleared", extra={"feature": feature, "cleared": cleared})
-        return {"feature": feature, "cleared": cleared}
+        @routes.delete("/cache/{feature}")
+        async def clear_cache(feature: Feature) -> dict[str, str | int]:
+            try:
+                cleared = await self.clear(feature)
+            except FAILURES as error:
+                raise Problem(503, "the cache is not available", retry_safe=True) from error
+            log.info("cache cleared", extra={"feature": feature, "cleared": cleared})
+            return {"feature": feature, "cleared": cleared}
 
-    return routes
-
-
-def _full(key: str) -> str:
-    return f"{PREFIX}:{key}"
+        return routes

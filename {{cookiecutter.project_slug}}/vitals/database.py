@@ -1,7 +1,6 @@
-"""How do we reach the database, and what does one unit of work promise?
+"""The database: a pool of connections, one transaction at a time, a deadline for each.
 
-A resource. A rule for all statements (deadline, pool, what is counted) is changed here; what is
-asked stands with the feature that asks.
+Every statement is counted in the stats of the request that sends it.
 """
 
 import asyncio
@@ -15,46 +14,54 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, ExceptionContext, event, text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
-from sqlalchemy.orm import DeclarativeBase
 from sqlalchemy.pool import QueuePool
 
 from vitals import request_stats
 from vitals.database_engine import build_engine
-from vitals.health.checks import Check, Unfit
+from vitals.dependency import Check, CheckFailed
 from vitals.problems import Problem
 
-MIGRATIONS = Path(__file__).parent.parent / "migrations"
-PROBE_SECONDS = 0.8  # within the deadline of a check, so that nothing is left behind it
+PROBE_SECONDS = 0.8  # shorter than the deadline of a check, so that its connection is closed
 REMEDIES = {
-    "database": "Look whether its server runs and takes connections; no restart is needed here.",
-    "migrations": "Apply the migrations of this version, or go back to the version before it.",
-    "pool": "Look below for the slow route that holds connections; more of them come last.",
+    "database": "Check that its server runs and accepts connections. No restart is needed here.",
+    "migrations": "Apply the migrations of this version, or roll back to the previous one.",
+    "pool": "Find the slow route below that holds connections; a larger pool is the last resort.",
 }
-# SQLSTATE classes of a database that cannot be used now: connection, authorization, catalog,
-# transaction rollback, resources, operator.
-PASSING = ("08", "28", "3D", "40", "53", "57")
-# What a file says in the same states; all else that it says is a defect of ours.
-FILE_PASSING = ("database is locked", "database or disk is full", "disk I/O", "unable to open")
-
-
-class Base(DeclarativeBase):
-    """The tables of all features; a new migration is what they have and the database has not."""
+# SQLSTATE classes of a temporary state: connection, authorization, catalog, transaction rollback,
+# resources, operator.
+TRANSIENT_STATES = ("08", "28", "3D", "40", "53", "57")
+# SQLite's messages in such a state; its other errors are defects of the code.
+TRANSIENT_MESSAGES = (
+    "database is locked",
+    "database or disk is full",
+    "disk I/O",
+    "unable to open",
+)
 
 
 class Database:
-    """A pool of connections for requests, and one connection of its own for the checks."""
+    """A pool of connections for requests, and one connection of its own for the checks.
+
+    `migrations` is Alembic's folder: the code needs the schema of its newest migrations.
+    """
 
     name = "database"
 
     def __init__(
-        self, url: str, *, pool_size: int, deadline_seconds: float, slow_query_ms: float
+        self,
+        url: str,
+        *,
+        migrations: Path,
+        pool_size: int = 10,
+        deadline_seconds: float = 15,
+        slow_query_ms: float = 200,
     ) -> None:
         self._pool_size = pool_size
         self._deadline_seconds = deadline_seconds
         self._slow_query_ms = slow_query_ms
         self._waiting = 0
-        self._looking: asyncio.Task[set[str]] | None = None
-        scripts = ScriptDirectory(str(MIGRATIONS))
+        self._reading: asyncio.Task[set[str]] | None = None
+        scripts = ScriptDirectory(str(migrations))
         self._known = {script.revision for script in scripts.walk_revisions()}
         self._needed = set(scripts.get_heads())
         self._engine = build_engine(url, pool_size, deadline_seconds)
@@ -73,9 +80,9 @@ class Database:
 
     def checks(self) -> list[Check]:
         return [
-            Check(self.name, self._look, REMEDIES["database"]),
-            Check("migrations", self._schema_is_new_enough, REMEDIES["migrations"]),
-            Check("pool", self._has_room, REMEDIES["pool"]),
+            Check(self.name, self._read_once, REMEDIES["database"]),
+            Check("migrations", self._check_schema, REMEDIES["migrations"]),
+            Check("pool", self._check_pool, REMEDIES["pool"]),
         ]
 
     def gauges(self) -> dict[str, float]:
@@ -85,11 +92,11 @@ class Database:
         }
 
     @asynccontextmanager
-    async def work(self) -> AsyncIterator[AsyncSession]:
-        """One unit of work: committed when the block ends, undone when it raises.
+    async def transaction(self) -> AsyncIterator[AsyncSession]:
+        """One transaction: committed when the block ends, rolled back when it raises.
 
-        Raises Problem 503 if the database is away, has no free connection, or takes longer than
-        the deadline. After a block that ended without an error the work is kept.
+        Raises Problem 503 if the database is not available, has no free connection, or takes
+        longer than the deadline. When the block has ended without an error, it is committed.
         """
         session = self._sessions()
         try:
@@ -99,10 +106,10 @@ class Database:
                 await session.commit()
         except (TimeoutError, OSError, DBAPIError) as error:
             await session.invalidate()
-            if isinstance(error, DBAPIError) and not _is_passing(error):
+            if isinstance(error, DBAPIError) and not _is_transient(error):
                 raise
-            found = "late" if isinstance(error, TimeoutError) else "away"
-            raise Problem(503, f"the database is {found}") from error
+            state = "slow" if isinstance(error, TimeoutError) else "not available"
+            raise Problem(503, f"the database is {state}") from error
         except asyncio.CancelledError:
             await session.invalidate()
             raise
@@ -110,7 +117,7 @@ class Database:
             await session.close()
 
     async def _connect(self, session: AsyncSession) -> None:
-        """Take a connection from the pool; the wait for it is not the database's time."""
+        """Take a connection from the pool; the wait for it is counted apart."""
         started = time.perf_counter()
         self._waiting += 1
         try:
@@ -119,11 +126,11 @@ class Database:
             self._waiting -= 1
             request_stats.add("pool_wait", (time.perf_counter() - started) * 1000)
 
-    async def _look(self) -> set[str]:
-        """Ask for the schema's revisions; the checks of one round share one statement."""
-        if self._looking is None or self._looking.done():
-            self._looking = asyncio.create_task(self._revisions())
-        return await asyncio.shield(self._looking)
+    async def _read_once(self) -> set[str]:
+        """Read the schema's revisions; checks that run at once share one statement."""
+        if self._reading is None or self._reading.done():
+            self._reading = asyncio.create_task(self._revisions())
+        return await asyncio.shield(self._reading)
 
     async def _revisions(self) -> set[str]:
         async with asyncio.timeout(PROBE_SECONDS), self._probe.connect() as connection:
@@ -138,16 +145,17 @@ class Database:
                 await connection.invalidate()
                 raise
 
-    async def _schema_is_new_enough(self) -> None:
-        """Pass on the schema that we need and on any newer one: a rollback runs on that."""
-        found = await self._look()
-        if not found or (found <= self._known and not self._needed <= found):
+    async def _check_schema(self) -> None:
+        """Pass on the schema of this code and on any newer one: a rollback runs on that."""
+        found = await self._read_once()
+        is_old = not found or (found <= self._known and not self._needed <= found)
+        if self._needed and is_old:
             at, need = ", ".join(found) or "nothing", ", ".join(self._needed)
-            raise Unfit(f"the schema is at {at}, this code needs {need}: apply migrations")
+            raise CheckFailed(f"the schema is at {at}, this code needs {need}: apply migrations")
 
-    async def _has_room(self) -> None:
+    async def _check_pool(self) -> None:
         if self._waiting:
-            raise Unfit(f"{self._waiting} requests wait for one of {self._pool_size}")
+            raise CheckFailed(f"{self._waiting} requests wait for one of {self._pool_size}")
 
     def _count(self, connection: Connection, _: object, statement: str, *_rest: object) -> None:
         ms = (time.perf_counter() - connection.info["started"]) * 1000
@@ -165,7 +173,7 @@ def _start_clock(connection: Connection, *_: object) -> None:
     connection.info["started"] = time.perf_counter()
 
 
-def _is_passing(error: DBAPIError) -> bool:
+def _is_transient(error: DBAPIError) -> bool:
     state = getattr(error.orig, "sqlstate", None) or ""
-    is_file = isinstance(error, OperationalError) and str(error.orig).startswith(FILE_PASSING)
-    return error.connection_invalidated or state.startswith(PASSING) or is_file
+    is_file = isinstance(error, OperationalError) and str(error.orig).startswith(TRANSIENT_MESSAGES)
+    return error.connection_invalidated or state.startswith(TRANSIENT_STATES) or is_file

@@ -1,4 +1,4 @@
-"""How is each kind of database driven? The driver, its limits, and what it must be told."""
+"""The engine for each kind of database: its driver, its limits, its options."""
 
 from typing import Any
 
@@ -11,7 +11,7 @@ CONNECT_SECONDS = 2
 
 
 def driver_url(url: str) -> URL:
-    """The same URL, with the driver that we use in it."""
+    """The same URL with the driver that is used."""
     parsed = make_url(url)
     return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
 
@@ -23,7 +23,7 @@ def build_engine(given: str, size: int, deadline_seconds: float) -> AsyncEngine:
         options: dict[str, Any] = {"timeout": deadline_seconds}
         hooks: dict[str, Any] = {"connect": _set_pragmas}
     else:
-        # The server's own limit ends what would go on there after we stopped waiting for it.
+        # The server's own limit ends a statement that nobody waits for any more.
         limits = {"statement_timeout": str(int(deadline_seconds * 1000))}
         options = {"timeout": CONNECT_SECONDS, "server_settings": limits}
         hooks = {"checkout": _refuse_closed, "invalidate": _abort}
@@ -43,11 +43,11 @@ def _set_pragmas(connection: Any, _: object) -> None:
 
 
 def _refuse_closed(connection: Any, *_: object) -> None:
-    """See before use that the server closed a connection; costs no round trip."""
+    """Detect before use that the server closed a connection, without a round trip."""
     if connection.driver_connection.is_closed():
         raise InvalidatePoolError
 
 
 def _abort(connection: Any, *_: object) -> None:
-    """Drop a connection at once; a polite farewell to a hanging server takes 2 s."""
+    """Drop a connection at once; closing it politely takes 2 s with a server that hangs."""
     connection.driver_connection.terminate()

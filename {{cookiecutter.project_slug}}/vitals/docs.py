@@ -1,20 +1,14 @@
-"""Where can a person look at the API and try it? The page's files come from this process only."""
+"""The pages /docs and /openapi.json. All files of the page come from this process."""
 
-import warnings
-from collections.abc import Callable
-from functools import cache
 from importlib.resources import files
 from pathlib import Path
-from typing import Any
 
-from fastapi import APIRouter, Response
+from fastapi import APIRouter, FastAPI, Response
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse
 
-from vitals import problems
 from vitals.problems import Problem
+from vitals.security.callers import PUBLIC
 
-METHODS = ["GET", "HEAD"]
-PUBLIC: dict[str, Any] = {"security": []}
 POLICY = (
     "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; connect-src 'self'; "
     "img-src 'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -39,36 +33,33 @@ START = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#page", deepLinking: tru
 FILES = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 
 
-def router(openapi: Callable[[], dict[str, Any]]) -> APIRouter:
-    """The paths /docs and /openapi.json; `openapi` describes the whole service."""
-    routes = APIRouter(include_in_schema=False)
-    kept = Path(str(files("fastapi_offline"))) / "static"
+def install(app: FastAPI, *, enabled: bool) -> None:
+    """Replace the framework's own pages, which load files from elsewhere, by these or by none."""
+    theirs = {app.openapi_url, app.docs_url, app.redoc_url, app.swagger_ui_oauth2_redirect_url}
+    app.router.routes[:] = [r for r in app.routes if getattr(r, "path", "") not in theirs]
+    app.openapi_url = app.docs_url = app.redoc_url = None
+    if enabled:
+        app.include_router(_router(app))
 
-    @routes.api_route("/docs", methods=METHODS, openapi_extra=PUBLIC)
+
+def _router(app: FastAPI) -> APIRouter:
+    routes = APIRouter(include_in_schema=False)
+    folder = Path(str(files("fastapi_offline"))) / "static"
+
+    @routes.get("/docs", openapi_extra=PUBLIC)
     async def page() -> Response:
         return HTMLResponse(PAGE, headers={"Content-Security-Policy": POLICY})
 
-    @routes.api_route("/docs/{name}", methods=METHODS, openapi_extra=PUBLIC)
+    @routes.get("/docs/{name}", openapi_extra=PUBLIC)
     async def file(name: str) -> Response:
         if name == "start.js":
             return Response(START, media_type="text/javascript")
         if name not in FILES:
             raise Problem(404, "there is nothing at this path")
-        return FileResponse(kept / name, media_type=FILES[name])
+        return FileResponse(folder / name, media_type=FILES[name])
 
-    @routes.api_route("/openapi.json", methods=METHODS, openapi_extra=PUBLIC)
+    @routes.get("/openapi.json", openapi_extra=PUBLIC)
     async def description() -> Response:
-        return JSONResponse(described())
-
-    @cache
-    def described() -> dict[str, Any]:
-        """HEAD is the same operation as GET: its second description is left out."""
-        with warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="Duplicate Operation ID")
-            told = openapi()
-        for operations in told["paths"].values():
-            operations.pop("head", None)
-        told["components"]["schemas"]["Problem"] = problems.SCHEMA
-        return told
+        return JSONResponse(app.openapi())
 
     return routes

@@ -1,15 +1,22 @@
-"""What does a client see when something fails?
+"""Errors as clients see them: application/problem+json (RFC 9457) in one shape.
 
-One shape for every error: application/problem+json (RFC 9457) with what failed, what was
-expected and whether the very same request may be sent again. Rejected values are never echoed.
+Each says what failed, what is valid, and whether the same request may be sent again. A rejected
+value is never echoed. A problem type of your own is a subclass:
+
+    class OutOfStock(Problem):
+        type, title = "urn:problem:out-of-stock", "Out of Stock"
 """
 
 import json
 from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from typing import Any
+from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
+from fastapi.exception_handlers import (
+    http_exception_handler,
+    request_validation_exception_handler,
+)
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import iter_route_contexts
@@ -21,30 +28,22 @@ from vitals import request_stats
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 20
 IDEMPOTENT = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")  # RFC 9110, 9.2.2
-TITLES = {
-    400: "The request is not understood",
-    401: "Who are you?",
-    403: "This is not allowed",
-    404: "This does not exist",
-    405: "This method is not offered here",
-    408: "The request came too slowly",
-    409: "This is not possible now",
-    413: "The request is too large",
-    415: "This kind of content is not taken",
-    422: "The request does not fit",
-    429: "Too many requests",
-    431: "The headers are too large",
-    500: "This is our fault",
-    503: "The service can't answer now",
+NO_BODY = (204, 205, 304)
+# The phrases of RFC 9110, 15: Python's own differ between its versions in these four.
+PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
 }
-KINDS = {422: "validation-failed", 500: "internal-error"}
-# What pydantic's words leave open: the type of its finding -> (what is wrong, what was expected).
-WORDS = {
+TYPES = {422: "validation-failed", 500: "internal-error"}
+# Pydantic's error types whose message says too little: (what is wrong, what is expected).
+MESSAGES = {
     "missing": ("missing", "a value"),
     "extra_forbidden": ("unknown", "only known fields"),
     "json_invalid": ("not valid JSON", "valid JSON"),
 }
-RULES = {
+REWORDED = {
     "Value error, ": "",
     "Input should be ": "",
     "Decimal input should have": "a number with",
@@ -52,35 +51,23 @@ RULES = {
     "String should match pattern": "text that matches",
 }
 BOUNDS = ("greater_than", "less_than")
-UNREADABLE = {  # the framework's words -> ours
-    "There was an error parsing the body": "the body can't be read; expected JSON in UTF-8, "
-    "nested and with numbers no longer than people write",
-}
-FIELDS = {
-    "type": ("string", "the kind of problem: urn:problem:..."),
-    "title": ("string", "the same for all problems with this status"),
-    "status": ("integer", "that of the answer"),
-    "detail": ("string", "what was found, and what was expected"),
-    "instance": ("string", "the path that was asked for"),
-    "request_id": ("string", "under which the log tells more"),
-    "retry_safe": ("boolean", "may the very same request be sent again safely and usefully?"),
-}
-FAULTS = {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "string"}}}
-SCHEMA: dict[str, Any] = {
-    "type": "object",
-    "required": list(FIELDS),
-    "properties": {name: {"type": t, "description": told} for name, (t, told) in FIELDS.items()}
-    | {"errors": FAULTS},
-}
-EVERYWHERE = (400, 404, 408, 413, 500, 503)  # what any path may answer
+UNREADABLE = "There was an error parsing the body"  # the framework's words for any such body
+READABLE = (
+    "the body can't be read; expected JSON in UTF-8, with nesting and numbers of ordinary size"
+)
+DEFECT = "the service failed; its log has the error under this request_id"
 
 
 class Problem(Exception):
     """An error that the client is told of. Raise it anywhere below a route.
 
     `retry_safe` says whether the same request may be sent again safely and usefully; left out,
-    it is true for a passing state (408, 429, 503) and an idempotent method.
+    it is true for a temporary state (408, 429, 503) and an idempotent method. `members` are
+    further members of the answer (RFC 9457, 3.2).
     """
+
+    type: ClassVar[str] = ""
+    title: ClassVar[str] = ""
 
     def __init__(
         self,
@@ -92,48 +79,56 @@ class Problem(Exception):
         retry_after: int = 1,
         headers: Mapping[str, str] | None = None,
         errors: Sequence[Mapping[str, str]] = (),
+        members: Mapping[str, Any] | None = None,
     ) -> None:
         super().__init__(detail)
         self.status = status
         self.detail = f"{detail}; expected {expected}" if expected else detail
         self.retry_safe = retry_safe
         self.headers = dict(headers or {})
-        self.errors = errors
+        self.members = dict(members or {}) | ({"errors": errors} if errors else {})
         if status in (429, 503):
             self.headers.setdefault("Retry-After", str(retry_after))
 
 
-def documented(*statuses: int) -> dict[int | str, dict[str, Any]]:
-    """How OpenAPI tells of answers with these statuses; the description holds SCHEMA once."""
-    content = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
-    return {s: {"description": TITLES[s], "content": content} for s in statuses}
-
-
 def install(app: FastAPI) -> None:
-    """Give every error that a route or the framework raises the one shape."""
-    app.add_exception_handler(Problem, _problem)
-    app.add_exception_handler(HTTPException, _http_exception)
-    app.add_exception_handler(RequestValidationError, _validation_error)
+    """Answer the errors that routes and the framework raise in the one shape.
+
+    A handler of the application's own stays.
+    """
+    handlers = app.exception_handlers
+    handlers.setdefault(Problem, _problem)
+    if handlers.get(HTTPException) in (None, http_exception_handler):
+        handlers[HTTPException] = _http_exception
+    if handlers.get(RequestValidationError) in (None, request_validation_exception_handler):
+        handlers[RequestValidationError] = _validation_error
 
 
 def answer(scope: Scope, problem: Problem) -> Response:
-    """The answer to a request; a layer outside the routes sends it by calling it."""
+    """The answer to a request; a layer outside of the routes sends it by calling it."""
     status, safe = problem.status, problem.retry_safe
+    if status in NO_BODY:
+        return Response(status_code=status, headers=problem.headers)
     if safe is None:
         safe = status in (408, 429, 503) and scope["method"] in IDEMPOTENT
-    phrase = HTTPStatus(status).phrase
+    phrase = PHRASES.get(status, f"HTTP {status}")
+    kind = phrase.lower().replace(" ", "-") if status in PHRASES else f"status-{status}"
     content: dict[str, Any] = {
-        "type": "urn:problem:" + KINDS.get(status, phrase.lower().replace(" ", "-")),
-        "title": TITLES.get(status, phrase),
+        "type": problem.type or "urn:problem:" + TYPES.get(status, kind),
+        "title": problem.title or phrase,
         "status": status,
         "detail": problem.detail,
         "instance": scope["path"],
         "request_id": request_stats.request_id(),
         "retry_safe": safe,
     }
-    if problem.errors:
-        content["errors"] = problem.errors
-    return Response(json.dumps(content), status, problem.headers, media_type=MEDIA_TYPE)
+    body = json.dumps(problem.members | content, default=str)
+    return Response(body, status, problem.headers, media_type=MEDIA_TYPE)
+
+
+async def unhandled(request: Request, _: Exception) -> Response:
+    """Answer 500 for an exception that nobody handled."""
+    return answer(request.scope, Problem(500, DEFECT))
 
 
 async def _problem(request: Request, error: Any) -> Response:
@@ -141,35 +136,48 @@ async def _problem(request: Request, error: Any) -> Response:
 
 
 async def _http_exception(request: Request, error: Any) -> Response:
-    details = {404: "there is nothing at this path", 405: f"{request.method} is not offered here"}
-    said = str(error.detail)
-    detail = details.get(error.status_code, UNREADABLE.get(said, said))
-    headers = _allow(request) if error.status_code == 405 else error.headers
-    return answer(request.scope, Problem(error.status_code, detail, headers=headers))
+    status, said = error.status_code, error.detail
+    members = {} if isinstance(said, str) else {"data": said}
+    if not isinstance(said, str):
+        said = PHRASES.get(status, "")
+    if status == 404 and said == PHRASES[404]:
+        said = "there is nothing at this path"
+    if status == 405 and said == PHRASES[405]:
+        said = f"{request.method} is not offered here"
+    headers = error.headers
+    if status == 405:
+        headers = {**(headers or {}), "Allow": ", ".join(sorted(_methods(request)))}
+    detail = READABLE if said == UNREADABLE else said
+    return answer(request.scope, Problem(status, detail, headers=headers, members=members))
 
 
-def _allow(request: Request) -> dict[str, str]:
-    """All methods of a path (RFC 9110, 15.5.6); the framework tells those of one route."""
+def _methods(request: Request) -> set[str]:
+    """All methods of a path (RFC 9110, 15.5.6); the framework names those of one route."""
     path, methods = request.scope["path"], set[str]()
     for route in iter_route_contexts(request.app.routes):
         if (pattern := getattr(route, "path_regex", None)) and pattern.match(path):
             methods |= route.methods or set()
-    return {"Allow": ", ".join(sorted(methods))}
+    return methods | ({"HEAD"} if "GET" in methods else set())
 
 
 async def _validation_error(request: Request, error: Any) -> Response:
-    errors = [_field_error(fault) for fault in error.errors()[:MAX_ERRORS]]
-    first = errors[0]
-    detail = f"{first['field']}: expected {first['expected']}"
+    faults = error.errors()
+    if any(fault["loc"] == ("body",) and isinstance(fault.get("input"), bytes) for fault in faults):
+        problem = Problem(415, "the body is not declared as JSON", expected="application/json")
+        return answer(request.scope, problem)
+    errors = [_field_error(fault) for fault in faults[:MAX_ERRORS]]
+    detail = "the request is not valid"
+    if errors:
+        detail = f"{errors[0]['field']}: expected {errors[0]['expected']}"
     return answer(request.scope, Problem(422, detail, errors=errors))
 
 
 def _field_error(fault: Mapping[str, Any]) -> dict[str, str]:
-    """Name the field, what is wrong and what was expected, never what was sent."""
+    """Name the field, what is wrong and what is expected, never what was sent."""
     field = ".".join(str(part) for part in fault["loc"])[:200]
     kind, rule = fault["type"], fault["msg"]
-    for theirs, ours in RULES.items():
+    for theirs, ours in REWORDED.items():
         rule = rule.replace(theirs, ours)
     expected = f"a number {rule}" if kind.startswith(BOUNDS) else rule
-    problem, expected = WORDS.get(kind, (f"not {rule}", expected))
+    problem, expected = MESSAGES.get(kind, (f"not {rule}", expected))
     return {"field": field, "problem": problem, "expected": expected}

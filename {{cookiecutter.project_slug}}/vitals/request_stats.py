@@ -1,7 +1,7 @@
-"""What has the running request cost so far?
+"""The stats of the running request: what it has cost so far.
 
-Whoever leaves the process adds to the tally of the request that it works for; the log line, the
-metrics and Server-Timing show what is there. Outside a request nothing is kept.
+Whoever leaves the process adds to them; the log line, the metrics and Server-Timing show them.
+Outside of a request nothing is kept.
 """
 
 import logging
@@ -11,11 +11,11 @@ from typing import Literal
 
 CacheResult = Literal["hit", "miss", "bypass", "error"]
 
-log = logging.getLogger("app.tally")
+log = logging.getLogger(__name__)
 
 
-class Tally:
-    """One request's costs. Shared by all tasks and threads that work for the request."""
+class RequestStats:
+    """What one request costs. Shared by all tasks and threads that work for it."""
 
     __slots__ = ("bytes_out", "cache", "cache_reason", "calls", "error", "request_id")
 
@@ -32,43 +32,43 @@ class Tally:
         self.calls.append((kind, ms, statement))
 
     def route(self) -> str:
-        """The label of the route that is at work, or an empty text."""
+        """The label of the route that handles it, or an empty text."""
         return ""
 
     def total(self, kind: str) -> tuple[int, float]:
-        """How many calls of a kind there were, and their milliseconds together."""
+        """The number of calls of a kind, and their milliseconds together."""
         times = [ms for called, ms, _ in self.calls if called == kind]
         return len(times), sum(times)
 
     def totals(self) -> dict[str, tuple[int, float]]:
-        """The total of each kind, in the order in which the kinds came up."""
+        """The total of each kind, in the order of their first call."""
         return {kind: self.total(kind) for kind in dict.fromkeys(call[0] for call in self.calls)}
 
     def statements(self) -> list[tuple[str, int]]:
-        """How many times each statement ran, the most frequent first."""
+        """The number of times that each statement ran, the most frequent first."""
         return Counter(statement for _, _, statement in self.calls if statement).most_common()
 
 
-current: ContextVar[Tally | None] = ContextVar("tally", default=None)
+current: ContextVar[RequestStats | None] = ContextVar("request_stats", default=None)
 
 
 def add(kind: str, ms: float, statement: str = "") -> None:
     """Count one call of a kind ("db", "http"), its milliseconds and, for "db", its statement."""
-    if (tally := current.get()) is not None:
-        tally.add(kind, ms, statement)
+    if (stats := current.get()) is not None:
+        stats.add(kind, ms, statement)
 
 
 def slow(statement: str, ms: float) -> None:
-    """Warn of a statement that took long; its parameters are nowhere."""
+    """Log a statement that took long, without its parameters."""
     log.warning("slow statement", extra={"statement": statement, "statement_ms": round(ms, 1)})
 
 
 def cache(result: CacheResult, reason: str = "") -> None:
-    """Note how the cache answered and, for a bypass, why; the last answer stands."""
-    if (tally := current.get()) is not None:
-        tally.cache, tally.cache_reason = result, reason
+    """Record how the cache answered and, for a bypass, why; the last answer counts."""
+    if (stats := current.get()) is not None:
+        stats.cache, stats.cache_reason = result, reason
 
 
 def request_id() -> str:
     """The running request's id, or an empty text outside a request."""
-    return tally.request_id if (tally := current.get()) is not None else ""
+    return stats.request_id if (stats := current.get()) is not None else ""

@@ -1,14 +1,13 @@
-"""What does a store of items promise? (And one that keeps them in memory.)"""
+"""What a store of items promises, and one that keeps them in memory."""
 
 from itertools import count, islice
 from typing import Protocol
 
-from app.items.attachments import Attachment
-from app.items.models import Item, NewItem
+from app.items.models import Attachment, Item, NewItem
 
 
 class ItemStore(Protocol):
-    """Keeps items. When a method that changes something returns, the change is kept."""
+    """Stores items. When a method that changes something returns, the change is stored."""
 
     async def page(self, limit: int, after: int) -> list[Item]:
         """At most `limit` items with an id above `after`, in the order of their ids."""
@@ -17,19 +16,19 @@ class ItemStore(Protocol):
         """The item, or None if there is none."""
 
     async def add(self, new: NewItem) -> Item:
-        """Keep a new item under an id that was never used before."""
+        """Store a new item under an id that was never used before."""
 
     async def replace(self, item_id: int, new: NewItem) -> Item | None:
-        """Put other contents in the item's place; None if there is none."""
+        """Replace the contents of an item; None if there is none."""
 
     async def remove(self, item_id: int) -> bool:
-        """Forget the item and its attachment; False if there was none."""
+        """Delete the item and its attachment; False if there was none."""
 
     async def attachment(self, item_id: int) -> Attachment | None:
         """The item's attachment, or None if it has none."""
 
     async def attach(self, item_id: int, attachment: Attachment) -> bool:
-        """Put the attachment in the place of another; False if there is no such item."""
+        """Replace the attachment of an item; False if there is no such item."""
 
 
 class MemoryItems:

@@ -1,17 +1,17 @@
-"""Items in the database. What is asked, and how, is decided here and nowhere else."""
+"""Items in the database: the tables, and every statement about them."""
 
 from decimal import Decimal
 
 from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, delete, select
 from sqlalchemy.orm import Mapped, mapped_column
 
-from app.items.attachments import Attachment
-from app.items.models import Item, NewItem
-from vitals.database import Base, Database
+from app.items.models import Attachment, Item, NewItem
+from app.tables import Base
+from vitals.database import Database
 
 
 class ItemRow(Base):
-    """A price is kept in cents: exact in every database."""
+    """A price is stored in cents: exact in every database."""
 
     __tablename__ = "items"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - an id is never used twice
@@ -37,30 +37,30 @@ class AttachmentRow(Base):
 
 
 class DatabaseItems:
-    """Items in a table; each method is one unit of work."""
+    """Items in a table; each method is one transaction."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
 
     async def page(self, limit: int, after: int) -> list[Item]:
         query = select(ItemRow).where(ItemRow.id > after).order_by(ItemRow.id).limit(limit)
-        async with self._database.work() as session:
+        async with self._database.transaction() as session:
             return [row.item() for row in await session.scalars(query)]
 
     async def get(self, item_id: int) -> Item | None:
-        async with self._database.work() as session:
+        async with self._database.transaction() as session:
             row = await session.get(ItemRow, item_id)
             return row.item() if row else None
 
     async def add(self, new: NewItem) -> Item:
-        async with self._database.work() as session:
+        async with self._database.transaction() as session:
             row = ItemRow(name=new.name, price_cents=_cents(new.price))
             session.add(row)
             await session.flush()
             return row.item()
 
     async def replace(self, item_id: int, new: NewItem) -> Item | None:
-        async with self._database.work() as session:
+        async with self._database.transaction() as session:
             row = await session.get(ItemRow, item_id, with_for_update=True)
             if row is None:
                 return None
@@ -68,17 +68,17 @@ class DatabaseItems:
             return row.item()
 
     async def remove(self, item_id: int) -> bool:
-        async with self._database.work() as session:
+        async with self._database.transaction() as session:
             query = delete(ItemRow).where(ItemRow.id == item_id).returning(ItemRow.id)
             return await session.scalar(query) is not None
 
     async def attachment(self, item_id: int) -> Attachment | None:
-        async with self._database.work() as session:
+        async with self._database.transaction() as session:
             row = await session.get(AttachmentRow, item_id)
             return Attachment(media_type=row.media_type, content=row.content) if row else None
 
     async def attach(self, item_id: int, attachment: Attachment) -> bool:
-        async with self._database.work() as session:
+        async with self._database.transaction() as session:
             if await session.get(ItemRow, item_id, with_for_update=True) is None:
                 return False
             await session.execute(delete(AttachmentRow).where(AttachmentRow.item_id == item_id))

@@ -1,15 +1,17 @@
-"""How late does this process get to what is due?
+"""The lag of the event loop: how late this process gets to what is due.
 
-Code that blocks (a slow loop, a driver without `await`) holds every request at once.
+Code that blocks (a slow loop, a driver without `await`) delays every request at once.
 """
 
 import asyncio
 
-from vitals.health.checks import Check, Unfit
+from vitals.dependency import Check, CheckFailed
 
 EVERY_SECONDS = 0.1
 MAX_LAG_SECONDS = 0.5
-REMEDY = "Look in the log for what blocks: kill -USR1 writes the stacks. Restart it if it stays."
+REMEDY = (
+    "Find the code that blocks: kill -USR1 writes all stacks to the log. Restart if it persists."
+)
 
 
 class EventLoop:
@@ -23,15 +25,15 @@ class EventLoop:
         self._timer: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
-        """Begin to measure."""
+        """Start to measure."""
         self._await_next()
 
     def checks(self) -> list[Check]:
-        """Is the event loop free to serve?"""
+        """Whether the event loop is free to serve."""
         return [Check(self.name, self._probe, REMEDY)]
 
     async def close(self) -> None:
-        """Measure no more."""
+        """Stop measuring."""
         if self._timer is not None:
             self._timer.cancel()
 
@@ -51,7 +53,7 @@ class EventLoop:
     async def _probe(self) -> None:
         self._last, self._worst = self._worst, 0.0
         if self._last > MAX_LAG_SECONDS:
-            raise Unfit(
-                f"the event loop was held for {self._last:.2f} s; expected at most "
-                f"{MAX_LAG_SECONDS:g} s; look for code that blocks: kill -USR1 shows the stacks"
+            raise CheckFailed(
+                f"the event loop was blocked for {self._last:.2f} s; expected at most "
+                f"{MAX_LAG_SECONDS:g} s; fix: find what blocks, kill -USR1 shows the stacks"
             )

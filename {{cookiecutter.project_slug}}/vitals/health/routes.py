@@ -1,4 +1,4 @@
-"""What do probes and people get to see of our health?"""
+"""The paths /livez, /readyz and /health."""
 
 import json
 from collections.abc import Callable, Mapping
@@ -8,31 +8,33 @@ from fastapi import APIRouter, Request, Response
 
 from vitals.health.checks import Checks
 from vitals.problems import Problem
+from vitals.security.callers import PUBLIC
 
 PASS = b'{"status":"pass"}'
-METHODS = ["GET", "HEAD"]
 HEALTH_JSON = "application/health+json"
 ANSWERS: dict[int | str, dict[str, Any]] = {  # what OpenAPI can't see
     200: {"content": {HEALTH_JSON: {}}},
-    503: {"description": "it can't", "content": {"application/json": {}, HEALTH_JSON: {}}},
+    503: {
+        "description": "not ready, or a required check fails",
+        "content": {"application/json": {}, HEALTH_JSON: {}},
+    },
 }
-PUBLIC: dict[str, Any] = {"security": []}  # every route states who may call it
 
 
 def router(
     checks: Checks, about: Mapping[str, str], is_operator: Callable[[Request], bool]
 ) -> APIRouter:
-    """The paths /livez, /readyz and /health; `about` tells /health which service this is."""
+    """The health paths; `about` tells /health which service this is."""
     routes = APIRouter(tags=["health"])
 
-    @routes.api_route("/livez", methods=METHODS, openapi_extra=PUBLIC)
+    @routes.get("/livez", openapi_extra=PUBLIC)
     async def livez() -> Response:
-        """Does the process answer at all? Looks at nothing else, ever."""
+        """Whether the process answers at all. Looks at no dependency, ever."""
         return Response(PASS, media_type="application/json")
 
-    @routes.api_route("/readyz", methods=METHODS, responses=ANSWERS, openapi_extra=PUBLIC)
+    @routes.get("/readyz", responses=ANSWERS, openapi_extra=PUBLIC)
     async def readyz(request: Request) -> Response:
-        """May requests be sent here? Names what fails; `?exclude=name` leaves a check out."""
+        """Whether to send requests here. Names what fails; `?exclude=name` leaves a check out."""
         failing = checks.failing()
         if request.scope["query_string"]:  # a declared parameter costs a third of the answer
             exclude = request.query_params.getlist("exclude")
@@ -44,16 +46,18 @@ def router(
             return Response(PASS, media_type="application/json")
         return _json({"status": "fail", "failing": failing}, 503)
 
-    @routes.api_route("/health", methods=METHODS, responses=ANSWERS, openapi_extra=PUBLIC)
+    @routes.get("/health", responses=ANSWERS, openapi_extra=PUBLIC)
     async def health(request: Request) -> Response:
-        """How is it? For operators with the reasons and the last changes."""
+        """The state of each check; for operators with the reasons and the last changes."""
         states, fully = checks.states(), is_operator(request)
         statuses = {state.status for state in states}
         status = next((s for s in ("fail", "warn") if s in statuses), "pass")
         content: dict[str, Any] = {"ok": status != "fail", "status": status, **about}
-        content["checks"] = {s.name: [s.shown() if fully else {"status": s.status}] for s in states}
+        content["checks"] = {
+            s.name: [s.as_dict() if fully else {"status": s.status}] for s in states
+        }
         if fully:
-            content["changes"] = [state.shown() for state in checks.changes()]
+            content["changes"] = [state.as_dict() for state in checks.changes()]
         return _json(content, 200 if content["ok"] else 503, HEALTH_JSON)
 
     return routes

@@ -1,4 +1,4 @@
-"""How do lines get to standard output, without ever holding up a request?
+"""The log: lines on standard output that never delay a request.
 
 Lines go into a bounded buffer and one thread writes them: a pipe that nobody reads or a full disk
 costs lines, which are counted, and nothing else. An exception is logged with its types and
@@ -38,7 +38,7 @@ class Writer:
         self._lock = threading.Lock()
 
     def write(self, line: str) -> None:
-        """Leave a line to the thread; with too many waiting it is dropped and counted."""
+        """Hand a line to the thread; with too many waiting it is dropped and counted."""
         if len(self._lines) >= MAX_LINES:
             self.dropped += 1
             return
@@ -47,7 +47,7 @@ class Writer:
             self._start()
 
     def close(self, within_seconds: float = 1.0) -> None:
-        """Write what is left, but let nobody wait longer than that."""
+        """Write what is left, for at most that long."""
         thread, self._thread = self._thread, None
         if thread is not None:
             self._closing.set()
@@ -63,7 +63,7 @@ class Writer:
                 self._thread.start()
 
     def _work(self, closing: threading.Event) -> None:
-        """Look every now and then: to be woken would cost each line more than it saves here."""
+        """Look every now and then: waking the thread would cost each line more than it saves."""
         last = False
         while not last:
             last = closing.wait(GATHER_SECONDS)
@@ -75,7 +75,7 @@ class Writer:
         try:
             while data:
                 data = data[os.write(self._descriptor, data) :]
-        except OSError:  # the disk is full, or the reader is gone: say so where it can be seen
+        except OSError:  # the disk is full, or the reader is gone: /metrics shows it
             self.dropped += bytes(data).count(b"\n")
 
 
@@ -94,11 +94,11 @@ def as_json(fields: Mapping[str, Any]) -> str:
 
 
 def as_text(fields: Mapping[str, Any]) -> str:
-    """One line to be read; the frames of an exception follow, indented."""
-    told = dict(fields)
-    head = f"{told.pop('time')} {told.pop('level'):7} {told.pop('event')}"
-    errors = told.pop("exception", [])
-    line = head + "".join(f" {name}={value}" for name, value in told.items() if value != "")
+    """One line for people; the frames of an exception follow, indented."""
+    rest = dict(fields)
+    head = f"{rest.pop('time')} {rest.pop('level'):7} {rest.pop('event')}"
+    errors = rest.pop("exception", [])
+    line = head + "".join(f" {name}={value}" for name, value in rest.items() if value != "")
     frames = ["".join(f"\n    {each}" for each in (e["type"], *e["frames"])) for e in errors]
     return line.replace("\r", "\\r").replace("\n", "\n    ") + "".join(frames) + "\n"
 
@@ -114,7 +114,7 @@ def install(writer: Writer, log_format: str, level: str) -> None:
     for name in ("uvicorn", "uvicorn.error"):
         logging.getLogger(name).handlers = []
         logging.getLogger(name).propagate = True
-    logging.getLogger("httpx").setLevel(logging.WARNING)  # it tells of whole URLs
+    logging.getLogger("httpx").setLevel(logging.WARNING)  # it logs whole URLs
 
 
 class _Handler(logging.Handler):
@@ -128,7 +128,7 @@ class _Handler(logging.Handler):
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
-    """What a line says, with all that its author gave as `extra`."""
+    """The fields of a line, with all that its author gave as `extra`."""
     message = record.getMessage()[:MAX_TEXT]
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
@@ -139,19 +139,19 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     if (running := request_stats.current.get()) is not None:
         fields["route"] = running.route()
     fields |= {name: value for name, value in vars(record).items() if name not in STANDARD}
-    return fields | ({"exception": account(error)} if error is not None else {})
+    return fields | ({"exception": describe_exception(error)} if error is not None else {})
 
 
-def account(error: BaseException) -> list[dict[str, Any]]:
+def describe_exception(error: BaseException) -> list[dict[str, Any]]:
     """The types and frames of an exception, its causes and its members; none of their values."""
-    todo, told = [error], list[dict[str, Any]]()
-    while todo and len(told) < MAX_ERRORS:
+    todo, described = [error], list[dict[str, Any]]()
+    while todo and len(described) < MAX_ERRORS:
         error = todo.pop(0)
         frames = [
             f"{frame.f_code.co_filename}:{line}:{frame.f_code.co_name}"
             for frame, line in traceback.walk_tb(error.__traceback__)
         ]
-        told.append({"type": type(error).__qualname__, "frames": frames[-MAX_FRAMES:]})
+        described.append({"type": type(error).__qualname__, "frames": frames[-MAX_FRAMES:]})
         cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
         todo += [*getattr(error, "exceptions", ()), *([cause] if cause is not None else [])]
-    return told
+    return described

@@ -1,4 +1,4 @@
-"""What is counted, and how does a scraper read it?
+"""Metrics in Prometheus' text format.
 
 Names, buckets and labels are those of OpenTelemetry's conventions in Prometheus' spelling. Plain
 lists, changed only in the event loop's thread and written out when asked.
@@ -11,33 +11,34 @@ from itertools import accumulate
 
 from fastapi import APIRouter, Response
 
-from vitals.health.checks import State
+from vitals.health.checks import CheckState
 from vitals.observability import logs
 
-SECONDS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-CALLS = (0, 1, 2, 3, 5, 10, 20, 50)
+DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+CALL_BUCKETS = (0, 1, 2, 3, 5, 10, 20, 50)
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 AT_A_TIME = 50  # histograms written out before other requests get their turn
-TABLE = {
+METRICS = {
     "http_server_request_duration_seconds": ("histogram", "time until the answer was sent"),
     "http_server_active_requests": ("gauge", "requests that are being answered"),
-    "http_server_request_db_calls": ("histogram", "statements for one request"),
+    "http_server_request_db_calls": ("histogram", "statements of one request"),
     "db_client_operation_duration_seconds": ("histogram", "time of one statement"),
     "db_client_connections_in_use": ("gauge", "connections that requests hold"),
     "db_client_connections_max": ("gauge", "connections that requests may hold"),
-    "cache_requests_total": ("counter", "requests by what the cache answered"),
+    "cache_requests_total": ("counter", "requests by the result of the cache"),
     "health_check_up": ("gauge", "1 if the check passes, 0 if it fails"),
     "health_check_duration_seconds": ("gauge", "time of the check's last run"),
-    "event_loop_lag_seconds": ("gauge", "how late the event loop is"),
-    "log_lines_dropped_total": ("counter", "lines that could not be written"),
+    "event_loop_lag_seconds": ("gauge", "lag of the event loop"),
+    "log_lines_dropped_total": ("counter", "log lines that could not be written"),
     "app_info": ("gauge", "what runs here"),
 }
+OTHER_GAUGE = ("gauge", "a gauge of a dependency")
 
 Labels = Mapping[str, str]
 
 
 class Histogram:
-    """How often a value fell into each bucket."""
+    """The number of values in each bucket, and their sum."""
 
     __slots__ = ("bounds", "counts", "sum")
 
@@ -53,12 +54,12 @@ class Histogram:
 
 
 class Metrics:
-    """All that this process counts, and what others know: `states` of checks, `gauges` by name."""
+    """The metrics of this process; `states` of checks and `gauges` by name are read when asked."""
 
     def __init__(
         self,
         about: Labels,
-        states: Callable[[], Iterable[State]],
+        states: Callable[[], Iterable[CheckState]],
         gauges: Iterable[Callable[[], Mapping[str, float]]],
     ) -> None:
         self.active = 0
@@ -118,10 +119,10 @@ class Metrics:
 
 
 def router(metrics: Metrics) -> APIRouter:
-    """The path /metrics; whoever includes it puts a guard before it."""
+    """The path /metrics; whoever includes it adds a guard."""
     routes = APIRouter(include_in_schema=False)
 
-    @routes.api_route("/metrics", methods=["GET", "HEAD"])
+    @routes.get("/metrics")
     async def read_metrics() -> Response:
         return Response(await metrics.text(), media_type=MEDIA_TYPE)
 
@@ -129,8 +130,8 @@ def router(metrics: Metrics) -> APIRouter:
 
 
 def _head(name: str) -> str:
-    kind, tells = TABLE[name]
-    return f"# HELP {name} {tells}\n# TYPE {name} {kind}\n"
+    kind, text = METRICS.get(name, OTHER_GAUGE)
+    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
 
 
 def _labels(labels: Labels) -> str:

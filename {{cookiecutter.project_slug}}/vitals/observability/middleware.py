@@ -1,8 +1,8 @@
-"""How is every request watched from its first byte to its last?
+"""The outermost layer: watches every request from its first byte to its last.
 
-The outermost layer: it opens the request's tally, gives the answer its id, answers 500 for what
-nobody caught, and has it all written down. Measure before you add a line here (the template's
-`make bench` counts the instructions): every request runs through it.
+It opens the request's stats, gives the answer its id and headers, answers 500 for what nobody
+handled, and writes the log line and the metrics. Measure before you add a line here (the
+template's `make bench` counts instructions): every request runs through it.
 """
 
 import logging
@@ -14,26 +14,29 @@ from time import perf_counter
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from vitals import problems, request_stats
+from vitals import problems
 from vitals.observability import tracing
-from vitals.observability.access_log import Recorder
+from vitals.observability.access_log import AccessLog
 from vitals.observability.route_label import route_label
+from vitals.request_stats import RequestStats, current
 
+MARK = "vitals"  # in the scope of a request that is being watched
 GONE = 499  # the client went away: nginx's number
 KNOWN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}").fullmatch
-DEFECT = "a defect of the service; it is logged under this request_id"
 Headers = Sequence[tuple[bytes, bytes]]
 
-log = logging.getLogger("app.requests")
+log = logging.getLogger("vitals.requests")
 
 
-class Request(request_stats.Tally):
-    """A tally that sees what goes in and out."""
+class ObservedRequest(RequestStats):
+    """The stats of a request, and what goes in and out."""
 
     __slots__ = ("ended", "gone", "layer", "receive", "scope", "send", "started", "status")
 
-    def __init__(self, layer: "Visibility", scope: Scope, receive: Receive, send: Send) -> None:
-        # All of it here, Tally's part too: each call costs every request hundreds of instructions.
+    def __init__(
+        self, layer: "ObservabilityMiddleware", scope: Scope, receive: Receive, send: Send
+    ) -> None:
+        # RequestStats' part too: a call would cost every request hundreds of instructions.
         for name, value in scope["headers"]:
             if name == b"x-request-id" and KNOWN_ID(value):
                 self.request_id = str(value, "ascii")
@@ -87,36 +90,47 @@ class Request(request_stats.Tally):
         return self.send(message)
 
     def timing(self) -> bytes:
-        """The vitals so far, as Server-Timing tells them."""
-        told = b"app;dur=%.1f" % ((perf_counter() - self.started) * 1000)
+        """The vitals so far, for Server-Timing."""
+        text = b"app;dur=%.1f" % ((perf_counter() - self.started) * 1000)
         if self.calls:
             for kind, (calls, ms) in self.totals().items():
-                told += f', {kind};dur={ms:.1f};desc="{calls} calls"'.encode()
+                text += f', {kind};dur={ms:.1f};desc="{calls} calls"'.encode()
         if self.cache != "none":
-            told += f', cache;desc="{self.cache}"'.encode()
-        return told
+            text += f', cache;desc="{self.cache}"'.encode()
+        return text
 
 
-class Visibility:
-    """Watch each request. `headers` are fixed ones that every answer gets.
+class ObservabilityMiddleware:
+    """Watches each request of `app`; another kind of scope goes to `others`.
 
-    `defaults` are those that an answer gets if it has none of its own under the name.
+    `headers` are fixed ones that every answer gets, `defaults` those that an answer gets if it
+    has none of its own under the name. `mark` is put into the scope; a request that has one is
+    watched already. With `head_as_get` HEAD is answered by the route for GET. With `reraise` an
+    unhandled error is raised again, for whoever watches from outside.
     """
 
     def __init__(
         self,
         app: ASGIApp,
+        others: ASGIApp,
+        mark: object,
+        access_log: AccessLog,
         *,
-        recorder: Recorder,
-        server_timing: bool,
+        server_timing: bool = False,
         headers: Headers = (),
         defaults: Headers = (),
+        head_as_get: bool = False,
+        reraise: bool = True,
     ) -> None:
         self.app = app
-        self.recorder = recorder
+        self.others = others
+        self.mark = mark
+        self.access_log = access_log
         self.server_timing = server_timing
         self.headers = headers
         self.defaults = dict(defaults)
+        self.head_as_get = head_as_get
+        self.reraise = reraise
         self.traced = tracing.is_on()
         self._all = (*headers, *defaults)
 
@@ -129,49 +143,64 @@ class Visibility:
         return self._all
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            await self.app(scope, receive, send)
+        if scope["type"] != "http" or MARK in scope:
+            await self.others(scope, receive, send)
             return
-        request = Request(self, scope, receive, send)
-        token = request_stats.current.set(request)
+        method = scope["method"]
+        if is_head := method == "HEAD" and self.head_as_get:
+            scope = {**scope, "method": "GET"}  # a copy: the server has to see HEAD
+        scope[MARK] = self.mark
+        request = ObservedRequest(self, scope, receive, send)
+        send_on = _without_body(request.on_send) if is_head else request.on_send
+        token = current.set(request)
         if self.traced:
             tracing.hide_query()
-        recorder = self.recorder
-        recorder.metrics.active += 1
+        access_log = self.access_log
+        access_log.metrics.active += 1
         try:
-            await self.app(scope, request.on_receive, request.on_send)
+            await self.app(scope, request.on_receive, send_on)
         except ClientDisconnect:
             request.gone = True
         except Exception as error:
-            await self._answer(request, error)
+            await self._fail(request, error)
+            if self.reraise:
+                raise
         except BaseException:  # cancelled: nobody waits for an answer
             request.gone = True
             raise
         finally:
-            recorder.metrics.active -= 1
+            access_log.metrics.active -= 1
             status, ended = request.status, request.ended
             if request.gone or not ended:
                 status = 500 if request.error and not request.gone else GONE
             seconds = (ended or perf_counter()) - request.started
             trace_id = tracing.trace_id() if self.traced else ""
-            method, route = scope["method"], route_label(scope)
-            recorder.record(request, trace_id, method, route, status, seconds)
-            request_stats.current.reset(token)
-            if (
-                request.calls and (outer := request_stats.current.get()) is not None
-            ):  # a test's budget
+            access_log.write(request, trace_id, method, route_label(scope), status, seconds)
+            current.reset(token)
+            if request.calls and (outer := current.get()) is not None:  # a test's budget
                 outer.calls += request.calls
 
-    async def _answer(self, request: Request, error: Exception) -> None:
-        """Log a defect, once, and answer 500 if nothing was sent yet.
+    async def _fail(self, request: ObservedRequest, error: Exception) -> None:
+        """Log an unhandled error, once, and answer 500 if nothing was sent and it ends here.
 
-        Else the server sees an answer that has no end, and closes the connection.
+        Where an answer was cut short, the server sees that it has no end and closes.
         """
         request.error = type(error).__qualname__
         log.error("unhandled error", exc_info=error)
-        if not request.status:
-            answer = problems.answer(request.scope, problems.Problem(500, DEFECT))
+        if not request.status and not self.reraise:
+            answer = problems.answer(request.scope, problems.Problem(500, problems.DEFECT))
             await answer(request.scope, request.receive, request.on_send)
+
+
+def _without_body(send: Send) -> Send:
+    """Send an answer's head only, as HEAD asks (RFC 9110, 9.3.2)."""
+
+    def send_head(message: Message) -> Awaitable[None]:
+        if message["type"] == "http.response.body":
+            message = {**message, "body": b""}
+        return send(message)
+
+    return send_head
 
 
 def _make_ids() -> Iterator[str]:

@@ -1,4 +1,4 @@
-"""Which route answered, as a label that never grows with the paths that clients think of?"""
+"""The route of a request as a label: bounded, whatever paths clients invent."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ def route_label(scope: Any) -> str:
     the context read here is private to FastAPI: the table in test_route_label.py watches it.
     """
     route = scope.get("route")
-    if route is None:  # not ours to name: nothing matched, or what is mounted has no routes
+    if route is None:  # nothing matched, or what is mounted has no routes
         return MOUNTED if "endpoint" in scope else UNMATCHED
     context = scope.get("fastapi", NOTHING).get("effective_route_context")
     if context is not None and context.original_route is route:

@@ -1,37 +1,45 @@
-"""Where do traces go? To OTEL_EXPORTER_OTLP_ENDPOINT; without it none are made.
+"""Traces: sent to OTEL_EXPORTER_OTLP_ENDPOINT; without it none are made.
 
-FastAPI's own support makes the spans of requests and sends them; here is what it must be told,
-and a span for each call that leaves the process. Metrics are pushed there as well.
+FastAPI's own support makes and sends the spans of requests; here are its configuration and a span
+for each call that leaves the process. Metrics are pushed there as well.
 """
 
 import os
 from collections.abc import Mapping
 from time import time_ns
 
+from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
 
-# Who watches the service asks for these again and again: logged when they fail, never traced.
+# Monitoring asks for these again and again: logged when they fail, never traced.
 PROBES = ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json")
 OFF: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 
 def is_on(environ: Mapping[str, str] = os.environ) -> bool:
-    """Whether somebody wants traces."""
+    """Whether an endpoint for traces is configured."""
     return bool(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
 
 
-def telemetry(service: str) -> TelemetryConfig:
-    """What FastAPI is told. Its log records are left out: they hold messages of exceptions."""
+def install(app: FastAPI, service: str) -> None:
+    """Configure the framework's own telemetry; its argument is kept in a private attribute.
+
+    Its log records are left out: they hold messages of exceptions.
+    """
+    config: TelemetryConfig = app._telemetry  # noqa: SLF001
     if not is_on():
-        return OFF
+        config.update(OFF)
+        return
     os.environ.setdefault("OTEL_SERVICE_NAME", service)
-    return {
-        "auto_configure": True,
-        "exclude": lambda scope: scope.get("path") in PROBES,
-        "operation_spans": False,
-        "logs": False,
-    }
+    config.update(
+        {
+            "auto_configure": True,
+            "exclude": lambda scope: scope.get("path") in PROBES,
+            "operation_spans": False,
+            "logs": False,
+        }
+    )
 
 
 def hide_query() -> None:
@@ -40,7 +48,7 @@ def hide_query() -> None:
 
 
 def trace_id() -> str:
-    """The trace that the running request belongs to, or an empty text."""
+    """The id of the running request's trace, or an empty text."""
     context = trace.get_current_span().get_span_context()
     return trace.format_trace_id(context.trace_id) if context.is_valid else ""
 
@@ -50,6 +58,6 @@ def add_span(kind: str, ms: float, statement: str) -> None:
     ended = time_ns()
     started = ended - int(ms * 1_000_000)
     attributes = {"db.query.text": statement} if statement else {}
-    kinds, tracer = trace.SpanKind, trace.get_tracer("app")
+    kinds, tracer = trace.SpanKind, trace.get_tracer("vitals")
     span = tracer.start_span(kind, kind=kinds.CLIENT, attributes=attributes, start_time=started)
     span.end(ended)

@@ -1,7 +1,10 @@
-"""How large may a request's body be? Larger where files are uploaded.
+"""Limits of a request's body, by its content type (RFC 9110, 8.3).
 
-Innermost of the layers, so that its refusal has the one shape of all errors and passes the others.
+JSON and undeclared bodies have one limit, forms, files and all other types a larger one. JSON
+is UTF-8 (RFC 8259, 8.1) and not compressed; anything else that calls itself JSON is refused.
 """
+
+import re
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -10,60 +13,72 @@ from vitals import problems
 from vitals.problems import Problem
 
 CLOSE = {"Connection": "close"}  # what is still to come is not read
-CODING = Problem(400, "another transfer coding", expected="chunked", headers=CLOSE)
+FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+JSON = re.compile(rb"application/([\w.+-]+\+)?json *(;.*)?", re.IGNORECASE)
+IN_UTF_8 = re.compile(rb"[^;]*(; *charset=\"?utf-8\"? *)?", re.IGNORECASE)
+TRANSFER_CODING = Problem(400, "unknown transfer coding", expected="chunked", headers=CLOSE)
+CHARSET = Problem(415, "JSON in another character set", expected="UTF-8", headers=CLOSE)
+CONTENT_CODING = Problem(415, "compressed JSON", expected="no Content-Encoding", headers=CLOSE)
 
 
 class BodyLimit:
     """Answers 413 to a body that is too large, declared or not, without keeping any of it.
 
-    Bytes: `max_bytes`, or `max_upload_bytes` in a PUT to a path that ends like one of `uploads`.
+    Bytes: `max_bytes` for JSON and undeclared bodies, `max_upload_bytes` for other types.
     """
 
-    def __init__(
-        self,
-        app: ASGIApp,
-        max_bytes: int,
-        *,
-        max_upload_bytes: int = 0,
-        uploads: tuple[str, ...] = (),
-    ) -> None:
-        self._app = app
+    def __init__(self, app: ASGIApp, max_bytes: int, max_upload_bytes: int) -> None:
+        self.app = app
         self._max_bytes = max_bytes
         self._max_upload_bytes = max_upload_bytes
-        self._uploads = uploads
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             for name, value in scope["headers"]:
-                if name == b"content-length" and int(value) > (most := self._most(scope)):
-                    problem = Problem(413, _refusal(most), headers=CLOSE)
+                if name not in FRAMING:
+                    continue
+                limit, problem = self._judge(dict(scope["headers"]), name, value)
+                if problem is not None:
                     await problems.answer(scope, problem)(scope, receive, send)
                     return
                 if name == b"transfer-encoding":
-                    if value.lower() != b"chunked":  # two readers could see two ends of the body
-                        await problems.answer(scope, CODING)(scope, receive, send)
-                        return
-                    receive = _counting(receive, self._most(scope))
-        await self._app(scope, receive, send)
+                    receive = _counting(receive, limit)
+        await self.app(scope, receive, send)
 
-    def _most(self, scope: Scope) -> int:
-        is_upload = scope["method"] == "PUT" and scope["path"].endswith(self._uploads)
-        return self._max_upload_bytes if is_upload else self._max_bytes
+    def _judge(
+        self, headers: dict[bytes, bytes], name: bytes, value: bytes
+    ) -> tuple[int, Problem | None]:
+        """The limit of a body that a header declares, and the reason to refuse it unread."""
+        media_type, limit = headers.get(b"content-type", b""), self._max_bytes
+        problem = None
+        if not media_type:
+            pass
+        elif not JSON.fullmatch(media_type):
+            limit = self._max_upload_bytes
+        elif not IN_UTF_8.fullmatch(media_type):
+            problem = CHARSET
+        elif headers.get(b"content-encoding", b"identity") != b"identity":
+            problem = CONTENT_CODING
+        if name == b"transfer-encoding" and value.lower() != b"chunked":
+            problem = TRANSFER_CODING  # two readers could see two ends of the body
+        if name == b"content-length" and int(value) > limit:
+            problem = Problem(413, _too_large(limit), headers=CLOSE)
+        return limit, problem
 
 
-def _counting(receive: Receive, most: int) -> Receive:
+def _counting(receive: Receive, limit: int) -> Receive:
     received = 0
 
     async def counting_receive() -> Message:
         nonlocal received
         message = await receive()
         received += len(message.get("body", b""))
-        if received > most:
-            raise HTTPException(413, _refusal(most), CLOSE)  # any other is hidden by a 400
+        if received > limit:
+            raise HTTPException(413, _too_large(limit), CLOSE)  # any other is hidden by a 400
         return message
 
     return counting_receive
 
 
-def _refusal(most: int) -> str:
-    return f"the body is too large; expected at most {most} bytes"
+def _too_large(limit: int) -> str:
+    return f"the body is too large; expected at most {limit} bytes"

@@ -1,4 +1,4 @@
-"""Which pages' scripts may read our answers? (The Fetch standard, "HTTP-CORS protocol")
+"""CORS: the pages whose scripts may read the answers (Fetch standard, "HTTP-CORS protocol").
 
 Credentials of the browser are never allowed: callers send a bearer token themselves.
 """
@@ -20,30 +20,30 @@ EXPOSED = (
 VARY = (b"vary", b"Origin")
 
 
-class Cors:
-    """Lets the pages of `origins` read our answers, and asks nothing of requests without one."""
+class CORS:
+    """Lets the pages of `origins` read the answers. A request without an Origin just passes."""
 
     def __init__(self, app: ASGIApp, origins: Iterable[str]) -> None:
-        self._app = app
+        self.app = app
         self._origins = frozenset(origin.encode() for origin in origins)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        asked = dict(scope["headers"]) if scope["type"] == "http" else {}
-        if (origin := asked.get(b"origin")) is None:
-            await self._app(scope, receive, send)
+        headers = dict(scope["headers"]) if scope["type"] == "http" else {}
+        if (origin := headers.get(b"origin")) is None:
+            await self.app(scope, receive, send)
             return
         is_allowed = origin in self._origins
-        told = [VARY, EXPOSED, (b"access-control-allow-origin", origin)] if is_allowed else [VARY]
+        added = [VARY, EXPOSED, (b"access-control-allow-origin", origin)] if is_allowed else [VARY]
 
         def send_on(message: Message) -> Awaitable[None]:
             if message["type"] == "http.response.start":
-                message["headers"] = [*message.get("headers", ()), *told]
+                message["headers"] = [*message.get("headers", ()), *added]
             return send(message)
 
-        app = self._app
+        app = self.app
         if (
             scope["method"] == "OPTIONS"
-            and b"access-control-request-method" in asked
+            and b"access-control-request-method" in headers
             and is_allowed
         ):
             app = Response(status_code=204, headers=PREFLIGHT)

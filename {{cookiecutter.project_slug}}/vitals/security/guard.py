@@ -1,86 +1,82 @@
-"""Who may call which route? Each one states it, and one that states nothing stops the start.
+"""The guard: finds the routes that don't say who may call them.
 
-A route states it with a guard among its dependencies, `Depends(allows("items:write"))`, or with
-`openapi_extra=PUBLIC` if everybody may call it.
+A route says it by a security dependency (`Security(caller, scopes=[…])`, at any depth) or by
+`openapi_extra=PUBLIC`. What has no dependencies, such as static files, is named in the argument
+`public` of `vitals.install`.
 """
 
-from collections.abc import Awaitable, Callable, Collection, Iterator
+from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from fastapi import FastAPI, Request
-from fastapi.openapi.models import HTTPBearer
 from fastapi.routing import iter_route_contexts
 from fastapi.security.base import SecurityBase
+from starlette.routing import Host, Mount
 
-from vitals.problems import Problem
+from vitals.security.callers import CallerDependency
 
-PUBLIC: dict[str, Any] = {"security": []}  # OpenAPI's way to say it
-REALM = 'Bearer realm="api"'
-MAX_TOKEN = 8_192  # characters
-
-Verify = Callable[[str], Awaitable[Collection[str]]]
+FIX = 'dependencies=[Security(vitals.caller, scopes=["…"])], or openapi_extra=vitals.PUBLIC'
 
 
-class Allows(SecurityBase):
-    """A guard: lets those pass whose token grants `scope`; everybody if there is no `verify`.
+def unguarded(
+    app: Any, guards: Collection[Callable[..., Any]], public: Collection[str]
+) -> Iterator[str]:
+    """A line for each route of an application, with all its prefixes, that says nothing.
 
-    Raises Problem 401 (RFC 6750) without a good token, and 403 if it does not reach that far.
+    `guards` are further dependencies that refuse a caller; `public` are paths for everyone.
     """
-
-    def __init__(self, verify: Verify | None, scope: str) -> None:
-        self.model = HTTPBearer(bearerFormat="JWT", description="a token of the issuer")
-        self.scheme_name = "token"
-        self.scope = scope
-        self.verify = verify
-
-    async def __call__(self, request: Request) -> None:
-        if self.verify is None or request.scope.get("granted") is self:
-            return
-        scheme, _, token = request.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
-            expected = "a bearer token in the Authorization header"
-            headers = {"WWW-Authenticate": REALM}
-            raise Problem(401, "this needs a token", expected=expected, headers=headers)
-        if len(token) > MAX_TOKEN:
-            raise bad_token("the token is too long")
-        if self.scope not in await self.verify(token.strip()):
-            challenge = f'{REALM}, error="insufficient_scope", scope="{self.scope}"'
-            expected = f"a token with the scope {self.scope}"
-            headers = {"WWW-Authenticate": challenge}
-            raise Problem(403, "the token does not allow this", expected=expected, headers=headers)
-        request.scope["granted"] = self
-
-
-def bad_token(found: str) -> Problem:
-    """A 401 that says what is wrong with the token."""
-    challenge = f'{REALM}, error="invalid_token", error_description="{found}"'
-    expected = "a token that the issuer gave for this service, signed and in its time"
-    return Problem(401, found, expected=expected, headers={"WWW-Authenticate": challenge})
-
-
-def faults(service: FastAPI, *, everybody: bool) -> list[str]:
-    """A line for each route that states nothing, and for each whose guard is off.
-
-    Guards may be off where `everybody` may do everything: local and test.
-    """
-    lines = []
-    for name, guards, public in _stated(service):
-        if not guards and not public:
-            way_out = "add Depends(allows(...)) to its dependencies, or openapi_extra=PUBLIC"
-            lines.append(f"{name}: states nothing; expected who may call it; {way_out}")
-        for guard in guards:
-            if isinstance(guard, Allows) and guard.verify is None and not everybody:
-                expected = "expected jwt where a route is not public"
-                lines.append(f"APP_AUTH: off, but {name} needs {guard.scope}; {expected}")
-    return lines
-
-
-def _stated(service: FastAPI) -> Iterator[tuple[str, list[SecurityBase], bool]]:
-    """Each route, its guards, and whether it says that it is public."""
-    for route in iter_route_contexts(service.routes):
-        name = f"{' '.join(sorted(route.methods or ()))} {route.path}"
+    for path, route in _every_route(app):
+        if path in public or _is_public(route):
+            continue
         dependant = getattr(route, "dependant", None)
-        called = [each.call for each in dependant.dependencies] if dependant else []
-        guards = [call for call in called if isinstance(call, SecurityBase)]
-        extra = getattr(route, "openapi_extra", None) or {}
-        yield name, guards, extra.get("security") == []
+        if dependant and any(_refuses(call, guards) for call in _calls(dependant)):
+            continue
+        fix = FIX if hasattr(route, "openapi_extra") else f'vitals.install(…, public=["{path}"])'
+        yield f"{_name(path, route)}: does not say who may call it. Fix: {fix}"
+
+
+def requires_a_token(app: Any) -> Iterator[str]:
+    """The routes that require a token."""
+    for path, route in _every_route(app):
+        dependant = getattr(route, "dependant", None)
+        if dependant and any(isinstance(call, CallerDependency) for call in _calls(dependant)):
+            yield _name(path, route)
+
+
+def _every_route(app: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
+    """Each route with its whole path: of routers, mounted applications, websockets, frontends."""
+    for route in iter_route_contexts(app.routes):
+        path = prefix + (getattr(route, "path_format", "") or getattr(route, "path", "") or "")
+        inner = getattr(route, "app", None)
+        original = getattr(route, "original_route", route)
+        if isinstance(original, Mount | Host) and getattr(inner, "routes", None):
+            yield from _every_route(inner, path.removesuffix("/{path}"))
+        else:
+            yield path.removesuffix("/{path}") if isinstance(original, Mount) else path, route
+    # Private to FastAPI, without a public way: the routes of `app.frontend()`.
+    router = getattr(app, "router", app)
+    for each in getattr(router, "_iter_low_priority_routes", tuple)():
+        group = getattr(each, "original_route", each)
+        for page in getattr(group, "routes", ()):
+            yield prefix + getattr(each, "frontend_prefix", "") + page.path, group
+
+
+def _calls(dependant: Any) -> Iterator[Callable[..., Any]]:
+    """Every dependency of a route, at any depth."""
+    for each in dependant.dependencies:
+        yield each.call
+        yield from _calls(each)
+
+
+def _refuses(call: Any, guards: Iterable[Callable[..., Any]]) -> bool:
+    """Whether a dependency refuses callers; one with auto_error=False lets everyone in."""
+    is_guard = isinstance(call, SecurityBase) and getattr(call, "auto_error", True)
+    return is_guard or call in guards
+
+
+def _is_public(route: Any) -> bool:
+    return (getattr(route, "openapi_extra", None) or {}).get("security") == []
+
+
+def _name(path: str, route: Any) -> str:
+    methods = getattr(route, "methods", None)
+    return f"{' '.join(sorted(methods))} {path}" if methods else path

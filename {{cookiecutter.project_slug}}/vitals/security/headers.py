@@ -1,6 +1,6 @@
-"""Which headers has every answer?
+"""Headers of every answer: the OWASP REST set.
 
-The OWASP REST set. A route that needs another value of VARIABLE says so in its own answer.
+A route that needs another value of one of DEFAULTS sets it in its own answer.
 """
 
 FIXED = {
@@ -10,7 +10,7 @@ FIXED = {
     "Permissions-Policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
     "Cross-Origin-Resource-Policy": "same-origin",
 }
-VARIABLE = {
+DEFAULTS = {
     "Cache-Control": "no-store",
     "Content-Security-Policy": "default-src 'none'; frame-ancestors 'none'",
 }
@@ -18,5 +18,5 @@ HTTPS_ONLY = {"Strict-Transport-Security": "max-age=63072000; includeSubDomains"
 
 
 def raw(headers: dict[str, str]) -> list[tuple[bytes, bytes]]:
-    """The same headers as a server sends them."""
+    """The same headers as ASGI sends them."""
     return [(name.lower().encode(), value.encode()) for name, value in headers.items()]

@@ -1,6 +1,6 @@
-"""Which hosts do we answer for?
+"""Allowed hosts: a request for another Host is refused.
 
-A Host header that somebody else chose would end up in links and redirects. Probes and scrapers ask
+A Host header that an attacker chose would end up in links and redirects. Probes and scrapers ask
 by address, so their paths are exempt.
 """
 
@@ -14,23 +14,25 @@ from vitals.problems import Problem
 EXEMPT = ("/livez", "/readyz", "/metrics")
 
 
-class Hosts:
+class AllowedHosts:
     """Answers 400 to a request for a host that is not in `allowed`: a name, or *.name for below."""
 
     def __init__(self, app: ASGIApp, allowed: Iterable[str]) -> None:
-        self._app = app
+        self.app = app
         names = [name.encode() for name in allowed]
         self._names = frozenset(names)
         self._below = tuple(name[1:] for name in names if name.startswith(b"*."))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or self._is_ours(scope) or scope["path"] in EXEMPT:
-            await self._app(scope, receive, send)
+        if scope["type"] != "http" or self._is_allowed(scope) or scope["path"] in EXEMPT:
+            await self.app(scope, receive, send)
             return
-        problem = Problem(400, "the Host header is not one of ours", expected="one that we serve")
+        problem = Problem(
+            400, "the Host header is not allowed", expected="a host name of this service"
+        )
         await problems.answer(scope, problem)(scope, receive, send)
 
-    def _is_ours(self, scope: Scope) -> bool:
+    def _is_allowed(self, scope: Scope) -> bool:
         hosts = [value for name, value in scope["headers"] if name == b"host"]
         if len(hosts) != 1:  # RFC 9112, 3.2
             return False

@@ -1,7 +1,7 @@
-"""With which keys does the issuer sign? Fetched when they are needed, one fetch at a time.
+"""The issuer's public keys (JWKS, RFC 7517): fetched when they are needed, one fetch at a time.
 
-Keys that are known keep working while the issuer is away; one that it no longer lists is forgotten
-at the next fetch. Keys that are too weak, or not for signatures, are passed over.
+Known keys keep working while the issuer is not available; one that it no longer lists is dropped
+at the next fetch. Keys that are too weak, or not for signatures, are ignored.
 """
 
 import asyncio
@@ -20,7 +20,7 @@ from jwt.exceptions import PyJWTError
 from vitals.problems import Problem
 
 ALGORITHM = re.compile("(RS|PS|ES)(256|384|512)|EdDSA").fullmatch
-# What a text that is no key or token makes the parsers raise, beside their own errors.
+# What the parsers raise on a malformed key or token, beside their own errors.
 MALFORMED = (PyJWTError, ValueError, LookupError, TypeError, AttributeError, RecursionError)
 MIN_RSA_BITS = 2048
 MAX_AGE_SECONDS = 300.0
@@ -31,7 +31,7 @@ MAX_BYTES = 262_144
 log = logging.getLogger(__name__)
 
 
-class Keys:
+class JwksCache:
     """The issuer's public keys, by their `kid`."""
 
     def __init__(self, url: str) -> None:
@@ -39,10 +39,10 @@ class Keys:
         self._known: dict[str, PyJWK] = {}
         self._fetched = -math.inf
         self._fetching: asyncio.Task[None] | None = None
-        self._away = False
+        self._down = False
 
     async def get(self, kid: str) -> PyJWK | None:
-        """The key, or None if the issuer has none such. Raises Problem 503 if it can't be asked."""
+        """The key, or None if the issuer has no such key. Raises Problem 503 if none can be had."""
         key, age = self._known.get(kid), time.monotonic() - self._fetched
         if age > (PAUSE_SECONDS if key is None else MAX_AGE_SECONDS) and self._fetching is None:
             self._fetching = asyncio.create_task(self._fetch())
@@ -50,26 +50,26 @@ class Keys:
             return key
         if self._fetching is not None:
             await asyncio.shield(self._fetching)
-        if kid not in self._known and self._away:
-            raise Problem(503, "the issuer of tokens is away")
+        if kid not in self._known and self._down:
+            raise Problem(503, "the issuer of tokens is not available")
         return self._known.get(kid)
 
     async def _fetch(self) -> None:
         try:
             self._known = _usable(await asyncio.to_thread(_read, self._url))
         except (OSError, HTTPException, *MALFORMED) as error:
-            if not self._away:
-                log.warning("the issuer's keys can't be had: %s", type(error).__name__)
-            self._away = True
+            if not self._down:
+                log.warning("the issuer's keys can't be fetched: %s", type(error).__name__)
+            self._down = True
         else:
-            self._away = False
+            self._down = False
         finally:
             self._fetched = time.monotonic()
             self._fetching = None
 
 
 class _NoRedirect(urllib.request.HTTPRedirectHandler):
-    """Keys come from the place that was set, and from no other."""
+    """Keys come from the configured address and no other."""
 
     def redirect_request(self, *_: Any, **__: Any) -> None:
         return None
@@ -82,13 +82,13 @@ def _read(url: str) -> Any:
 
 
 def _usable(listed: Any) -> dict[str, PyJWK]:
-    """The good keys of a JWKS (RFC 7517). Raises LookupError if there is none."""
+    """The usable keys of a JWKS. Raises LookupError if there is none."""
     keys = {}
     for described in listed["keys"]:
         try:
             key = PyJWK(described)
         except (*MALFORMED, NotImplementedError):  # what PyJWT raises for `alg: none`
-            continue  # of a kind that we don't know
+            continue  # of an unknown kind
         strong = described["kty"] != "RSA" or key.key.key_size >= MIN_RSA_BITS
         if strong and ALGORITHM(key.algorithm_name) and described.get("use", "sig") == "sig":
             keys[str(described.get("kid"))] = key

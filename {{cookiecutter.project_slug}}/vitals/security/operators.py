@@ -1,6 +1,6 @@
-"""Who may look behind the scenes?
+"""The guard of the operators' paths.
 
-Everybody where this runs locally; elsewhere who sends the ops token, as `Authorization: Bearer`
+Locally anyone passes; elsewhere whoever presents the operators' token, as `Authorization: Bearer`
 or as the password of HTTP Basic, so that a browser can ask for it.
 """
 
@@ -19,25 +19,27 @@ CHALLENGE = {"WWW-Authenticate": 'Basic realm="operators", Bearer realm="operato
 
 
 class Operators(SecurityBase):
-    """A guard: keeps all others out. Raises Problem 401."""
+    """A dependency that raises Problem 401 for everyone else. Without a token nobody passes."""
 
-    def __init__(self, token: str, *, everybody: bool) -> None:
-        self.model = HTTPBearer(description="the ops token")
+    def __init__(self, token: str, *, allow_all: bool) -> None:
+        self.model = HTTPBearer(description="the operators' token")
         self.scheme_name = "operators"
         self._token = token.encode()
-        self._everybody = everybody
+        self._allow_all = allow_all
 
-    def know(self, request: Request) -> bool:
-        """Does a request come from an operator? Compares in constant time."""
-        return self._everybody or hmac.compare_digest(_sent(request), self._token)
+    def accepts(self, request: Request) -> bool:
+        """Whether a request comes from an operator. Compares in constant time."""
+        if self._allow_all:
+            return True
+        return bool(self._token) and hmac.compare_digest(_presented(request), self._token)
 
     async def __call__(self, request: Request) -> None:
-        if not self.know(request):
-            expected = "the ops token as a bearer token or as the password of HTTP Basic"
+        if not self.accepts(request):
+            expected = "the operators' token, as a bearer token or as the password of HTTP Basic"
             raise Problem(401, "this path is for operators", expected=expected, headers=CHALLENGE)
 
 
-def _sent(request: Request) -> bytes:
+def _presented(request: Request) -> bytes:
     """The token in the Authorization header; empty if there is none."""
     scheme, _, value = request.headers.get("authorization", "").partition(" ")
     if scheme.lower() == "bearer":

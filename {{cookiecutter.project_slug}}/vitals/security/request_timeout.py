@@ -1,7 +1,7 @@
-"""What ends a request that is still being answered, and what is its client told?
+"""Request time-outs: cancels handlers that run longer than allowed.
 
-Its own deadline, or whoever put the reason at `scope["state"]["end"]`: the connection that it
-came by. One sweep over the running requests costs far less than a timer for each.
+A connection can ask for the end of its request too, by a reason at `scope["state"]["end"]`. One
+sweep over the requests in flight costs far less than a timer for each.
 """
 
 import asyncio
@@ -15,7 +15,7 @@ from vitals import problems
 from vitals.problems import Problem
 
 SWEEP_SECONDS = 0.25
-ENDS = {
+CANCEL_REASONS = {
     "late": (503, "no answer within the time that one request may take"),
     "stopping": (503, "the service is stopping"),
     "full": (503, "too many connections are open"),
@@ -23,7 +23,7 @@ ENDS = {
 }
 
 
-class Running:
+class InFlight:
     """A request that is being answered."""
 
     __slots__ = ("_send", "end", "expires", "started", "state", "task")
@@ -37,59 +37,59 @@ class Running:
         self.end = ""
 
     def send(self, message: Message) -> Awaitable[None]:
-        """Send on, and note how far the answer is; what runs after it has no deadline."""
+        """Send on, and note how far the answer is; what runs after it has no time-out."""
         self.started = True
         if message["type"] == "http.response.body" and not message.get("more_body"):
             self.expires = math.inf
         return self._send(message)
 
 
-class Deadlines:
+class RequestTimeout:
     """Cancels a request that must end; if its answer has begun, the connection is closed."""
 
     def __init__(self, app: ASGIApp, seconds: float) -> None:
-        self._app = app
+        self.app = app
         self._seconds = seconds
-        self._running: set[Running] = set()
+        self._in_flight: set[InFlight] = set()
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
-            await self._app(scope, receive, send)
+            await self.app(scope, receive, send)
             return
         loop = asyncio.get_running_loop()
-        running = Running(scope, send, loop.time() + self._seconds)
-        if end := running.state.get("end"):
-            await _tell(end, scope, receive, send)
+        request = InFlight(scope, send, loop.time() + self._seconds)
+        if end := request.state.get("end"):
+            await _refuse(end, scope, receive, send)
             return
-        self._running.add(running)
+        self._in_flight.add(request)
         if self._sweeper is None:
             self._sweeper = loop.call_later(SWEEP_SECONDS, self._sweep, loop)
         try:
-            await self._app(scope, receive, running.send)
+            await self.app(scope, receive, request.send)
         except asyncio.CancelledError:
-            if not running.end:
+            if not request.end:
                 raise
-            running.task.uncancel()  # it was ours, and it ends here
-            if not running.started:
-                await _tell(running.end, scope, receive, send)
+            request.task.uncancel()  # it was cancelled here, and it ends here
+            if not request.started:
+                await _refuse(request.end, scope, receive, send)
         finally:
-            self._running.discard(running)
+            self._in_flight.discard(request)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         now = loop.time()
-        for running in self._running:
-            end = running.state.get("end") or (now >= running.expires and "late")
-            if end and not running.end:
-                running.end = end
-                running.task.cancel()
-        again = bool(self._running)
+        for request in self._in_flight:
+            end = request.state.get("end") or (now >= request.expires and "late")
+            if end and not request.end:
+                request.end = end
+                request.task.cancel()
+        again = bool(self._in_flight)
         self._sweeper = loop.call_later(SWEEP_SECONDS, self._sweep, loop) if again else None
 
 
-async def _tell(end: str, scope: Scope, receive: Receive, send: Send) -> None:
-    """Answer with the reason, unless nobody is there to hear it."""
-    if end in ENDS:
-        status, detail = ENDS[end]
+async def _refuse(end: str, scope: Scope, receive: Receive, send: Send) -> None:
+    """Answer with the reason, unless the client is gone."""
+    if end in CANCEL_REASONS:
+        status, detail = CANCEL_REASONS[end]
         problem = Problem(status, detail, headers={"Connection": "close"})
         await problems.answer(scope, problem)(scope, receive, send)

@@ -1,33 +1,32 @@
-"""Is a token good, and what does it allow? JSON Web Tokens: RFC 7519, RFC 8725 and RFC 9068."""
+"""JSON Web Tokens of one issuer: RFC 7519, RFC 8725 and RFC 9068."""
 
 import base64
 import json
-from collections.abc import Collection
 
 import jwt
 
-from vitals.security.guard import bad_token
-from vitals.security.jwks import MALFORMED, Keys
+from vitals.security.callers import Caller, bad_token
+from vitals.security.jwks import MALFORMED, JwksCache
 
-WORDS: dict[type[Exception], str] = {
+REASONS: dict[type[Exception], str] = {
     jwt.ExpiredSignatureError: "the token has expired",
     jwt.ImmatureSignatureError: "the token is not valid yet",
-    jwt.InvalidAudienceError: "the token is for somebody else",
-    jwt.InvalidIssuerError: "the token is of another issuer",
+    jwt.InvalidAudienceError: "the token is for another service",
+    jwt.InvalidIssuerError: "the token is from another issuer",
 }
-REQUIRED = {"require": ["exp", "iss", "aud"]}
+REQUIRED_CLAIMS = {"require": ["exp", "iss", "aud"]}
 
 
-class Tokens:
-    """Tokens of one issuer for one audience. The key, not the token, decides on the algorithm."""
+class JwtVerifier:
+    """Verifies tokens for one audience. The key, not the token, decides on the algorithm."""
 
-    def __init__(self, keys: Keys, issuer: str, audience: str) -> None:
+    def __init__(self, keys: JwksCache, issuer: str, audience: str) -> None:
         self._keys = keys
         self._issuer = issuer
         self._audience = audience
 
-    async def verify(self, token: str) -> Collection[str]:
-        """The scopes that a good token grants. Raises Problem 401, or 503 without the keys."""
+    async def verify(self, token: str) -> Caller:
+        """The caller that a valid token names. Raises Problem 401, or 503 without the keys."""
         try:
             key = await self._keys.get(_key_id(token))
             if key is None:
@@ -38,15 +37,15 @@ class Tokens:
                 algorithms=[key.algorithm_name],
                 audience=self._audience,
                 issuer=self._issuer,
-                options=REQUIRED,  # type: ignore[arg-type]
+                options=REQUIRED_CLAIMS,  # type: ignore[arg-type]
             )
-            scopes: list[str] = claims.get("scope", "").split()
+            scopes = frozenset(claims.get("scope", "").split())
         except MALFORMED as error:
-            raise bad_token(WORDS.get(type(error), "this is no good token")) from error
-        return scopes
+            raise bad_token(REASONS.get(type(error), "the token is not valid")) from error
+        return Caller(str(claims.get("sub", "")), scopes, claims)
 
 
 def _key_id(token: str) -> str:
-    """The `kid` of the header, which is all that is believed before the signature is checked."""
+    """The `kid` of the header: all that is believed before the signature is verified."""
     header = token.partition(".")[0]
     return str(json.loads(base64.urlsafe_b64decode(header + "=="))["kid"])

@@ -1,44 +1,73 @@
-"""How does this process start to serve, and how does it stop?
+"""The server: uvicorn's with limits, a drain, and a stop that ends.
 
 SIGTERM: not ready, but serving, for the time of the drain; then no new connections, and what is
-running may finish. SIGINT leaves the drain out. A second signal ends both at once.
+running may finish. SIGINT skips the drain. A second signal ends both at once.
 """
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 import socket
 import sys
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
-from vitals.server.connections import Connection, Gate
-from vitals.settings import Settings
+from vitals.observability import logs
+from vitals.server.connections import Connection, ConnectionLimiter
+from vitals.settings import Settings, SettingsRefused, load
 
 BACKLOG = 2048
-CUT_SECONDS = 2.0  # for requests that were told to end
+CANCEL_GRACE_SECONDS = 2.0  # for requests that were cancelled
 CLOSE = (b"connection", b"close")
 
 log = logging.getLogger(__name__)
 
 
-def serve(service: FastAPI, settings: Settings) -> int:
-    """Serve until a signal tells to stop; returns the exit status, 1 if the port can't be had."""
+def main(create_app: Callable[[AnySettings], FastAPI], settings_type: type[AnySettings]) -> int:
+    """Load the settings from the environment, build the application and serve it.
+
+    Returns the exit status of `serve`, and 2 if the settings refuse the start.
+    """
     try:
+        settings = load(settings_type, os.environ)
+        app = create_app(settings)
+    except SettingsRefused as refusal:
+        return _refuse(refusal)
+    return serve(app, settings)
+
+
+def serve(app: FastAPI, settings: Settings) -> int:
+    """Serve until a signal ends it.
+
+    Returns the exit status: 1 if the port is not available, 2 if a route doesn't say who may
+    call it.
+    """
+    logs.install(logs.stdout, settings.log_format, settings.log_level)
+    try:
+        app.state.vitals.refuse_unguarded()
         listener = bind(settings.host, settings.port)
+    except SettingsRefused as refusal:
+        return _refuse(refusal)
     except OSError as error:
         sys.stderr.write(
             f"APP_PORT: {settings.host}:{settings.port}: {error.strerror}; expected an address of "
-            "this machine and a free port; stop what listens there or choose another port\n"
+            "this machine and a free port. Fix: stop what listens there, or set another port\n"
         )
         return 1
-    Server(service, settings).run([listener])
+    Server(app, settings).run([listener])
     return 0
+
+
+def _refuse(refusal: SettingsRefused) -> int:
+    lines = [*refusal.faults, "Not started. Correct the lines above and start again."]
+    sys.stderr.write("\n".join(lines) + "\n")
+    return 2
 
 
 def bind(host: str, port: int) -> socket.socket:
@@ -55,7 +84,7 @@ def bind(host: str, port: int) -> socket.socket:
 
 
 def connections(wanted: int) -> tuple[int, int]:
-    """How many connections the file descriptors allow, and how many may queue to be accepted.
+    """The number of connections that the file descriptors allow, and of those in the queue.
 
     Half of the descriptors serve; of the rest some are for probes, and some for all else: one
     round of accepts opens the whole queue. Raises the process's own limit as far as it may.
@@ -82,13 +111,15 @@ def connections(wanted: int) -> tuple[int, int]:
 class Server(uvicorn.Server):
     """uvicorn's server with limits, a drain, and an end that is bounded."""
 
-    def __init__(self, service: FastAPI, settings: Settings) -> None:
-        most, queue = connections(settings.max_connections)
-        self._gate = Gate(most, most // 2, settings.max_header_bytes, settings.request_read_seconds)
+    def __init__(self, app: FastAPI, settings: Settings) -> None:
+        max_active, queue = connections(settings.max_connections)
+        self._limiter = ConnectionLimiter(
+            max_active, max_active // 2, settings.max_header_bytes, settings.request_read_seconds
+        )
         super().__init__(
             uvicorn.Config(
-                service,
-                http=type("GatedConnection", (Connection,), {"gate": self._gate}),
+                app,
+                http=type("LimitedConnection", (Connection,), {"limiter": self._limiter}),
                 ws="none",
                 lifespan="on",
                 log_config=None,
@@ -101,8 +132,8 @@ class Server(uvicorn.Server):
         )
         self._drain_seconds = settings.drain_seconds
         self._shutdown_seconds = settings.shutdown_seconds
-        self._be_not_ready = service.state.drain
-        self._told = False
+        self._report_not_ready = app.state.vitals.checks.drain
+        self._signalled = False
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -113,12 +144,12 @@ class Server(uvicorn.Server):
             log.info("listening on http://%s:%d", f"[{host}]" if ":" in host else host, port)
 
     async def on_tick(self, counter: int) -> bool:
-        self._gate.sweep(self._loop.time())
+        self._limiter.sweep(self._loop.time())
         return await super().on_tick(counter)
 
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Drain at the first SIGTERM; end at once at a second signal. Not raised again: exit 0."""
-        first, self._told = not self._told, True
+        first, self._signalled = not self._signalled, True
         if first and sig == signal.SIGTERM and self.started:
             self._loop.call_soon_threadsafe(self._drain)
         else:
@@ -126,11 +157,11 @@ class Server(uvicorn.Server):
             self.force_exit = not first
 
     def _drain(self) -> None:
-        self._be_not_ready()
+        self._report_not_ready()
         log.info("draining for %g s, then stopping", self._drain_seconds)
         self.config.encoded_headers.append(CLOSE)
         self.server_state.default_headers.append(CLOSE)
-        for connection in self._gate.open:
+        for connection in self._limiter.open:
             connection.close_after_answer()
         self._loop.call_later(self._drain_seconds, setattr, self, "should_exit", True)
 
@@ -140,29 +171,29 @@ class Server(uvicorn.Server):
             server.close()
         for listener in sockets or []:
             listener.close()
-        for connection in list(self._gate.open):
+        for connection in list(self._limiter.open):
             connection.shutdown()
         if not await self._finished(self._shutdown_seconds):
             log.warning("%d requests did not finish in time", len(self.server_state.tasks))
-        for connection in self._gate.open:
+        for connection in self._limiter.open:
             connection.end("stopping")
         self.force_exit = False
-        await self._finished(CUT_SECONDS)
-        for connection in list(self._gate.open):
-            self._gate.drop(connection)
+        await self._finished(CANCEL_GRACE_SECONDS)
+        for connection in list(self._limiter.open):
+            self._limiter.abort(connection)
         await self.lifespan.shutdown()
 
     async def _finished(self, within_seconds: float) -> bool:
         """Wait for the running requests and their connections; a second signal ends the wait."""
         until = self._loop.time() + within_seconds
-        while self.server_state.tasks or self._gate.open:
+        while self.server_state.tasks or self._limiter.open:
             if self.force_exit or self._loop.time() > until:
                 return False
             await asyncio.sleep(0.02)
         return True
 
     def _show_stacks(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
-        """Write to the log what each thread and task is doing: SIGUSR1 asks a stuck process."""
+        """Log what each thread and task is doing: SIGUSR1 to a process that hangs."""
         stacks = []
         for ident, running in sys._current_frames().items():  # noqa: SLF001 - the documented way
             stacks.append(f"thread {ident}\n" + "".join(traceback.format_stack(running)))
@@ -174,7 +205,7 @@ class Server(uvicorn.Server):
 
 
 def _awaited(waits: object) -> Iterator[FrameType]:
-    """The frames from a coroutine down to what it waits for; a task itself tells the first only."""
+    """The frames from a coroutine down to what it waits for; a task itself gives the first only."""
     while waits is not None:
         for kind, inner in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
             if (frame := getattr(waits, f"{kind}_frame", None)) is not None:

@@ -1,6 +1,6 @@
-"""How does a release go live, and how is it taken back? The same steps in every place.
+"""Deployments and rollbacks: the same steps for every kind of target.
 
-ENV names the environment and VERSION the released tag; `vitals.ops.deploy.targets` knows the places.
+ENV names the environment and VERSION the released tag; `vitals.ops.deploy.targets` has the targets.
 """
 
 import fcntl
@@ -22,18 +22,16 @@ LOCKS = shell.ROOT / "build"
 
 
 def deploy(target: Target, release: Release) -> history.Entry:
-    """Start the release beside what is live, try it, and switch; what was live is kept warm.
+    """Start the release beside the live one, test it, and switch; what was live keeps running.
 
     Raises `Refused` at the first step that fails: what was live stays live, and the same command
-    may be repeated. Ctrl-C does no harm either.
+    is safe to repeat. Ctrl-C is safe as well.
     """
     target.open(release)
     entries = _entries(target)
     if release.build.version in history.bad(entries):
-        raise Refused(
-            f"{release.build.version} is marked bad: a rollback left it",
-            fix="release the repair as a new version",
-        )
+        found = f"{release.build.version} is marked bad: a rollback left it"
+        raise Refused(found, fix="release the repair as a new version")
     slot = _idle(target, entries)
     entry = history.entry("deploy", *release.build, slot)
     with _nothing_left(target, slot):
@@ -78,7 +76,7 @@ def rollback(target: Target, environment: str, confirmed: Callable[[str], bool])
 
 
 def live(target: Target) -> list[history.Entry]:
-    """What happened there; the last entry is what is live. Raises `Refused` if nothing is."""
+    """Return the history; the last entry is live. Raises `Refused` if nothing is."""
     if entries := _entries(target):
         return entries
     raise Refused("nothing is live", fix="`make deploy ENV=staging VERSION=v1.2.0`")
@@ -86,9 +84,9 @@ def live(target: Target) -> list[history.Entry]:
 
 @contextmanager
 def alone(environment: str) -> Iterator[None]:
-    """Let one command at a time change an environment. The lock ends with its holder.
+    """Lock an environment: one command at a time changes it. The lock ends with its holder.
 
-    Raises `Refused` with the holder's name when there is one.
+    Raises `Refused` with the holder's process when there is one.
     """
     LOCKS.mkdir(exist_ok=True)
     with (LOCKS / f"deploy-{environment}.lock").open("a+") as lock:
@@ -96,10 +94,8 @@ def alone(environment: str) -> Iterator[None]:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError as error:
             lock.seek(0)
-            raise Refused(
-                f"{environment} is being changed: {lock.read()}",
-                fix="wait for its end, then repeat the command",
-            ) from error
+            found = f"{environment} is being changed: {lock.read()}"
+            raise Refused(found, fix="wait for its end, then repeat the command") from error
         lock.truncate(0)
         lock.write(f"process {os.getpid()}, since {history.entry('', '', '', '').at}")
         lock.flush()
@@ -118,11 +114,10 @@ def _idle(target: Target, entries: list[history.Entry]) -> str:
 
 def _in_turn(*todo: Step) -> None:
     """Run the steps until one fails. Raises `Refused` then."""
-    if failed := [result for result in steps.in_turn(todo) if not result.ok]:
-        raise Refused(
-            f"stopped at {failed[0].name}: what was live is still live",
-            fix="repair it; the same command is safe to repeat",
-        )
+    *_, last = steps.in_turn(todo)
+    if not last.ok:
+        found = f"stopped at {last.name}: what was live is still live"
+        raise Refused(found, fix="repair it; the same command is safe to repeat")
 
 
 def _migrate(target: Target, release: Release) -> str | None:
@@ -133,12 +128,12 @@ def _migrate(target: Target, release: Release) -> str | None:
 
 def _ready(target: Target, release: Release, slot: str) -> None:
     with _log_on_refusal(target, slot), target.reach(slot) as url:
-        smoke.wait_until_ready(url, partial(target.running, slot), releases.host(release))
+        smoke.wait_until_ready(url, partial(target.running, slot), release)
 
 
 def _smoke(target: Target, release: Release, slot: str) -> str:
     with target.reach(slot) as url:
-        return smoke.check(url, release.build, releases.host(release))
+        return smoke.check(url, release)
 
 
 def _is_warm(target: Target, release: Release, slot: str) -> bool:
@@ -171,11 +166,12 @@ def _nothing_left(target: Target, slot: str) -> Iterator[None]:
 
 
 def main() -> None:
+    """Deploy, roll back or print what is live, as the command says."""
     verb, environment = sys.argv[1], os.environ.get("ENV", "")
     if environment not in ENVIRONMENTS:
         found = f"ENV={environment}" if environment else "no ENV"
         raise Refused(found, " or ".join(ENVIRONMENTS), f"`make {verb} ENV=staging`")
-    target = targets.here(environment)
+    target = targets.of_project(environment)
     if verb == "live":
         steps.say("\n".join(map(str, live(target))))
         return

@@ -1,7 +1,7 @@
-"""What was live, who changed it, and when? The audit trail that each target keeps.
+"""Deployment history of an environment: what went live, by whom and when. The target stores it.
 
-An entry is written before the switch that it speaks of, and every switch goes to the other slot.
-So an entry whose slot is not the live one speaks of a switch that never happened.
+An entry is written before its switch, and every switch goes to the other slot. So an entry whose
+slot is not the live one belongs to a switch that never happened.
 """
 
 import getpass
@@ -31,13 +31,13 @@ class Entry(NamedTuple):
 
 
 def entry(what: str, version: str, commit: str, slot: str, left: str = "") -> Entry:
-    """An entry of now, by who runs this."""
+    """Return an entry with the time and the user."""
     who = f"{getpass.getuser()}@{socket.gethostname()}"
     return Entry(what, version, commit, slot, who, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", left)
 
 
 def read(text: str, live_slot: str) -> list[Entry]:
-    """The entries up to the one that is live, the oldest first."""
+    """Return the entries up to the one that is live, the oldest first."""
     entries = [Entry(**fields) for fields in json.loads(text or "[]")]
     while entries and entries[-1].slot != live_slot:
         entries.pop()
@@ -45,17 +45,17 @@ def read(text: str, live_slot: str) -> list[Entry]:
 
 
 def written(entries: Sequence[Entry]) -> str:
-    """The text that `read` reads; the oldest entries are left out when there are many."""
+    """Return the text that `read` reads, with the newest entries only."""
     return json.dumps([each._asdict() for each in entries[-KEPT:]])
 
 
 def bad(entries: Sequence[Entry]) -> set[str]:
-    """The versions that a rollback left."""
+    """Return the versions that a rollback left."""
     return {each.left for each in entries} - {""}
 
 
 def previous_good(entries: Sequence[Entry]) -> Entry:
-    """The entry to go back to: the last one of another version that was not marked bad.
+    """Return the entry to go back to: the last of another version that is not marked bad.
 
     Raises `Refused` when there is none.
     """
@@ -65,8 +65,5 @@ def previous_good(entries: Sequence[Entry]) -> Entry:
     for each in reversed(entries):
         if each.version != live and each.version not in marked:
             return each
-    raise Refused(
-        f"{live} is the only good version that was live here",
-        "an earlier one",
-        "release the repair as a new version and deploy it",
-    )
+    found = f"{live} is the only good version that was live here"
+    raise Refused(found, "an earlier one", "release the repair as a new version and deploy it")

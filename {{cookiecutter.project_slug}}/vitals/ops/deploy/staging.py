@@ -1,6 +1,7 @@
-"""What does a throw-away staging consist of? Its secrets, its issuer, what lies behind, its place.
+"""Throw-away staging: what the rehearsal deploys to, with secrets and a token issuer of its own.
 
-A module in `vitals.ops.deploy.targets` that can be rehearsed has a `stage`; its name is the mode.
+A module in `vitals.ops.deploy.targets` that can be rehearsed has a `throwaway_staging`; its name is
+the mode.
 """
 
 import importlib
@@ -10,39 +11,49 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
 
+from vitals.ops.deploy import targets
 from vitals.ops.deploy.targets import Target
-from vitals.ops.measure import load
 from vitals.ops.project.token import Issuer, publish
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Release
-from vitals.ops.run import shell
+from vitals.ops.run import project_file
+from vitals.ops.run.steps import Refused
 
 ENVIRONMENT = "staging"
 
 
-class Stage(NamedTuple):
+class ThrowawayStaging(NamedTuple):
     target: Target
-    front: Callable[[], str]
+    proxy_url: Callable[[], str]
     rehearsed: str
     not_rehearsed: str
 
 
-def raised(mode: str, folder: Path, issuer: Issuer) -> AbstractContextManager[Stage]:
-    """A staging of that mode, with nothing deployed yet; all of it is gone after the block."""
+def demanded_mode() -> str:
+    """Return the rehearsal that pyproject.toml demands for a release: a mode, or "none"."""
+    mode = str(project_file.table().get("rehearsal", "process"))
+    if mode not in (modes := [*targets.rehearsable(), "none"]):
+        found = f"rehearsal = {mode!r} in [tool.vitals] of pyproject.toml"
+        raise Refused(found, " or ".join(modes), 'rehearsal = "process" there')
+    return mode
+
+
+def start(mode: str, folder: Path, issuer: Issuer) -> AbstractContextManager[ThrowawayStaging]:
+    """Start a staging of that mode with nothing deployed; all of it is gone after the block."""
     publish(folder / "issuer", issuer)
-    module = importlib.import_module(f"vitals.ops.deploy.targets.{mode}")
-    stage: AbstractContextManager[Stage] = module.stage(folder, issuer)
-    return stage
+    module = importlib.import_module(f"{targets.__name__}.{mode}")
+    staging: AbstractContextManager[ThrowawayStaging] = module.throwaway_staging(folder, issuer)
+    return staging
 
 
-def headers(release: Release, issuer: Issuer) -> dict[str, str]:
-    """What a client sends that may write."""
-    token = issuer.token(load.read(shell.ROOT).scopes, minutes=60)
+def headers(release: Release, issuer: Issuer, scopes: str) -> dict[str, str]:
+    """Return what a client sends whose token grants the scopes."""
+    token = issuer.token(scopes, minutes=60)
     return {"Host": releases.host(release), "Authorization": f"Bearer {token}"}
 
 
 def keep_secrets(folder: Path, release: Release, known: Mapping[str, str]) -> None:
-    """Write a file for each secret that the release asks for: what is `known`, or a random one."""
+    """Write a file for each secret that the release asks for: the known value, or a random one."""
     folder.mkdir(exist_ok=True)
     for name, file in releases.secret_files(release).items():
         if not (folder / file).exists():

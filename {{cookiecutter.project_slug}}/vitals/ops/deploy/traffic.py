@@ -1,7 +1,6 @@
-"""Does anybody notice? A steady stream of requests, and what became of them.
+"""Steady traffic during a rehearsal: reads and writes, and how many of them failed.
 
-Reads and writes, each over kept and over new connections: the first route of config/slo.toml, and
-its first seed if there is one.
+Each request is sent over a kept connection and over new ones.
 """
 
 import http.client
@@ -9,13 +8,11 @@ import json
 import threading
 import time
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
 from urllib.parse import urlsplit
 
-from vitals.ops.measure import load
 from vitals.ops.measure.load import Request
-from vitals.ops.run import shell
 
 RATE = 12  # requests per second of each kind
 ANSWER_SECONDS = 20
@@ -29,17 +26,15 @@ class Seen(NamedTuple):
 class Traffic:
     """Requests to `url` until the `with` block ends."""
 
-    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], requests: Sequence[Request]) -> None:
         self._address = urlsplit(url).netloc
         self._headers = headers
         self._end = threading.Event()
         self._requests = 0
         self._failures: Counter[str] = Counter()
         self._lock = threading.Lock()
-        plan = load.read(shell.ROOT)
-        asked = [plan.routes[0].request, *plan.seeds[:1]]
-        kinds = [(request, kept) for request in asked for kept in (True, False)]
-        self._threads = [threading.Thread(target=self._ask, args=kind) for kind in kinds]
+        kinds = [(request, kept) for request in requests for kept in (True, False)]
+        self._threads = [threading.Thread(target=self._send, args=kind) for kind in kinds]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -52,17 +47,17 @@ class Traffic:
             thread.join()
 
     def seen(self) -> Seen:
-        """What became of the requests so far, by the kind of failure."""
+        """Return the requests so far, and the failures by kind."""
         with self._lock:
             return Seen(self._requests, self._failures.copy())
 
     def wait_for(self, requests: int, within_seconds: float = 60) -> None:
-        """Wait until so many requests were answered, or failed."""
+        """Wait until that many requests were answered or failed."""
         deadline = time.monotonic() + within_seconds
         while self.seen().requests < requests and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    def _ask(self, request: Request, kept: bool) -> None:
+    def _send(self, request: Request, kept: bool) -> None:
         connection = http.client.HTTPConnection(self._address, timeout=ANSWER_SECONDS)
         due = time.monotonic()
         while not self._end.wait(max(0, due - time.monotonic())):
@@ -76,7 +71,7 @@ class Traffic:
         connection.close()
 
     def _one(self, connection: http.client.HTTPConnection, request: Request) -> str:
-        """Send one request; say how it failed, or nothing."""
+        """Send one request; return how it failed, or nothing."""
         body = None if request.body is None else json.dumps(request.body)
         headers = {**self._headers, "Content-Type": "application/json"}
         try:

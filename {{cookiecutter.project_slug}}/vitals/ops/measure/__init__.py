@@ -1,1 +1,1 @@
-"""What does a request cost, now and before a change? `make baseline` and `make compare`."""
+"""Measurements of what requests cost: `make baseline` and `make compare`."""

@@ -1,4 +1,4 @@
-"""The two commands: `make baseline` and `make compare BASE=v1.2.0`."""
+"""Command line of the measurements: `make baseline` and `make compare BASE=v1.2.0`."""
 
 import sys
 

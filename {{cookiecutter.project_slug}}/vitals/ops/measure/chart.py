@@ -1,26 +1,24 @@
-"""What came out, at a glance? A picture of the change of each row, with its interval."""
+"""Picture of a comparison (SVG): the change of each row, with its interval."""
 
 import html
 from collections.abc import Sequence
-from typing import Literal
 
-from vitals.ops.measure.result import Row
+from vitals.ops.measure.difference import Row
 
 WIDTH, LEFT, RIGHT, ROW, TOP = 1040, 400, 260, 24, 64
 MIDDLE = (LEFT + WIDTH - RIGHT) / 2
 HALF = (WIDTH - RIGHT - LEFT) / 2
 MOST = 60.0  # percent at the edge; what is beyond lies there
 GREY, GREEN, RED, INK = "#8c959f", "#1a7f37", "#cf222e", "#1f2328"
-ENDS: tuple[Literal["low", "high"], ...] = ("low", "high")
 LEGEND = "change in percent, with its interval: green is better, red worse, grey no difference seen"
 
 
 def picture(title: str, rows: Sequence[Row]) -> str:
-    """Rows round a line of no change; coloured is what differs."""
+    """Draw the rows around a line of no change; what differs is coloured."""
     height = TOP + ROW * len(rows) + 16
-    seen = sum(row["seen"] for row in rows)
+    seen = sum(row.seen for row in rows)
     said = f"{seen} of {len(rows)} differ" if seen else "no difference seen"
-    ends = [_percent(row, row[end]) for row in rows for end in ENDS]
+    ends = [_percent(row, end) for row in rows for end in (row.low, row.high)]
     scale = max(10.0, *(min(MOST, abs(end)) for end in ends))
     drawn = "".join(_row(TOP + at * ROW, row, scale) for at, row in enumerate(rows))
     return (
@@ -36,17 +34,17 @@ def picture(title: str, rows: Sequence[Row]) -> str:
 
 
 def _row(top: float, row: Row, scale: float) -> str:
-    colour = (GREEN if row["better"] else RED) if row["seen"] else GREY
+    colour = (GREEN if row.better else RED) if row.seen else GREY
     low, at, high = (
         MIDDLE + HALF * max(-1.0, min(1.0, _percent(row, change) / scale))
-        for change in (row["low"], row["after"] - row["before"], row["high"])
+        for change in (row.low, row.after - row.before, row.high)
     )
     middle = top + ROW / 2
-    figures = f"{row['before']:.4g} → {row['after']:.4g} {row['unit']}".strip()
-    if row["seen"]:
-        figures += f"   {row['verdict'].partition(',')[0]}"
+    figures = f"{row.before:.4g} → {row.after:.4g} {row.unit}".strip()
+    if row.seen:
+        figures += f"   {row.verdict.partition(',')[0]}"
     return (
-        f"{_text(LEFT - 14, middle + 4, row['metric'], 'end')}"
+        f"{_text(LEFT - 14, middle + 4, row.metric, 'end')}"
         f'<path d="M{low:.1f} {middle}H{high:.1f}" stroke="{colour}" stroke-width="3"/>'
         f'<circle cx="{at:.1f}" cy="{middle}" r="5" fill="{colour}"/>'
         f"{_text(WIDTH - RIGHT + 14, middle + 4, figures, 'start')}"
@@ -54,8 +52,8 @@ def _row(top: float, row: Row, scale: float) -> str:
 
 
 def _percent(row: Row, change: float) -> float:
-    if row["before"]:
-        return 100 * change / row["before"]
+    if row.before:
+        return 100 * change / row.before
     return MOST * ((change > 0) - (change < 0))
 
 

@@ -1,21 +1,21 @@
-"""Is it faster than before? `make compare BASE=v1.2.0` runs BASE and this tree side by side.
+"""Comparison: `make compare BASE=v1.2.0` measures BASE and this tree side by side.
 
-Both are there all the time and take turns in short blocks (A B B A), so that what else this
-machine does disturbs both. Each has a database and a cache of its own, with the same contents.
+Both run all the time and take turns in short blocks (A B B A), so that what else this machine does
+disturbs both. Each has a database and a cache of its own, with the same contents.
 """
 
 import os
 import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
 from vitals.ops.deploy import staging
-from vitals.ops.measure import chart, confounders, difference, load, result, sides, vitals
-from vitals.ops.measure.load import Route
-from vitals.ops.measure.result import Row
-from vitals.ops.measure.sides import Side
+from vitals.ops.measure import chart, confounders, difference, load, result, service, vitals
+from vitals.ops.measure.difference import Row
+from vitals.ops.measure.load import Load, Route
+from vitals.ops.measure.service import Service
 from vitals.ops.measure.vitals import VITALS, Cost
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
@@ -24,7 +24,7 @@ from vitals.ops.run.steps import Refused
 
 SECONDS = 30.0
 FEWEST_ROUNDS = 10
-BLOCK_SECONDS = 0.05
+BLOCK_MS = 50
 MOST_IN_BLOCK = 5
 
 Pair = tuple[list[Cost], list[Cost]]  # of BASE and of this tree, in one round
@@ -41,42 +41,40 @@ class Cell(NamedTuple):
 def compare() -> None:
     """Measure both, print what differs and keep the result as JSON and as a picture."""
     given = os.environ.get("BASE", "")
-    base = _base(given)
+    base, seconds = _base(given), _seconds()
     plan = load.read(shell.ROOT)
+    if not plan.routes:
+        steps.say(load.NOTHING)
+        return
     warnings = confounders.warnings(base.build.commit)
-    with ExitStack() as stack:
-        pair = []
-        for release in (base, sides.working_tree()):
-            steps.say(f"starting {release.build.version}")
-            pair.append(stack.enter_context(sides.started(release, plan.seeds)).connect())
-        cells = list(_cells(pair, plan.routes))
-        found = _take_turns(pair, cells, _seconds())
-    rows = _rows(vitals.by_state(found, lambda pair: [*pair[0], *pair[1]]))
+    rows, rounds = _measured(base, plan, seconds)
     _print(rows, warnings)
-    rounds = min(map(len, found.values()))
-    told = {"command": f"make compare BASE={given}", "rounds": rounds, "warnings": warnings}
-    _keep(given, told, rows)
-
-
-def _keep(given: str, told: Mapping[str, object], rows: Sequence[Row]) -> None:
+    shown = [{**row._asdict(), "verdict": row.verdict} for row in rows]
+    found = {"command": f"make compare BASE={given}", "rounds": rounds, "warnings": warnings}
     name = f"{re.sub('[^A-Za-z0-9.]+', '-', given)}-to-{result.commit()}"
-    path = result.write(name, {**told, "rows": rows})
-    picture = path.with_suffix(".svg")
+    picture = result.keep(name, {**found, "rows": shown}).with_suffix(".svg")
     picture.write_text(chart.picture(f"{given} → this tree", rows), encoding="utf-8")
-    for kept in (path, picture):
-        steps.say(f"kept in {kept.relative_to(shell.ROOT)}")
+    steps.say(f"kept in {picture.relative_to(shell.ROOT)}")
+
+
+def _measured(base: Release, plan: Load, seconds: float) -> tuple[list[Row], int]:
+    with ExitStack() as stack:
+        pair = [
+            stack.enter_context(service.deployed(release, plan))()
+            for release in (base, service.working_tree())
+        ]
+        found = _take_turns(pair, list(_cells(pair, plan.routes)), seconds)
+    return _rows(found), min(map(len, found.values()))
 
 
 def _base(given: str) -> Release:
-    example = f"`make compare BASE={releases.last_version() or 'HEAD'}`"
     if not git.is_repository():
         raise git.no_repository()
-    if not git.says_yes(
-        "rev-parse", "--verify", "--quiet", "--end-of-options", f"{given}^{{commit}}"
-    ):
-        raise Refused(f"BASE={given}" if given else "no BASE", "a tag or commit", example)
-    commit = git.git("rev-parse", f"{given}^{{commit}}")
-    return releases.unpacked(Build("base", commit), staging.ENVIRONMENT)
+    commit = f"{given}^{{commit}}"
+    if not git.succeeds("rev-parse", "--verify", "--quiet", "--end-of-options", commit):
+        fix = f"`make compare BASE={releases.last_version() or 'HEAD'}`"
+        raise Refused(f"BASE={given}" if given else "no BASE", "a tag or commit", fix)
+    return releases.unpacked(Build("base", git.git("rev-parse", commit)), staging.ENVIRONMENT)
 
 
 def _seconds() -> float:
@@ -86,26 +84,25 @@ def _seconds() -> float:
     return float(given)
 
 
-def _cells(pair: Sequence[Side], routes: Sequence[Route]) -> Iterator[Cell]:
-    """What is compared: routes that both sides answer."""
-    states = ("cold", "warm") if any(side.caches for side in pair) else ("",)
+def _cells(pair: Sequence[Service], routes: Sequence[Route]) -> Iterator[Cell]:
+    """Return what is compared: routes that both answer, cold and warm where they ask the cache."""
     for route in routes:
-        started = time.monotonic()
-        answers = [side.ask(route.request) for side in pair]
-        if max(answers) >= 400:
-            steps.say(f"{route.name}: left out, as it was answered {answers[0]} and {answers[1]}")
+        before, after = (each.costs()[each.measure(route.request)] for each in pair)
+        if max(before.status, after.status) >= 400:
+            answers = f"{before.status} and {after.status}"
+            steps.say(f"{route.name}: left out, as it was answered {answers}")
             continue
-        seconds = max(1e-6, time.monotonic() - started) / len(pair)
-        times = max(1, min(MOST_IN_BLOCK, int(BLOCK_SECONDS / seconds)))
-        yield from (Cell(route, state, times) for state in states)
+        times = max(1, min(MOST_IN_BLOCK, int(BLOCK_MS / max(before.ms, after.ms, 1))))
+        asked = vitals.asks_cache(before) or vitals.asks_cache(after)
+        yield from (Cell(route, state, times) for state in (("cold", "warm") if asked else ("",)))
 
 
 def _take_turns(
-    pair: Sequence[Side], cells: Sequence[Cell], seconds: float
-) -> dict[tuple[str, str], list[Pair]]:
-    """Send blocks until the time is over; what is left of the last round is sent, too."""
+    pair: Sequence[Service], cells: Sequence[Cell], seconds: float
+) -> dict[Cell, list[Pair]]:
+    """Send blocks until the time is over; the last round is completed."""
     if not cells:
-        raise Refused("no route is answered by both sides", "one", "correct config/slo.toml")
+        raise Refused("no route is answered by both", "one", "correct config/slo.toml")
     sent: dict[Cell, list[tuple[list[str], list[str]]]] = {cell: [] for cell in cells}
     started, rounds = time.monotonic(), 0
     while (passed := time.monotonic() - started) < seconds:
@@ -117,69 +114,49 @@ def _take_turns(
     if rounds < FEWEST_ROUNDS:
         found = f"{rounds} rounds in {seconds:g} s"
         raise Refused(found, f"at least {FEWEST_ROUNDS}", "`make compare SECONDS=…` gives more")
-    costs = [side.costs() for side in pair]
+    before, after = (each.costs() for each in pair)
     return {
-        (cell.route.name, cell.state): [
-            ([costs[0][name] for name in one], [costs[1][name] for name in two])
-            for one, two in names
+        cell: [
+            ([before[name] for name in one], [after[name] for name in two]) for one, two in names
         ]
         for cell, names in sent.items()
     }
 
 
-def _round(pair: Sequence[Side], cell: Cell, first: int) -> tuple[list[str], list[str]]:
+def _round(pair: Sequence[Service], cell: Cell, first: int) -> tuple[list[str], list[str]]:
     """Send four blocks, A B B A: what grows or shrinks meanwhile counts for both."""
     names: tuple[list[str], list[str]] = ([], [])
     for turn in (first, 1 - first, 1 - first, first):
-        names[turn].extend(_block(pair[turn], cell))
+        pair[turn].send(cell.route.request)  # the first one after a break does not count
+        for _ in range(cell.times):
+            if cell.state == "cold":
+                pair[turn].clear_cache(cell.route.features)
+            names[turn].append(pair[turn].measure(cell.route.request))
     return names
 
 
-def _block(side: Side, cell: Cell) -> list[str]:
-    """Send a block of requests after one that does not count."""
-    side.ask(cell.route.request)
-    sent = []
-    for _ in range(cell.times):
-        if cell.state == "cold":
-            side.forget(cell.route.features)
-        sent.append(side.measured(cell.route.request))
-    return sent
-
-
-def _rows(measured: dict[str, list[Pair]]) -> list[Row]:
+def _rows(measured: dict[Cell, list[Pair]]) -> list[Row]:
     chosen = [
-        (vital, of, pairs)
-        for of, pairs in measured.items()
+        (vital, cell, pairs)
+        for cell, pairs in measured.items()
         for vital in VITALS
         if any(vital.shown(cost) for pair in pairs for costs in pair for cost in costs)
     ]
-    return [_row(*each, rows=len(chosen)) for each in chosen]
-
-
-def _row(vital: vitals.Vital, of: str, pairs: Sequence[Pair], rows: int) -> Row:
-    rounds = [([*map(vital.of_one, a)], [*map(vital.of_one, b)]) for a, b in pairs]
-    if vital.of_many is vitals.middle:
-        rounds = difference.levelled(rounds)
-    found = difference.between(rounds, vital.of_many, rows)
-    return {
-        "metric": vitals.metric(vital, of),
-        "unit": vital.unit,
-        "before": round(found.before, 4),
-        "after": round(found.after, 4),
-        "low": round(found.low, 4),
-        "high": round(found.high, 4),
-        "seen": found.seen,
-        "better": found.seen and (found.after > found.before) == vital.more_is_better,
-        "verdict": found.verdict(),
-    }
+    rows = []
+    for vital, cell, pairs in chosen:
+        rounds = [([*map(vital.of_one, a)], [*map(vital.of_one, b)]) for a, b in pairs]
+        rounds = difference.rescaled(rounds) if vital.of_many is vitals.median else rounds
+        metric = f"{vital.name} of {vitals.row_name(cell.route.name, cell.state)}"
+        rows.append(difference.between(metric, vital, rounds, len(chosen)))
+    return rows
 
 
 def _print(rows: Sequence[Row], warnings: Sequence[str]) -> None:
-    width = max(len(row["metric"]) for row in rows)
+    width = max(len(row.metric) for row in rows)
     steps.say("")
     for row in rows:
-        figures = f"{row['before']:9.3f} → {row['after']:9.3f} {row['unit']:2}"
-        steps.say(f"{row['metric']:<{width}} {figures}  {row['verdict']}")
-    seen = sum(row["seen"] for row in rows)
+        figures = f"{row.before:9.3f} → {row.after:9.3f} {row.unit:2}"
+        steps.say(f"{row.metric:<{width}} {figures}  {row.verdict}")
+    seen = sum(row.seen for row in rows)
     steps.say(f"\n{seen} of {len(rows)} differ" if seen else f"\n{difference.NONE}")
     steps.say("".join(f"warning: {warning}\n" for warning in warnings), end="")

@@ -1,4 +1,4 @@
-"""What changed beside what was meant? With two changes at once no difference belongs to one."""
+"""Confounders of a comparison: with two changes at once, a difference belongs to neither."""
 
 import os
 
@@ -9,37 +9,30 @@ KINDS = {
     "config": "settings",
     "requirements.txt": "dependencies",
     "migrations": "the schema",
+    "vitals": "the engine",
 }
 
 
 def changed(files: list[str]) -> list[str]:
-    """The variables that these files are; tests, documents and tools are none."""
+    """Name what these files change; tests, documents and vitals/ops change nothing that runs."""
     found = set()
     for file in files:
         first, *rest = file.split("/")
         if first == "app":
             found.add(f"app/{rest[0]}" if len(rest) > 1 else "app's own files")
-        elif first in KINDS and file != "config/slo.toml":
+        elif first in KINDS and file != "config/slo.toml" and not file.startswith("vitals/ops/"):
             found.add(KINDS[first])
     return sorted(found)
 
 
 def warnings(base: str) -> list[str]:
-    """What makes a comparison with the commit doubtful."""
-    files = git.git(
-        "-c",
-        "core.quotePath=false",
-        "diff",
-        "--no-renames",
-        "--name-only",
-        base,
-        str(git.tree_hash()),
-    )
-    found = changed(files.splitlines())
-    told = []
+    """Return what makes a comparison with the commit doubtful."""
+    names = ("diff", "--no-renames", "--name-only", base, str(git.tree_hash()))
+    found = changed(git.git("-c", "core.quotePath=false", *names).splitlines())
+    doubts = []
     if len(found) > 1:
-        told.append(f"more than one variable changed: {', '.join(found)}")
+        doubts.append(f"more than one thing changed: {', '.join(found)}")
     given = [service.given_by for service in services.known() if service.given_by in os.environ]
     if given:
-        told.append(f"both sides share what is at {', '.join(given)}: no change of it is seen")
-    return told
+        doubts.append(f"both use the server at {', '.join(given)}: its changes are not seen")
+    return doubts

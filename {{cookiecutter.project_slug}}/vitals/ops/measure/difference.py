@@ -1,28 +1,36 @@
-"""Is it a difference, or chance? A bootstrap over rounds in which both sides took turns."""
+"""Differences and chance: a bootstrap over rounds in which both services took turns."""
 
 import random
 import statistics
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from itertools import chain
 from typing import NamedTuple
 
+from vitals.ops.measure.vitals import Vital
+
 CONFIDENCE = 0.95  # of all rows together
-SMALLEST = 0.05  # of what was before; less is nobody's business
+SMALLEST = 0.05  # of what was before; a smaller change is not reported
 RESAMPLES = 400
 NONE = "no difference seen"
 
-Round = tuple[list[float], list[float]]  # what each side showed in one round
+Round = tuple[list[float], list[float]]  # the values of both services in one round
 
 
-class Difference(NamedTuple):
+class Row(NamedTuple):
+    """One vital of both services; low and high are the ends of the interval of after - before."""
+
+    metric: str
+    unit: str
     before: float
     after: float
-    low: float  # of after - before
+    low: float
     high: float
     seen: bool
+    better: bool
 
+    @property
     def verdict(self) -> str:
-        """What came out, in words; percent are of what was before."""
+        """The outcome in words; percent are of what was before."""
         if not self.seen:
             return NONE
         if not self.before:
@@ -34,46 +42,46 @@ class Difference(NamedTuple):
         return f"{change} %, 95 % interval {low} to {high} %"
 
 
-def between(
-    rounds: Sequence[Round], of_many: Callable[[Sequence[float]], float], rows: int
-) -> Difference:
-    """Compare one vital of both sides; the interval is corrected for the number of rows.
+def between(metric: str, vital: Vital, rounds: Sequence[Round], rows: int) -> Row:
+    """Compare one vital of both services; the interval is corrected for the number of rows.
 
-    Whole rounds are drawn: what disturbs a round disturbs both sides. The interval is normal by
-    the deviation of the resamples: corrected for many rows (Bonferroni), its ends are too rare to
-    be counted.
+    Whole rounds are drawn: what disturbs a round disturbs both. The interval is normal by the
+    deviation of the resamples: corrected for many rows (Bonferroni), its ends are too rare to be
+    counted.
     """
 
     def both(drawn: Sequence[Round]) -> tuple[float, float]:
         before, after = zip(*drawn, strict=True)
-        return of_many(list(chain(*before))), of_many(list(chain(*after)))
+        return vital.of_many(list(chain(*before))), vital.of_many(list(chain(*after)))
 
     chance = random.Random(1)  # noqa: S311  the same data, the same verdict
     before, after = both(rounds)
     resampled = [both(chance.choices(rounds, k=len(rounds))) for _ in range(RESAMPLES)]
     deviation = statistics.stdev(b - a for a, b in resampled)
-    reach = deviation * student(1 - (1 - CONFIDENCE) / rows / 2, len(rounds) - 1)
+    reach = deviation * t_quantile(1 - (1 - CONFIDENCE) / rows / 2, len(rounds) - 1)
     low, high = after - before - reach, after - before + reach
-    is_large = abs(after - before) > SMALLEST * before
-    return Difference(before, after, low, high, is_large and not low <= 0 <= high)
+    seen = abs(after - before) > SMALLEST * before and not low <= 0 <= high
+    better = seen and (after > before) == vital.more_is_better
+    before, after, low, high = (round(value, 4) for value in (before, after, low, high))
+    return Row(metric, vital.unit, before, after, low, high, seen, better)
 
 
-def levelled(rounds: Sequence[Round]) -> list[Round]:
-    """Make all rounds equally busy: scale each, both sides alike, to the middle of all rounds.
+def rescaled(rounds: Sequence[Round]) -> list[Round]:
+    """Make all rounds equally busy: scale each, both services alike, to the median of all rounds.
 
-    For middles only: a tail is made of the busy rounds.
+    For medians only: a tail is made of the busy rounds.
     """
-    middles = [statistics.median([*before, *after]) for before, after in rounds]
-    whole = statistics.median(middles)
-    scales = [whole / middle if middle else 1.0 for middle in middles]
+    medians = [statistics.median([*before, *after]) for before, after in rounds]
+    whole = statistics.median(medians)
+    scales = [whole / median if median else 1.0 for median in medians]
     return [
         ([value * scale for value in before], [value * scale for value in after])
         for (before, after), scale in zip(rounds, scales, strict=True)
     ]
 
 
-def student(share: float, freedom: int) -> float:
-    """The quantile of Student's t (Abramowitz and Stegun, 26.7.5); few rounds know little."""
+def t_quantile(share: float, freedom: int) -> float:
+    """Return the quantile of Student's t (Abramowitz and Stegun, 26.7.5): few rounds, wide."""
     z = statistics.NormalDist().inv_cdf(share)
     once = (z**3 + z) / (4 * freedom)
     return z + once + (5 * z**5 + 16 * z**3 + 3 * z) / (96 * freedom**2)

@@ -1,4 +1,4 @@
-"""What is asked of a service that is measured? The seeds and requests of config/slo.toml."""
+"""Load of tests and measurements: the seeds and requests of config/slo.toml."""
 
 import http.client
 import json
@@ -13,6 +13,7 @@ from vitals.ops.run.steps import Refused
 
 ANSWER_SECONDS = 30
 SEED_KEYS = {"request", "body", "times"}
+NOTHING = f"nothing to test yet: {slo.SOURCE} names no route"
 
 
 class Request(NamedTuple):
@@ -25,7 +26,7 @@ class Route(NamedTuple):
     name: str
     request: Request
     rate: float
-    features: tuple[str, ...]  # whose cache a cold request finds empty
+    features: tuple[str, ...]  # whose cache is cleared before a cold request
 
 
 class Load(NamedTuple):
@@ -35,17 +36,20 @@ class Load(NamedTuple):
 
 
 def read(folder: Path) -> Load:
-    """The load that the project in `folder` names. Raises `Refused` for one that can't be sent."""
-    told = tomllib.loads((folder / slo.SOURCE).read_text())
-    seeds = [seed for table in told.get("seed", []) for seed in _seeds(table)]
-    routes = [_route(table, folder) for table in slo.read(folder)]
-    if not routes:
-        raise Refused(f"{slo.SOURCE} names no route", "at least one [[route]]")
-    return Load(seeds, routes, told.get("scopes", ""))
+    """Return the load that the project in `folder` names; it may be empty.
+
+    Raises `Refused` for one that can't be sent.
+    """
+    if not (folder / slo.SOURCE).is_file():
+        return Load([], [], "")
+    table = tomllib.loads((folder / slo.SOURCE).read_text())
+    seeds = [seed for each in table.get("seed", []) for seed in _seeds(each)]
+    routes = [_route(each, folder) for each in slo.read(folder)]
+    return Load(seeds, routes, table.get("scopes", ""))
 
 
 class Connection:
-    """One kept connection, one request at a time: what is measured is no queue."""
+    """One kept connection with one request at a time: no queue is measured."""
 
     def __init__(self, url: str, headers: Mapping[str, str]) -> None:
         parts = urlsplit(url)
@@ -56,22 +60,22 @@ class Connection:
         self._url = url
         self._headers = headers
 
-    def ask(self, request: Request, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def send(self, request: Request, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         """Send a request and read the answer. Raises `Refused` when there is none."""
         try:
-            return self._once(request, headers)
+            return self._send(request, headers)
         except (ConnectionError, http.client.HTTPException):
             self._connection.close()  # it was idle for too long
         try:
-            return self._once(request, headers)
+            return self._send(request, headers)
         except (OSError, http.client.HTTPException) as error:
             found = f"{self._url}: no answer to {request.method} {request.path}: {error!r}"
-            raise Refused(found, "an answer", "its log tells more; safe to repeat") from error
+            raise Refused(found, "an answer", "read its log; safe to repeat") from error
 
     def close(self) -> None:
         self._connection.close()
 
-    def _once(self, request: Request, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def _send(self, request: Request, headers: Mapping[str, str]) -> http.client.HTTPResponse:
         body = None if request.body is None else json.dumps(request.body)
         kind = {"Content-Type": "application/json"} if body else {}
         sent = {**self._headers, **kind, **headers}
@@ -86,7 +90,7 @@ def _seeds(table: dict[str, Any]) -> list[Request]:
         found = f"{slo.SOURCE}: a seed with {', '.join(sorted(table))}"
         raise Refused(found, ", ".join(sorted(SEED_KEYS)))
     method, _, path = table["request"].partition(" ")
-    return [Request(method, path, table["body"]) for _ in range(table["times"])]
+    return [Request(method, path, table["body"])] * int(table["times"])
 
 
 def _route(table: dict[str, Any], folder: Path) -> Route:

@@ -1,4 +1,4 @@
-"""Where does the project stand between two releases? What is here and what the remote says."""
+"""Repository state before a release: what is here, and what the remote says."""
 
 from dataclasses import dataclass
 
@@ -11,16 +11,16 @@ BRANCH = f"refs/heads/{MAIN}"
 
 
 @dataclass(frozen=True)
-class Now:
-    """What is here and what the remote says, each asked once."""
+class RepositoryState:
+    """What git and the remote say, each asked once."""
 
     level: str
     head: str
     tree: str | None
     upstream: str  # the remote that main follows, or nothing
-    here: dict[str, str]
-    there: dict[str, str]
-    silence: Refused | None  # why the remote said nothing
+    local: dict[str, str]
+    published: dict[str, str]
+    no_answer: Refused | None  # why the remote did not answer
 
     @property
     def remote(self) -> str:
@@ -28,8 +28,8 @@ class Now:
 
     @property
     def tags(self) -> dict[str, str]:
-        """The commit of each version: the remote's word, or what is known here if it is silent."""
-        return commits(self.here if self.silence else self.there)
+        """The commit of each version, by the remote; if it does not answer, by what is here."""
+        return commits(self.local if self.no_answer else self.published)
 
     @property
     def previous(self) -> str | None:
@@ -38,31 +38,31 @@ class Now:
 
     @property
     def version(self) -> str:
-        """The version to be; raises `Refused` when LEVEL gives none."""
+        """The next version; raises `Refused` when LEVEL gives none."""
         return versions.following(self.previous, self.level)
 
 
-def asked(level: str) -> Now:
-    """Ask here and there. Raises `Refused` where there is no commit to release."""
-    head = git.head()
+def read(level: str) -> RepositoryState:
+    """Ask git and the remote. Raises `Refused` where there is no commit to release."""
+    head, wanted = git.head(), (BRANCH, "refs/tags/v*")
     upstream = git.git("config", "--default", "", f"branch.{MAIN}.remote")
     upstream = "" if upstream == "." else upstream
-    wanted = (BRANCH, "refs/tags/v*")
-    there: dict[str, str] = {}
-    silence = None
+    published: dict[str, str] = {}
+    no_answer = None
     try:
-        there = git.refs(upstream or "origin", *wanted)
+        published = git.remote_refs(upstream or "origin", *wanted)
     except Refused as refusal:
-        silence = refusal
-    return Now(level, head, git.tree_hash(), upstream, git.refs_here(*wanted), there, silence)
+        no_answer = refusal
+    local = git.local_refs(*wanted)
+    return RepositoryState(level, head, git.tree_hash(), upstream, local, published, no_answer)
 
 
 def objects(refs: dict[str, str]) -> dict[str, str]:
-    """What each version among these refs points to: a tag object, or just a commit."""
+    """Return what each version among these refs points to: a tag object, or just a commit."""
     tags = {ref.removeprefix("refs/tags/"): found for ref, found in refs.items()}
     return {tag: tags[tag] for tag in versions.sort(tags)}
 
 
 def commits(refs: dict[str, str]) -> dict[str, str]:
-    """The commit of each version among these refs."""
+    """Return the commit of each version among these refs."""
     return {tag: refs.get(f"refs/tags/{tag}^{{}}", found) for tag, found in objects(refs).items()}

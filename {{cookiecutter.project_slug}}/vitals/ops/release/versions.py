@@ -1,4 +1,4 @@
-"""Which version is it, and which comes next? A version is a tag such as v1.2.0."""
+"""Version numbers: a version is a tag such as v1.2.0; LEVEL names the part that moves."""
 
 import re
 from collections.abc import Iterable
@@ -15,30 +15,27 @@ def is_version(tag: str) -> bool:
 
 
 def newest(tags: Iterable[str]) -> str | None:
-    """The highest version by its numbers; None where there is none."""
-    return max(filter(is_version, tags), key=_numbers, default=None)
+    """Return the highest version by its numbers; None where there is none."""
+    return next(iter(sort(tags)), None)
 
 
 def sort(tags: Iterable[str]) -> list[str]:
-    """The versions among these tags, the highest first."""
+    """Return the versions among these tags, the highest first."""
     return sorted(filter(is_version, tags), key=_numbers, reverse=True)
 
 
 def following(tag: str | None, level: str) -> str:
-    """The version that comes after `tag`; the first one is v0.1.0.
+    """Return the version that comes after `tag`; the first one is v0.1.0.
 
     Raises `Refused` for an unknown level, and for a first version of any level but minor.
     """
     if level not in LEVELS:
         found = f"LEVEL={level}" if level else "no LEVEL"
         raise Refused(found, "patch, minor or major", "`make release LEVEL=patch`")
+    if tag is None and level != "minor":
+        found = f"LEVEL={level} and no release yet"
+        raise Refused(found, f"{FIRST} as the first version", "`make release LEVEL=minor`")
     if tag is None:
-        if level != "minor":
-            raise Refused(
-                f"LEVEL={level} and no release yet",
-                f"{FIRST} as the first version",
-                "`make release LEVEL=minor`",
-            )
         return FIRST
     major, minor, patch = _numbers(tag)
     return {

@@ -47,7 +47,7 @@ def _service(where: str, service: dict[str, Any]) -> Container:
         read_only=service.get("read_only") is True,
         without_capabilities=service.get("cap_drop") == ["ALL"],
         without_escalation="no-new-privileges:true" in service.get("security_opt", ()),
-        limited={"mem_limit", "pids_limit"} <= service.keys(),
+        limited={"mem_limit", "pids_limit", "cpus"} <= service.keys(),
         close_to_the_host=bool(service.get("privileged")) or host or "docker.sock" in mounts,
     )
 
@@ -61,6 +61,8 @@ def _pod(where: str, document: dict[str, Any]) -> Iterator[Container]:
     host = host or any("hostPath" in volume for volume in pod.get("volumes", ()))
     for container in [*pod.get("initContainers", ()), *pod.get("containers", ())]:
         context = pod.get("securityContext", {}) | container.get("securityContext", {})
+        resources = container.get("resources", {})
+        limits = resources.get("limits", {})
         yield Container(
             f"{where}: {container['name']}",
             str(container.get("image", "")),
@@ -68,6 +70,6 @@ def _pod(where: str, document: dict[str, Any]) -> Iterator[Container]:
             read_only=context.get("readOnlyRootFilesystem") is True,
             without_capabilities=context.get("capabilities", {}).get("drop") == ["ALL"],
             without_escalation=context.get("allowPrivilegeEscalation") is False,
-            limited="memory" in container.get("resources", {}).get("limits", {}),
+            limited="memory" in limits and "cpu" in resources.get("requests", {}) | limits,
             close_to_the_host=host or bool(context.get("privileged")),
         )

@@ -84,11 +84,11 @@ def _settings(environment: str, given: Mapping[str, str]) -> Settings:
 
 
 def _has_history() -> bool:
-    return git.is_repository() and git.says_yes("rev-parse", "--verify", "--quiet", "HEAD")
+    return git.is_repository() and git.succeeds("rev-parse", "--verify", "--quiet", "HEAD")
 
 
 def _last_release() -> str:
     """The commits since the last tag of a version; all of them before the first."""
-    if not git.says_yes("describe", "--tags", "--abbrev=0", "--match", "v*"):
+    if not git.succeeds("describe", "--tags", "--abbrev=0", "--match", "v*"):
         return ""
     return git.git("describe", "--tags", "--abbrev=0", "--match", "v*") + "..HEAD"

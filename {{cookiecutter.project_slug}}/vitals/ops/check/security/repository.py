@@ -126,9 +126,9 @@ def containers_gain_no_privileges(seen: Evidence) -> Iterator[str]:
             yield f"{each.where}: can gain privileges"
 
 
-@check("SEC-615", "limits", "mem_limit and pids_limit, or resources.limits", CIS)
+@check("SEC-615", "limits", "mem_limit, cpus and pids_limit; or resources", CIS)
 def containers_have_limits(seen: Evidence) -> Iterator[str]:
-    """A container has CPU and memory limits"""
+    """A container has a memory limit, and a CPU limit or request"""
     yield from (f"{c.where}: has no limits" for c in seen.containers if not c.limited)
 
 

@@ -16,6 +16,7 @@ from vitals.ops.project.token import Issuer
 PUBLIC, VALID = "without a token", "with a valid token"
 ANOTHER_SCOPE, INVALID = "with another scope", "with an invalid token"
 OPERATORS = ("/health", "/metrics", "/status", "/status.json")
+OF_THE_ENGINE = ("/livez", "/readyz", "/health")
 FOREIGN = "https://foreign.example"
 FORMATS = {
     "date": "2026-01-31",
@@ -60,10 +61,11 @@ def requests(
 
 
 def operations_of(description: Description) -> dict[str, Description]:
-    """The operations of the description, such as "POST /items"."""
+    """The service's own operations in the description, such as "POST /items"."""
     return {
         f"{method.upper()} {path}": operation
         for path, methods in description.get("paths", {}).items()
+        if path not in OF_THE_ENGINE
         for method, operation in methods.items()
     }
 

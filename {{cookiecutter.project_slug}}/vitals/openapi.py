@@ -1,0 +1,66 @@
+"""The API's description: what FastAPI writes, with the error answers that every route can give."""
+
+from collections.abc import Callable
+from typing import Any
+
+from fastapi import FastAPI
+
+from vitals.problems import MEDIA_TYPE, PHRASES
+
+METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
+EVERYWHERE = (400, 404, 408, 413, 500, 503)  # what any path may answer
+MEMBERS = {
+    "type": ("string", "the type of problem: urn:problem:..."),
+    "title": ("string", "a summary, the same for all problems of this type"),
+    "status": ("integer", "the status of the answer"),
+    "detail": ("string", "what was found, and what is expected"),
+    "instance": ("string", "the path that was asked for"),
+    "request_id": ("string", "the id under which the log has more"),
+    "retry_safe": ("boolean", "whether the same request may be sent again safely and usefully"),
+}
+ERRORS = {"type": "array", "items": {"type": "object", "additionalProperties": {"type": "string"}}}
+SCHEMA: dict[str, Any] = {
+    "type": "object",
+    "required": list(MEMBERS),
+    "properties": {
+        name: {"type": kind, "description": text} for name, (kind, text) in MEMBERS.items()
+    }
+    | {"errors": ERRORS},
+}
+CONTENT = {MEDIA_TYPE: {"schema": {"$ref": "#/components/schemas/Problem"}}}
+FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")  # its 422, which is never sent
+
+
+def install(app: FastAPI) -> None:
+    """Have `app.openapi()` describe the error answers too."""
+    write = app.openapi
+    app.openapi = lambda: _with_problems(write)  # type: ignore[method-assign]
+
+
+def _with_problems(write: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Add to the framework's description, in place: it keeps and renews its own."""
+    description = write()
+    schemas = description.setdefault("components", {}).setdefault("schemas", {})
+    if "Problem" in schemas:
+        return description
+    for operations in description.get("paths", {}).values():
+        for method, operation in operations.items():
+            if method in METHODS:
+                _add_problems(operation)
+    for name in FRAMEWORKS_OWN:
+        schemas.pop(name, None)
+    schemas["Problem"] = SCHEMA
+    return description
+
+
+def _add_problems(operation: dict[str, Any]) -> None:
+    statuses = [*EVERYWHERE]
+    statuses += [401, 403] if operation.get("security") else []
+    statuses += [415] if "requestBody" in operation else []
+    responses = operation.setdefault("responses", {})
+    responses.pop("422", None)
+    if "parameters" in operation or "requestBody" in operation:
+        statuses.append(422)
+    for status in sorted(statuses):
+        problem = {"description": PHRASES[status], "content": CONTENT}
+        responses.setdefault(str(status), problem)

@@ -1,0 +1,91 @@
+"""The place outside of everything that an application has or adds later.
+
+Starlette builds its stack of middleware at the first use and keeps it in `middleware_stack`. Here
+that attribute becomes a property of a subclass of the application's own class, which wraps what
+is built. OpenTelemetry's instrumentation, which replaces `build_middleware_stack` of one
+application, goes on working.
+"""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from operator import attrgetter
+from typing import Any
+
+from fastapi import FastAPI
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from vitals import problems
+
+WRAPPED = "_vitals_stack"
+
+
+def wrap(app: FastAPI, outside: Callable[[ASGIApp], ASGIApp], *, answer_errors: bool) -> None:
+    """Have `outside` wrap the application's stack, whenever it is built.
+
+    With `answer_errors` an unhandled exception is answered as a problem, unless the application
+    has a handler of its own for it by then.
+    """
+    kind = type(app)
+
+    def set_stack(self: Any, stack: ASGIApp | None) -> None:
+        setattr(self, WRAPPED, stack and outside(stack))
+
+    class Installed(kind):  # type: ignore[valid-type,misc]
+        # Read twice for each request: attrgetter costs a third of a function in Python.
+        middleware_stack = property(attrgetter(WRAPPED), set_stack)  # type: ignore[assignment]
+
+        def build_middleware_stack(self) -> ASGIApp:
+            handlers = self.exception_handlers
+            if answer_errors and not {500, Exception} & handlers.keys():
+                handlers[Exception] = problems.unhandled
+            return super().build_middleware_stack()
+
+    for name in ("__name__", "__qualname__", "__module__"):
+        setattr(Installed, name, getattr(kind, name))
+    stack = app.__dict__.pop("middleware_stack", None)
+    app.__class__ = Installed
+    app.middleware_stack = stack
+
+
+def with_lifespan(
+    app: ASGIApp,
+    before: Callable[[], AbstractAsyncContextManager[None]],
+    after: Callable[[Any], AbstractAsyncContextManager[None]],
+) -> ASGIApp:
+    """Pass on everything but a lifespan; run it inside `before` and with `after` inside of it.
+
+    `before` is entered first and left last; `after` is entered with the application when its own
+    lifespan has started, and left before its own lifespan stops. What they raise is raised: the
+    framework or the server reports the failed start.
+    """
+
+    async def run(scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "lifespan":
+            await app(scope, receive, send)
+            return
+        async with before(), AsyncExitStack() as inside:
+
+            async def send_on(message: Message) -> None:
+                if message["type"] == "lifespan.startup.complete":
+                    await inside.enter_async_context(after(scope["app"]))
+                await send(message)
+
+            async def receive_on() -> Message:
+                message = await receive()
+                if message["type"] == "lifespan.shutdown":
+                    await inside.aclose()
+                return message
+
+            await app(scope, receive_on, send_on)
+
+    return run
+
+
+@asynccontextmanager
+async def opened(parts: Any) -> AsyncIterator[None]:
+    """Open what has to be opened, in order; close it in reverse."""
+    async with AsyncExitStack() as stack:
+        for part in parts:
+            await part.open()
+            stack.push_async_callback(part.close)
+        yield

@@ -1,0 +1,98 @@
+"""Help for a service's tests: a client without a socket, and budgets for what requests cost.
+
+    async with testing.client(create_app(settings)) as client, testing.cost() as cost:
+        await client.get("/items")
+    assert cost.db_calls <= 2
+
+When such an assertion fails, the statements that ran more than once are in its message.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import httpx
+from fastapi import FastAPI
+from starlette.types import Message
+
+from vitals.request_stats import RequestStats, current
+
+MAX_STATEMENT = 100  # characters: pytest cuts what is longer than about twice that
+
+
+class Cost(RequestStats):
+    """What a block costs: its own calls and those of the requests that it sends."""
+
+    __slots__ = ()
+
+    @property
+    def db_calls(self) -> int:
+        """The number of statements."""
+        return self.total("db")[0]
+
+    @property
+    def db_ms(self) -> float:
+        """The time of all statements, in milliseconds."""
+        return self.total("db")[1]
+
+    @property
+    def db_repeats(self) -> int:
+        """How many times the most frequent statement ran."""
+        return max((times for _, times in self.statements()), default=0)
+
+    def __repr__(self) -> str:
+        repeated = [
+            f"{times} x {' '.join(statement.split())[:MAX_STATEMENT]}"
+            for statement, times in self.statements()
+            if times > 1
+        ]
+        return f"<{'; '.join(repeated) or 'no statement ran twice'}>"
+
+
+@asynccontextmanager
+async def cost() -> AsyncIterator[Cost]:
+    """Count what the block costs."""
+    counted = Cost("")
+    token = current.set(counted)
+    try:
+        yield counted
+    finally:
+        current.reset(token)
+
+
+@asynccontextmanager
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    """A client of an application, which is started and stopped; errors come as answers.
+
+    Raises RuntimeError with the reason when the application does not start.
+    """
+    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
+    async with lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://test") as it:
+        yield it
+
+
+@asynccontextmanager
+async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+    """Run an application from its start to its stop, as a server does (ASGI lifespan)."""
+    to_app, from_app = asyncio.Queue[Message](), asyncio.Queue[Message]()
+
+    async def expect(event: str) -> None:
+        await to_app.put({"type": f"lifespan.{event}"})
+        answer = asyncio.create_task(from_app.get())
+        await asyncio.wait((running, answer), return_when=asyncio.FIRST_COMPLETED)
+        if not answer.done():
+            answer.cancel()
+            await running  # raises what it failed with
+        elif (message := answer.result())["type"] != f"lifespan.{event}.complete":
+            await asyncio.gather(running, return_exceptions=True)
+            raise RuntimeError(message.get("message", message["type"]))
+
+    running = asyncio.create_task(
+        app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, to_app.get, from_app.put)
+    )
+    await expect("startup")
+    try:
+        yield
+    finally:
+        await expect("shutdown")
+        await running
