@@ -29,7 +29,7 @@ CLOSE = (b"connection", b"close")
 log = logging.getLogger(__name__)
 
 
-def main(create_app: Callable[[AnySettings], FastAPI], settings_type: type[AnySettings]) -> int:
+def main(create_app: Callable[[Any], FastAPI], settings_type: type[Settings]) -> int:
     """Load the settings from the environment, build the application and serve it.
 
     Returns the exit status of `serve`, and 2 if the settings refuse the start.

@@ -9,35 +9,34 @@ from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
 
-def compared(given: Configuration) -> str:
-    """Name the targets that resolve the files as we do, and those that are not installed.
+def compare(given: Configuration) -> str:
+    """Name the targets that resolve the files alike, and those that are not installed.
 
     Raises `Refused` with every difference.
     """
-    said: list[str] = []
-    faults: list[str] = []
-    for name, target in targets.places().items():
-        if _is_installed(target):
-            faults += differences(name, target, given)
-            said.append(f"{name} resolves them alike")
-        else:
-            said.append(f"{name} not compared: no `{' '.join(target.VERSION[:2])}` here")
+    targets_here = targets.places().items()
+    installed = {name: target for name, target in targets_here if _is_installed(target)}
+    faults = [fault for item in installed.items() for fault in _differences(*item, given)]
     if faults:
         found = f"{len(faults)} settings that are resolved differently"
         raise Refused(found, "the same values everywhere", output="\n".join(faults))
-    return "; ".join(said)
+    return "; ".join(
+        f"{name} resolves them alike"
+        if name in installed
+        else f"{name} not compared: no `{' '.join(target.VERSION[:2])}` here"
+        for name, target in targets_here
+    )
 
 
-def differences(name: str, target: ModuleType, given: Configuration) -> Iterator[str]:
-    """Where a target resolves a setting differently."""
+def _differences(name: str, target: ModuleType, given: Configuration) -> Iterator[str]:
     for environment in ENVIRONMENTS:
         ours = given.values(environment)
-        theirs = target.handed_over(given.root, environment)
+        theirs = target.resolved_settings(given.root, environment)
         for setting in sorted(ours.keys() | theirs.keys()):
             if ours.get(setting) != theirs.get(setting):
                 yield (
                     f"{environment}: {setting}: {name} resolves {theirs.get(setting)!r}; expected "
-                    f"{ours.get(setting)!r}; see how deploy/ passes it on"
+                    f"{ours.get(setting)!r}. Fix: see how deploy/ passes it on"
                 )
 
 
