@@ -29,11 +29,11 @@ COMMON, STAGING = "config/common.env", "config/staging.env"
 PLANTED: list[tuple[str, Change, str]] = [
     (COMMON, add("APP_MAX_CONECTIONS=5"), "APP_MAX_CONECTIONS.* is APP_MAX_CONNECTIONS"),
     (COMMON, add("APP_WHATEVER=5"), "APP_WHATEVER: no such setting"),
-    (COMMON, add("PATH_TO=5"), "PATH_TO is read by nobody"),
+    (COMMON, add("PATH_TO=5"), "PATH_TO is not read"),
     (
         STAGING,
         add("# why: a trial\nAPP_LOG_LEVEL=debug"),
-        "APP_LOG_LEVEL stands in .*common.env too",
+        "APP_LOG_LEVEL is in .*common.env too",
     ),
     (
         STAGING,
@@ -66,10 +66,14 @@ PLANTED: list[tuple[str, Change, str]] = [
     (STAGING, put("APP_OPS_TOKEN", ""), "APP_OPS_TOKEN holds its secret"),
     (STAGING, put("APP_OPS_TOKEN", "secret://../token"), "APP_OPS_TOKEN holds its secret"),
     (COMMON, put("APP_HOST", "secret://host"), "APP_HOST is no secret"),
-    (COMMON, put("APP_HOST", "change-me"), "APP_HOST: found the placeholder 'change-me'"),
-    (COMMON, add("APP_VERSION=v1.0.0"), "APP_VERSION comes from the image"),
+    (COMMON, put("APP_HOST", "change-me"), "APP_HOST is the placeholder 'change-me'"),
+    (COMMON, add("APP_VERSION=v1.0.0"), "APP_VERSION is set by the image"),
     (STAGING, put("APP_ENVIRONMENT", "production"), "staging.env.*APP_ENVIRONMENT=production"),
-    (COMMON, put("APP_SHUTDOWN_SECONDS", "3"), "APP_REQUEST_SECONDS=15, longer than"),
+    (
+        COMMON,
+        put("APP_SHUTDOWN_SECONDS", "3"),
+        "APP_REQUEST_SECONDS=15, APP_SHUTDOWN_SECONDS=3; expected",
+    ),
     (COMMON, put("APP_DRAIN_SECONDS", "60"), r"deploy/.*\d+.*expected 85"),
 ]
 
