@@ -34,28 +34,51 @@ def bare(routes: int) -> FastAPI:
 
 
 def visibility(routes: int) -> FastAPI:
-    """The generated service's own: tally, id, log line, metrics and Server-Timing."""
-    from vitals.observability.access_log import Recorder
+    """The engine's visibility: stats, id, log line, metrics and Server-Timing."""
+    from vitals import outermost
+    from vitals.observability.access_log import AccessLog
     from vitals.observability.metrics import Metrics
-    from vitals.observability.middleware import Visibility
+    from vitals.observability.middleware import ObservabilityMiddleware
 
-    recorder = Recorder(Metrics({}, list, []), "json", "info")
-    app = FastAPI(telemetry=NONE)
-    app.add_middleware(Visibility, recorder=recorder, server_timing=True)
-    return with_routes(app, routes)
+    access_log = AccessLog(Metrics({}, list, []), "json", "info")
+
+    def observed(stack: Any) -> Any:
+        return ObservabilityMiddleware(stack, stack, None, access_log, server_timing=True)
+
+    app = with_routes(FastAPI(telemetry=NONE), routes)
+    outermost.wrap(app, observed, answer_errors=True)
+    return app
 
 
 def layers(routes: int) -> FastAPI:
-    """The generated service's layers, all of them: security headers, limits, deadlines too."""
-    from vitals.install import build_layers
-    from vitals.observability.access_log import Recorder
+    """The engine's middleware, all of it: security headers, limits, time-outs too."""
+    from vitals import outermost
+    from vitals.observability.access_log import AccessLog
     from vitals.observability.metrics import Metrics
-    from vitals.settings import load
+    from vitals.observability.middleware import ObservabilityMiddleware
+    from vitals.security import headers
+    from vitals.security.middleware import build_middleware
+    from vitals.settings import Settings, load
 
-    settings = load({"APP_ENVIRONMENT": "test", "APP_SERVER_TIMING": "true"})
-    recorder = Recorder(Metrics({}, list, []), "json", "info")
-    app = FastAPI(telemetry=NONE, middleware=build_layers(settings, recorder, ()))
-    return with_routes(app, routes)
+    settings = load(Settings, {"APP_ENVIRONMENT": "test", "APP_SERVER_TIMING": "true"})
+    access_log = AccessLog(Metrics({}, list, []), "json", "info")
+
+    def observed(stack: Any) -> Any:
+        return ObservabilityMiddleware(
+            build_middleware(stack, settings),
+            stack,
+            None,
+            access_log,
+            server_timing=True,
+            headers=headers.raw(headers.FIXED),
+            defaults=headers.raw(headers.DEFAULTS),
+            head_as_get=True,
+            reraise=False,
+        )
+
+    app = with_routes(FastAPI(telemetry=NONE), routes)
+    outermost.wrap(app, observed, answer_errors=True)
+    return app
 
 
 def pass_through(routes: int) -> FastAPI:

@@ -24,7 +24,7 @@ PAIRS = 9
 SERIES = 10_000
 UNITS = 1_000
 BARE = "from fastapi import FastAPI; FastAPI()"
-WATCHED = BARE + "; from vitals.observability import metrics, middleware, record, tally, tracing"
+WATCHED = BARE + "; from vitals.observability import access_log, metrics, middleware, tracing"
 USED = """
 import json, re, time
 status = open("/proc/self/status").read()  # getrusage would tell of the process that forked it
@@ -64,13 +64,13 @@ def _started(code: str) -> list[float]:
 
 async def scrape() -> None:
     """The longest time by the clock on the wall that others waited for /metrics."""
-    from vitals.observability.metrics import SECONDS, Metrics
+    from vitals.observability.metrics import DURATION_BUCKETS, Metrics
 
     metrics = Metrics({}, list, [])
     while len(metrics_lines := (await metrics.text()).splitlines()) < SERIES:
         for number in range(len(metrics_lines), len(metrics_lines) + 50):
             labels = {"http_request_method": "GET", "http_route": f"/route/{number}/{{item_id}}"}
-            metrics.histogram("http_server_request_duration_seconds", SECONDS, labels).observe(0.1)
+            metrics.histogram("http_server_request_duration_seconds", DURATION_BUCKETS, labels).observe(0.1)
     held = [await _longest_wait(metrics.text) for _ in range(PAIRS)]
     row(f"/metrics of {len(metrics_lines):,} series", statistics.median(held), 15, "ms")
 
@@ -94,10 +94,14 @@ async def counting() -> None:
 
     file = Path(tempfile.mkdtemp(), "counting.db")
     database = module.Database(
-        f"sqlite:///{file}", pool_size=1, deadline_seconds=60, slow_query_ms=60_000
+        f"sqlite:///{file}",
+        migrations=variants.PROJECT / "migrations",
+        pool_size=1,
+        deadline_seconds=60,
+        slow_query_ms=60_000,
     )
-    request_stats.current.set(request_stats.Tally(""))
-    async with database.work() as session:
+    request_stats.current.set(request_stats.RequestStats(""))
+    async with database.transaction() as session:
         for _ in range(UNITS):
             await session.execute(text("SELECT 1"))
         started = time.process_time()
@@ -116,14 +120,19 @@ async def counting() -> None:
 async def random_paths() -> None:
     """The series that 500 random paths and methods add."""
     from fastapi import FastAPI
-    from vitals.observability.access_log import Recorder
+    from vitals import outermost
+    from vitals.observability.access_log import AccessLog
     from vitals.observability.metrics import Metrics
-    from vitals.observability.middleware import Visibility
+    from vitals.observability.middleware import ObservabilityMiddleware
 
     metrics, chance = Metrics({}, list, []), random.Random(5)
-    recorder = Recorder(metrics, "json", "info", write=lambda _: None)
+    access_log = AccessLog(metrics, "json", "info", write=lambda _: None)
     app = FastAPI(telemetry=variants.NONE)
-    app.add_middleware(Visibility, recorder=recorder, server_timing=True)
+    outermost.wrap(
+        app,
+        lambda stack: ObservabilityMiddleware(stack, stack, None, access_log),
+        answer_errors=True,
+    )
     for _ in range(500):
         word = "".join(chance.choices(string.ascii_letters, k=8))
         await asker(app, f"/{word}", chance.choice(["GET", "POST", word.upper()]))(1)
