@@ -1,4 +1,4 @@
-"""Do lines arrive whole, and does nobody ever wait for them?"""
+"""The log: lines are written whole, and no caller waits for them."""
 
 import json
 import logging
@@ -43,7 +43,7 @@ def root(monkeypatch: pytest.MonkeyPatch) -> logging.Logger:
 def until(condition: Callable[[], bool], within_seconds: float = 10) -> None:
     deadline = time.monotonic() + within_seconds
     while not condition():
-        assert time.monotonic() < deadline, "it did not come true in time"
+        assert time.monotonic() < deadline, "the condition was not met in time"
         threading.Event().wait(0.005)
 
 
@@ -73,7 +73,7 @@ def test_a_line_is_written_without_anyone_closing_the_writer(writer: Writer, fil
     until(lambda: file.read_text() == "first\nsecond\n")
 
 
-def test_a_pipe_that_nobody_reads_costs_lines_and_nothing_else() -> None:
+def test_a_pipe_that_nobody_reads_drops_lines_and_blocks_no_caller() -> None:
     reader, descriptor = os.pipe()
     writer = Writer(descriptor)
     others = set(threading.enumerate())
@@ -90,7 +90,7 @@ def test_a_pipe_that_nobody_reads_costs_lines_and_nothing_else() -> None:
     os.close(descriptor)
 
 
-def test_lines_after_a_close_that_could_not_wait_arrive_too() -> None:
+def test_lines_after_a_close_that_timed_out_are_written_too() -> None:
     reader, descriptor = os.pipe()
     writer = Writer(descriptor)
     for _ in range(1_000):  # more than a pipe takes
@@ -127,14 +127,14 @@ def test_lines_that_cannot_be_written_are_counted() -> None:
     os.close(descriptor)
 
 
-def test_a_line_of_the_users_own_carries_its_request(
+def test_a_line_of_the_applications_own_logger_has_its_request_id(
     writer: Writer, file: Path, root: logging.Logger
 ) -> None:
     logs.install(writer, "json", "info")
-    token = request_stats.current.set(request_stats.Tally("01234567"))
+    token = request_stats.current.set(request_stats.RequestStats("01234567"))
 
     logging.getLogger("mine").info("%d found", 3, extra={"colour": "red\n"})
-    root.debug("too little to tell")
+    root.debug("below the level")
 
     request_stats.current.reset(token)
     writer.close()
@@ -151,7 +151,7 @@ def test_a_line_of_the_users_own_carries_its_request(
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])
-def test_an_exception_is_told_by_types_and_frames_without_its_text(
+def test_an_exception_is_logged_by_types_and_frames_without_its_message(
     log_format: str, writer: Writer, file: Path, root: logging.Logger
 ) -> None:
     logs.install(writer, log_format, "info")
@@ -170,7 +170,7 @@ def test_an_exception_is_told_by_types_and_frames_without_its_text(
     assert re.search(r"test_logs\.py:\d+:_raise", text)
 
 
-def test_no_text_of_a_client_can_begin_a_line_of_the_log(
+def test_text_from_a_client_cannot_forge_a_line(
     writer: Writer, file: Path, root: logging.Logger
 ) -> None:
     logs.install(writer, "text", "info")

@@ -1,4 +1,4 @@
-"""Can a scraper read what was counted, and can no client make it grow?"""
+"""Metrics in Prometheus' text format, whose number no client can increase."""
 
 import random
 import re
@@ -8,15 +8,15 @@ import httpx
 from fastapi import FastAPI
 
 from vitals import request_stats
-from vitals.health.checks import State
+from vitals.health.checks import CheckState
 from vitals.observability import metrics as module
 from vitals.observability.metrics import Metrics
 
 
 async def test_a_request_is_counted_under_method_route_and_status(
-    service: FastAPI, client: httpx.AsyncClient, metrics: Metrics
+    app: FastAPI, client: httpx.AsyncClient, metrics: Metrics
 ) -> None:
-    @service.get("/spend/{calls}")
+    @app.get("/spend/{calls}")
     async def spend(calls: int) -> None:
         for _ in range(calls):
             request_stats.add("db", 20, "SELECT 1")
@@ -51,8 +51,8 @@ async def test_random_paths_and_methods_add_at_most_two_series(
     assert len(series) <= 2
 
 
-async def test_what_others_know_is_shown_under_its_name() -> None:
-    state = State("database", required=True, up=False, duration_seconds=0.25)
+async def test_checks_and_gauges_are_read_when_the_metrics_are() -> None:
+    state = CheckState("database", required=True, up=False, duration_seconds=0.25)
     metrics = Metrics({"version": 'a"b'}, lambda: [state], [lambda: {"event_loop_lag_seconds": 1}])
 
     text = await metrics.text()
@@ -69,4 +69,4 @@ async def test_each_metric_is_described_once(client: httpx.AsyncClient, metrics:
 
     described = re.findall("# TYPE (.*) ", await metrics.text())
     assert sorted(set(described)) == sorted(described)
-    assert set(described) <= set(module.TABLE)
+    assert set(described) <= set(module.METRICS)

@@ -1,6 +1,7 @@
-"""Is there one true line for each request, whatever becomes of it?"""
+"""One log line for each request, however it ends."""
 
 import asyncio
+import json
 import re
 from collections.abc import AsyncIterator
 
@@ -10,9 +11,10 @@ from fastapi import BackgroundTasks, FastAPI, Request, Response
 from fastapi.responses import StreamingResponse
 from starlette.types import Message, Scope
 
-from tests.unit.observability.conftest import Lines, told
+import vitals
+from tests.engine.applications import Lines
 from vitals import request_stats
-from vitals.observability.access_log import Recorder
+from vitals.observability.access_log import AccessLog
 from vitals.observability.metrics import Metrics
 
 FIELDS = (
@@ -22,8 +24,8 @@ FIELDS = (
 
 
 @pytest.fixture
-def service(service: FastAPI) -> FastAPI:
-    @service.get("/spend/{calls}")
+def app(app: FastAPI) -> FastAPI:
+    @app.get("/spend/{calls}")
     async def spend(calls: int, later: BackgroundTasks) -> str:
         async def one(number: int) -> None:
             await asyncio.sleep(0)
@@ -33,11 +35,11 @@ def service(service: FastAPI) -> FastAPI:
         later.add_task(request_stats.add, "db", 1, "AFTERWARDS")
         return "done"
 
-    @service.get("/fail")
+    @app.get("/fail")
     async def fail() -> None:
         raise ValueError("hunter2")
 
-    @service.get("/break-off")
+    @app.get("/break-off")
     async def break_off() -> StreamingResponse:
         async def chunks() -> AsyncIterator[bytes]:
             yield b"begun"
@@ -45,15 +47,15 @@ def service(service: FastAPI) -> FastAPI:
 
         return StreamingResponse(chunks())
 
-    @service.post("/body")
+    @app.post("/body")
     async def body(request: Request) -> int:
         return len(await request.body())
 
-    @service.get("/cancelled")
+    @app.get("/cancelled")
     async def cancelled() -> None:
         raise asyncio.CancelledError
 
-    return service
+    return app
 
 
 async def test_a_line_has_the_fields_of_the_contract(
@@ -61,7 +63,7 @@ async def test_a_line_has_the_fields_of_the_contract(
 ) -> None:
     answer = await client.get("/spend/0?password=hunter2", headers={"Authorization": "hunter2"})
 
-    line = told(lines)
+    line = lines.last()
     assert list(line) == FIELDS.split()
     assert line["event"] == "request"
     assert line["bytes_out"] == len(answer.content)
@@ -73,11 +75,11 @@ async def test_no_call_is_counted_for_another_request(
 ) -> None:
     await asyncio.gather(*(client.get(f"/spend/{calls % 12}") for calls in range(120)))
 
-    counted = sorted(line["db_calls"] for line in map(told, ([line] for line in lines)))
+    counted = sorted(json.loads(line)["db_calls"] for line in lines)
     assert counted == sorted(calls % 12 + 1 for calls in range(120))
 
 
-async def test_a_statement_that_runs_ten_times_is_warned_of(
+async def test_a_statement_that_runs_ten_times_in_one_request_is_logged_as_a_warning(
     client: httpx.AsyncClient, lines: Lines, caplog: pytest.LogCaptureFixture
 ) -> None:
     await client.get("/spend/18")
@@ -85,11 +87,13 @@ async def test_a_statement_that_runs_ten_times_is_warned_of(
 
     await client.get("/spend/20")
 
-    assert told(lines)["db_repeats"] == 10
+    assert lines.last()["db_repeats"] == 10
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 
-async def test_the_callers_request_id_is_kept_if_it_is_one(client: httpx.AsyncClient) -> None:
+async def test_the_callers_request_id_is_kept_and_an_invalid_one_is_replaced(
+    client: httpx.AsyncClient,
+) -> None:
     given = await client.get("/spend/0", headers={"X-Request-ID": "from-the-caller.1"})
     forged = await client.get("/spend/0", headers={"X-Request-ID": 'x" y=1 long enough'})
 
@@ -106,62 +110,62 @@ async def test_server_timing_shows_the_calls_before_the_answer(client: httpx.Asy
 
 
 async def test_a_call_of_another_service_is_on_the_line_and_in_server_timing(
-    service: FastAPI, client: httpx.AsyncClient, lines: Lines
+    app: FastAPI, client: httpx.AsyncClient, lines: Lines
 ) -> None:
-    @service.get("/ask")
+    @app.get("/ask")
     async def ask() -> None:
         request_stats.add("http", 7.5)
 
     answer = await client.get("/ask")
 
-    assert (told(lines)["http_calls"], told(lines)["http_ms"]) == (1, 7.5)
+    assert (lines.last()["http_calls"], lines.last()["http_ms"]) == (1, 7.5)
     assert answer.headers["server-timing"].endswith(', http;dur=7.5;desc="1 calls"')
 
 
-async def test_an_unhandled_error_is_one_500_and_one_account_without_its_text(
+async def test_an_unhandled_error_is_one_500_and_one_log_entry_without_its_message(
     client: httpx.AsyncClient, lines: Lines, caplog: pytest.LogCaptureFixture
 ) -> None:
     answer = await client.get("/fail")
 
     assert answer.status_code == 500
     assert answer.json()["request_id"] == answer.headers["x-request-id"] != ""
-    assert (told(lines)["status"], told(lines)["error"]) == (500, "ValueError")
+    assert (lines.last()["status"], lines.last()["error"]) == (500, "ValueError")
     assert [record.message for record in caplog.records] == ["unhandled error"]
     assert "hunter2" not in answer.text + lines[-1]
 
 
-async def test_an_answer_that_breaks_off_counts_as_an_error(service: FastAPI, lines: Lines) -> None:
-    sent = await _ask(service, "GET", "/break-off")
+async def test_an_answer_that_an_error_cuts_short_counts_as_an_error(
+    app: FastAPI, lines: Lines
+) -> None:
+    sent = await _ask(app, _scope("GET", "/break-off"))
 
-    assert told(lines)["status"] == 500
+    assert lines.last()["status"] == 500
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
 
 
-async def test_a_client_that_leaves_while_it_sends_is_no_error_of_ours(
-    service: FastAPI, lines: Lines, caplog: pytest.LogCaptureFixture
+async def test_a_client_that_leaves_while_it_sends_is_no_server_error(
+    app: FastAPI, lines: Lines, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await _ask(service, "POST", "/body", {"type": "http.disconnect"})
+    await _ask(app, _scope("POST", "/body"), {"type": "http.disconnect"})
 
-    assert (told(lines)["status"], told(lines)["level"]) == (499, "info")
+    assert (lines.last()["status"], lines.last()["level"]) == (499, "info")
     assert caplog.records == []
 
 
-async def test_a_cancelled_request_is_499_and_stays_cancelled(
-    service: FastAPI, lines: Lines
-) -> None:
+async def test_a_cancelled_request_is_499_and_stays_cancelled(app: FastAPI, lines: Lines) -> None:
     with pytest.raises(asyncio.CancelledError):
-        await _ask(service, "GET", "/cancelled")
+        await _ask(app, _scope("GET", "/cancelled"))
 
-    assert told(lines)["status"] == 499
+    assert lines.last()["status"] == 499
 
 
-async def test_a_line_to_be_read_tells_the_same_without_what_is_empty() -> None:
-    lines = Lines()
-    recorder = Recorder(Metrics({}, list, []), "text", "info", write=lines.append)
-    asked = request_stats.Tally("0123456789")
-    asked.add("http", 7.5, "")
+async def test_a_line_of_text_has_the_same_fields_without_the_empty_ones() -> None:
+    lines = list[str]()
+    access_log = AccessLog(Metrics({}, list, []), "text", "info", write=lines.append)
+    request = request_stats.RequestStats("0123456789")
+    request.add("http", 7.5, "")
 
-    recorder.record(asked, "", "GET", "/ask", 200, 0.0125)
+    access_log.write(request, "", "GET", "/ask", 200, 0.0125)
 
     assert lines[0].endswith(
         "Z info    request request_id=0123456789 method=GET route=/ask status=200 duration_ms=12.5"
@@ -170,29 +174,65 @@ async def test_a_line_to_be_read_tells_the_same_without_what_is_empty() -> None:
 
 
 async def test_probes_are_logged_only_when_they_fail(
-    service: FastAPI, client: httpx.AsyncClient, lines: Lines
+    client: httpx.AsyncClient, lines: Lines
 ) -> None:
-    status = 200
-
-    @service.get("/readyz")
-    async def readyz() -> Response:
-        return Response(status_code=status)
-
-    await client.get("/readyz")
+    await client.get("/livez")
     assert lines == []
 
-    status = 503
-    await client.get("/readyz")
+    await client.get("/readyz")  # it is starting still
 
-    assert told(lines)["status"] == 503
+    assert lines.last()["status"] == 503
 
 
-async def test_other_lines_of_a_request_know_their_request(
-    service: FastAPI, client: httpx.AsyncClient
+async def test_head_is_answered_by_the_get_route_without_a_body_and_logged_as_head(
+    app: FastAPI, client: httpx.AsyncClient, lines: Lines
+) -> None:
+    seen = []
+
+    @app.get("/length", status_code=203)
+    async def length(request: Request) -> Response:
+        seen.append(request.method)
+        return Response(b"12345", 203, {"X-Own": "yes"})
+
+    get, head = await client.get("/length"), await client.head("/length")
+
+    assert seen == ["GET", "GET"]
+    assert (head.status_code, head.content) == (203, b"")
+    own = {"x-request-id", "server-timing"}  # differ from one request to the next
+    assert {n: v for n, v in head.headers.items() if n not in own} == {
+        n: v for n, v in get.headers.items() if n not in own
+    }
+    line = lines.last()
+    assert (line["method"], line["route"], line["status"]) == ("HEAD", "/length", 203)
+    assert line["bytes_out"] == 0
+
+
+async def test_the_server_still_sees_head_so_that_it_sends_no_body(app: FastAPI) -> None:
+    app.get("/plain")(lambda: "text")
+    scope = _scope("HEAD", "/plain")
+
+    await _ask(app, scope)
+
+    assert scope["method"] == "HEAD"
+
+
+async def test_a_route_of_its_own_for_head_is_answered_for_head_only_without_settings() -> None:
+    app, seen = FastAPI(), list[str]()
+    app.head("/own")(lambda: seen.append("HEAD"))
+    app.get("/own")(lambda: seen.append("GET"))
+    vitals.install(app, environment="local")
+
+    await _ask(app, _scope("HEAD", "/own"))
+
+    assert seen == ["HEAD"]
+
+
+async def test_code_below_a_route_can_read_its_request_id_and_route(
+    app: FastAPI, client: httpx.AsyncClient
 ) -> None:
     known = []
 
-    @service.get("/known/{name}")
+    @app.get("/known/{name}")
     async def know(name: str) -> str:
         running = request_stats.current.get()
         assert running is not None
@@ -205,10 +245,20 @@ async def test_other_lines_of_a_request_know_their_request(
     assert request_stats.request_id() == ""
 
 
-async def _ask(
-    service: FastAPI, method: str, path: str, received: Message | None = None
-) -> list[Message]:
-    """Ask as a server does, and hand back what was sent."""
+def _scope(method: str, path: str) -> Scope:
+    return {
+        "type": "http",
+        "asgi": {"spec_version": "2.3"},
+        "root_path": "",
+        "method": method,
+        "path": path,
+        "headers": [],
+        "query_string": b"",
+    }
+
+
+async def _ask(app: FastAPI, scope: Scope, received: Message | None = None) -> list[Message]:
+    """Send a request as a server does, and return the messages of the answer."""
     sent: list[Message] = []
     inbox = [received or {"type": "http.request", "body": b"", "more_body": False}]
 
@@ -221,14 +271,5 @@ async def _ask(
     async def send(message: Message) -> None:
         sent.append(message)
 
-    scope: Scope = {
-        "type": "http",
-        "asgi": {"spec_version": "2.3"},
-        "root_path": "",
-        "method": method,
-        "path": path,
-        "headers": [],
-        "query_string": b"",
-    }
-    await service(scope, receive, send)
+    await app(scope, receive, send)
     return sent
