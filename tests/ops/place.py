@@ -1,4 +1,4 @@
-"""A place to deploy to that tests can look into: a folder, and a service that answers as told."""
+"""A deployment target of files that tests can look into, and a service with given answers."""
 
 import json
 import threading
@@ -13,6 +13,26 @@ from vitals.ops.run.steps import Refused
 
 Answers = dict[str, tuple[int, dict[str, object]]]
 GOOD: Answers = {"/readyz": (200, {"status": "pass"}), "/items": (200, {"next": None})}
+SLO = """
+[[seed]]
+request = "POST /items"
+body = { name = "coffee", price = 12.5 }
+times = 2
+
+[[route]]
+route = "/items"
+request = "GET /items?limit=20"
+rate = 20
+p95_ms = 250
+availability = 99.9
+
+[[route]]
+route = "/items/{item_id}"
+request = "GET /items/1"
+rate = 50
+p95_ms = 100
+availability = 99.9
+"""
 HEADERS = {
     "X-Request-ID": "0123456789",
     "X-Content-Type-Options": "nosniff",
@@ -22,11 +42,12 @@ HEADERS = {
 
 def release(version: str, folder: Path) -> Release:
     (folder / "config").mkdir(parents=True, exist_ok=True)
+    (folder / "config" / "slo.toml").write_text(SLO)
     return Release(Build(version, f"commit-of-{version}"), folder, "staging")
 
 
 class Place:
-    """Two slots; what runs there, what is live and the trail are files, so that they outlive us."""
+    """Two slots; what runs there, what is live and the history are files, which outlive us."""
 
     slots = ("blue", "green")
 
@@ -38,7 +59,7 @@ class Place:
         self.folder.mkdir(exist_ok=True)
 
     def state(self) -> tuple[str, str]:
-        slot, text = (self._read(name) for name in ("slot", "trail"))
+        slot, text = (self._read(name) for name in ("slot", "history"))
         return slot, text
 
     def prepare(self, release: Release) -> None: ...
@@ -64,8 +85,8 @@ class Place:
     def stop(self, slot: str) -> None:
         (self.folder / slot).unlink(missing_ok=True)
 
-    def switch(self, slot: str, trail: str) -> None:
-        (self.folder / "trail").write_text(trail)
+    def switch(self, slot: str, history: str) -> None:
+        (self.folder / "history").write_text(history)
         (self.folder / "slot").write_text(slot)
 
     def _read(self, name: str) -> str:
@@ -75,10 +96,11 @@ class Place:
 
 @contextmanager
 def answering(build: Build, broken: Answers, without: str = "") -> Iterator[str]:
-    """A service that is as a deployment wants it, but for `broken` answers and one header."""
+    """Serve what a deployment expects, but for `broken` answers and one header."""
     problem: dict[str, object] = dict.fromkeys(smoke.MEMBERS, "")
     answers: Answers = {
         **GOOD,
+        "/livez": (200, {"status": "pass"}),
         "/health": (200, {"version": build.version, "releaseId": build.commit}),
         "/no-such-path": (404, problem),
         **broken,

@@ -1,10 +1,11 @@
-"""What do the tests of a release say of the project and do to it?"""
+"""Projects for the tests of a release, and what happens to them."""
 
 import json
 from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from vitals.ops.run import git, shell
 
 RECORD = """\
@@ -21,7 +22,7 @@ PERSON = "[user]\nname = Ada\nemail = ada@example.com\n"
 
 
 def work_in(project: Path, patched: pytest.MonkeyPatch) -> None:
-    """Have `vitals.ops.run.git` take a repository for the project, as somebody who set up nothing else."""
+    """Have a repository taken for the project, by somebody who has a name and no other setting."""
     (project / ".git" / "person").write_text(PERSON)
     patched.setattr("vitals.ops.run.shell.ROOT", project)
     patched.setenv("GIT_CONFIG_GLOBAL", str(project / ".git" / "person"))

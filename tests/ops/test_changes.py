@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from pathlib import Path
 
 import pytest
+
 from vitals.ops.release import changes
 from vitals.ops.run.steps import Refused
 
@@ -72,13 +73,14 @@ def test_all_missing_fields_are_named_at_once(project: Path) -> None:
     _, faults = changes.read(write(project, {}))
 
     named = [fault.split(": ")[1] for fault in faults]
-    assert named == [*changes.FIELDS, "measured, not_measured"]
+    assert named == [*changes.REQUIRED, "not_measured"]
+    assert "expected [measured], or why no number can tell" in faults[-1]
 
 
 def test_an_unknown_field_is_named_with_those_that_are_known(project: Path) -> None:
     _, (fault,) = changes.read(write(project, RECORD | {"assumption": "none"}))
 
-    assert "assumption: unknown; expected assumptions, change," in fault
+    assert "assumption: unknown; expected change, reason," in fault
 
 
 def test_a_file_that_is_no_toml_is_named_with_the_line(project: Path) -> None:
@@ -102,7 +104,7 @@ def test_the_numbers_of_a_record_are_those_of_its_result(measured_record: Path) 
     record, faults = changes.read(measured_record)
 
     assert faults == []
-    assert changes.measurement(record["measured"]) == (
+    assert changes.measurement(record) == (
         "p95 of GET /items 412 → 118.5 ms (-71 %), by `make compare BASE=v0.1.0`"
     )
 
@@ -112,8 +114,11 @@ def test_the_numbers_of_a_record_are_those_of_its_result(measured_record: Path) 
     [
         ({"command": "make compare BASE=v0.0.1"}, "measured.command: 'make compare BASE=v0.1.0'"),
         ({"rows": [ROW | {"metric": "errors"}]}, "measured.metric: 'p95 of GET /items'; expected "),
-        ({"rows": [ROW | {"before": "fast"}]}, "measured.metric: 'p95 of GET /items' has no numb"),
-        ({"rows": None}, "measured.result: 'changes/0001-cache.json' is no measurement"),
+        (
+            {"rows": [ROW | {"before": "fast"}]},
+            "measured.result: 'changes/0001-cache.json' is no comparison",
+        ),
+        ({"rows": None}, "measured.result: 'changes/0001-cache.json' is no comparison"),
     ],
 )
 def test_a_result_that_does_not_bear_the_record_out_is_named(
@@ -133,8 +138,20 @@ def test_a_result_lies_in_changes(project: Path, measured_record: Path, result: 
 
     _, (fault,) = changes.read(write(project, record, measured))
 
-    assert "expected a file in changes/" in fault
+    assert "is not there; expected a file in changes/" in fault
     assert measured_record.exists()
+
+
+def test_a_record_says_either_how_it_was_measured_or_why_not(
+    project: Path, measured_record: Path
+) -> None:
+    text = measured_record.read_text()
+    measured_record.write_text(f'not_measured = "the clock is broken"\n{text}')
+    assert "both are there" in changes.read(measured_record)[1][0]
+
+    measured_record.write_text(text.partition("[measured]")[0] + "measured = 412")
+    assert "measured.command: missing" in changes.read(measured_record)[1][0]
+    assert project.exists()
 
 
 def test_numbers_cannot_be_typed_by_hand(project: Path, measured_record: Path) -> None:

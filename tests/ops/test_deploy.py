@@ -4,12 +4,12 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
+from tests.ops.place import Answers, Place, release
 from vitals.ops.deploy import deploy
 from vitals.ops.release.releases import Release
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
-
-from tests.ops.place import Answers, Place, release
 
 # Kills itself before or after one step of a deployment.
 DEPLOYMENT = """
@@ -162,7 +162,7 @@ def test_a_rollback_that_is_not_confirmed_changes_nothing(place: Place, tmp_path
     assert live(place) == "v2"
 
 
-def test_where_nothing_is_live_it_is_said(tmp_path: Path) -> None:
+def test_live_is_refused_where_nothing_is_live(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="nothing is live"):
         deploy.live(Place(tmp_path))
 
@@ -194,7 +194,7 @@ def test_an_environment_that_is_none_is_refused(
         deploy.main()
 
 
-def test_the_trail_is_printed_oldest_first(
+def test_the_history_is_printed_oldest_first(
     place: Place,
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
@@ -203,7 +203,7 @@ def test_the_trail_is_printed_oldest_first(
     deploy.deploy(place, release("v2", tmp_path / "v2"))
     monkeypatch.setenv("ENV", "staging")
     monkeypatch.setattr("sys.argv", ["deploy", "live"])
-    monkeypatch.setattr("vitals.ops.deploy.targets.here", lambda _: place)
+    monkeypatch.setattr("vitals.ops.deploy.targets.of_project", lambda _: place)
     capsys.readouterr()
 
     deploy.main()

@@ -2,11 +2,11 @@ import json
 from pathlib import Path
 
 import pytest
+
+from tests.ops.shipping import RECORD, change
 from vitals.ops.release import changelog, notes
 from vitals.ops.run import git, shell
 from vitals.ops.run.steps import Refused
-
-from tests.ops.shipping import RECORD, change
 
 
 @pytest.fixture
@@ -41,7 +41,7 @@ def test_a_change_without_a_record_is_named_with_the_way_out(name: str) -> None:
 
 @pytest.mark.usefixtures("project")
 def test_what_no_user_notices_needs_no_record() -> None:
-    commit("README.md", "tests/test_main.py", "vitals/ops/check/check.py")
+    commit("README.md", "tests/test_main.py", "vitals/cache.py")
 
     assert notes.check() == "0 records since v0.1.0"
 
@@ -98,7 +98,7 @@ def test_a_record_that_is_moved_is_named_with_the_way_back(project: Path) -> Non
 def test_a_placeholder_is_named_by_file_and_field(project: Path) -> None:
     (project / "changes" / "0002-cache.toml").write_text(RECORD.replace("team-orders", "TBD"))
 
-    assert faults().startswith("changes/0002-cache.toml: owner: 'TBD'; expected who answers")
+    assert faults().startswith("changes/0002-cache.toml: owner: 'TBD'; expected who owns it")
 
 
 @pytest.mark.usefixtures("repository")

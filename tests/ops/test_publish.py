@@ -6,11 +6,13 @@ from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import pytest
 import yaml
+
+from tests.ops.shipping import commit
 from vitals.ops.release import publish
 from vitals.ops.run import git, shell
 from vitals.ops.run.steps import Refused
 
-from tests.ops.shipping import commit
+PROJECT = shell.ROOT
 
 
 class Pages(HTTPServer):
@@ -47,7 +49,7 @@ class Answer(BaseHTTPRequestHandler):
 
 @pytest.fixture
 def pages(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pages]:
-    for name in publish.HANDED_OVER:
+    for name in publish.PAGE_VARIABLES:
         monkeypatch.delenv(name, raising=False)
     with Pages() as server:
         thread = threading.Thread(target=server.serve_forever, args=(0.01,))
@@ -70,11 +72,11 @@ def test_what_is_no_version_is_refused(version: str) -> None:
 
 
 @pytest.mark.usefixtures("released")
-def test_a_name_without_notes_is_refused() -> None:
+def test_a_lightweight_tag_is_refused() -> None:
     commit()
     git.git("tag", "v0.2.0")
 
-    with pytest.raises(Refused, match="without notes"):
+    with pytest.raises(Refused, match="is a lightweight tag"):
         publish.verify("v0.2.0")
 
 
@@ -96,13 +98,13 @@ def test_another_checkout_than_the_version_is_refused() -> None:
         publish.verify("v0.1.0")
 
 
-def handed_over(file: str, *path: str | int, known: dict[str, str]) -> dict[str, str]:
-    """What the file of a CI hands to the job, with that CI's own values in it."""
-    found = yaml.safe_load((shell.ROOT / file).read_text())
+def variables(file: str, *path: str | int, known: dict[str, str]) -> dict[str, str]:
+    """Return the variables that a CI's file sets for the job, with that CI's own values."""
+    found = yaml.safe_load((PROJECT / file).read_text())
     for key in path:
         found = found[key]
     filled = {}
-    for name in publish.HANDED_OVER:
+    for name in publish.PAGE_VARIABLES:
         filled[name] = found[name]
         for word, value in known.items():
             filled[name] = filled[name].replace(word, value)
@@ -118,7 +120,7 @@ def on_github(address: str) -> dict[str, str]:
         "${{ github.token }}": "t0ken",
     }
     file = ".github/workflows/release.yml"
-    return handed_over(file, "jobs", "page", "steps", -1, "env", known=known)
+    return variables(file, "jobs", "page", "steps", -1, "env", known=known)
 
 
 def on_gitlab(address: str) -> dict[str, str]:
@@ -128,7 +130,7 @@ def on_gitlab(address: str) -> dict[str, str]:
         "$CI_COMMIT_TAG": "v0.1.0",
         "$CI_JOB_TOKEN": "t0ken",
     }
-    return handed_over(".gitlab-ci.yml", "release-page", "variables", known=known)
+    return variables(".gitlab-ci.yml", "release-page", "variables", known=known)
 
 
 GITHUB = (on_github, "/repos/team/orders/releases", "tags/", "Authorization: Bearer t0ken", "body")

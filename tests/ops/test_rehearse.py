@@ -1,4 +1,4 @@
-"""The play itself, on a place of files; that it also goes well for real is seen elsewhere."""
+"""The rehearsal on a target of files; tests/containers runs it on processes and containers."""
 
 import json
 import subprocess
@@ -7,59 +7,61 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
+
+from tests.ops.place import SLO, Answers, Place, answering
 from vitals.ops.deploy import rehearse
-from vitals.ops.deploy.staging import Stage
+from vitals.ops.deploy.staging import ThrowawayStaging
 from vitals.ops.release.releases import Build
 from vitals.ops.run import git
 from vitals.ops.run.steps import Refused
 
-from tests.ops.place import Answers, Place, answering
 
-
-class Theatre(Place):
-    """A place whose broken build does no work, unless the gate is `careless`."""
+class RehearsedPlace(Place):
+    """A target whose broken build does no work; `careless`: and the smoke test passes it."""
 
     careless = False
 
     @contextmanager
     def reach(self, slot: str) -> Iterator[str]:
         is_broken = '"broken"' in (self.folder / slot).read_text()
-        self.broken = {"/items": (500, {})} if is_broken and not self.careless else {}
+        broken: Answers = {"/items": (500, {}), "/no-such-path": (500, {})}
+        self.broken = broken if is_broken and not self.careless else {}
         with super().reach(slot) as url:
             yield url
 
 
 @pytest.fixture
-def theatre(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Theatre:
-    """A repository with a service to rehearse, and where it is played."""
-    for name in ("app/main.py", "config/common.env", ".gitignore"):
+def target(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> RehearsedPlace:
+    """A repository with a service to rehearse, and its target."""
+    files = {"app/main.py": "", "config/slo.toml": SLO, ".gitignore": "build/\n"}
+    for name, text in {**files, "pyproject.toml": ""}.items():
         (repository / name).parent.mkdir(exist_ok=True)
-        (repository / name).write_text("build/\n" if name == ".gitignore" else "")
-    return Theatre(tmp_path_factory.mktemp("theatre"))
+        (repository / name).write_text(text)
+    return RehearsedPlace(tmp_path_factory.mktemp("target"))
 
 
 @pytest.fixture
 def failing() -> Answers:
-    """What the front door's visitors get, beside what is right."""
+    """Wrong answers of the proxy, by path."""
     return {}
 
 
 @pytest.fixture(autouse=True)
 def staged(
-    theatre: Theatre, failing: Answers, repository: Path, monkeypatch: pytest.MonkeyPatch
+    target: RehearsedPlace, failing: Answers, repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> Iterator[None]:
     with ExitStack() as stack:
 
-        def front() -> str:
-            slot, _ = theatre.state()
-            build = Build(*json.loads((theatre.folder / slot).read_text()))
+        def proxy_url() -> str:
+            slot, _ = target.state()
+            build = Build(*json.loads((target.folder / slot).read_text()))
             return stack.enter_context(answering(build, failing))
 
         @contextmanager
-        def raised(*_: object) -> Iterator[Stage]:
-            yield Stage(theatre, front, "nothing real", "nearly all")
+        def start(*_: object) -> Iterator[ThrowawayStaging]:
+            yield ThrowawayStaging(target, proxy_url, "nothing real", "nearly all")
 
-        monkeypatch.setattr("vitals.ops.deploy.staging.raised", raised)
+        monkeypatch.setattr("vitals.ops.deploy.staging.start", start)
         monkeypatch.setattr(
             "vitals.ops.deploy.rehearse.RECORD", repository / "build" / "rehearsal.json"
         )
@@ -85,9 +87,9 @@ def test_a_rehearsal_that_went_well_is_remembered_for_this_very_tree(
 
 
 def test_a_broken_build_that_goes_live_fails_the_rehearsal(
-    theatre: Theatre, capsys: pytest.CaptureFixture[str]
+    target: RehearsedPlace, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    theatre.careless = True
+    target.careless = True
 
     assert rehearse.rehearse("process") == 1
 
@@ -130,7 +132,7 @@ def test_a_mode_that_can_not_be_rehearsed_is_refused(
     monkeypatch.setenv("MODE", mode)
 
     with pytest.raises(Refused, match="compose or process"):
-        rehearse.demanded()
+        rehearse.chosen_mode()
 
 
 def test_without_a_mode_it_is_the_one_that_a_release_demands(
@@ -138,4 +140,29 @@ def test_without_a_mode_it_is_the_one_that_a_release_demands(
 ) -> None:
     monkeypatch.delenv("MODE", raising=False)
 
-    assert rehearse.demanded() == "process"
+    assert rehearse.chosen_mode() == "process"
+
+
+def test_without_a_path_the_traffic_asks_a_probe_and_no_request_is_lost(
+    repository: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (repository / "config" / "slo.toml").write_text("")
+
+    assert rehearse.rehearse("process") == 0
+
+    assert record()["failed"] == 0
+    assert "nothing to test yet" in capsys.readouterr().out
+
+
+def test_a_path_that_the_last_release_does_not_know_is_not_asked_of_it(
+    repository: Path, failing: Answers
+) -> None:
+    (repository / "config" / "slo.toml").write_text("")
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    git.git("add", "--all")
+    git.git(*who, "commit", "--quiet", "--message", "first")
+    git.git(*who, "tag", "--annotate", "--message", "1", "v1.0.0")
+    (repository / "config" / "slo.toml").write_text(SLO)
+    failing["/items"] = (404, {"title": "Not Found"})
+
+    assert rehearse.rehearse("process") == 0

@@ -4,22 +4,22 @@ import io
 from pathlib import Path
 
 import pytest
-from vitals.ops.release import release, repository_state
-from vitals.ops.run import git, shell, steps
 
 from tests.ops.shipping import commit, hook, state
+from vitals.ops.release import release, repository_state
+from vitals.ops.run import git, shell, steps
 
 
 def test_a_version_leaves_with_its_notes_and_the_next_one_follows(
     ready: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert release.release("minor", dry=False, unasked=True) == 0
-    commit("vitals/cache.py", "changes/0001-cache.toml")
+    commit("app/cache.py", "changes/0001-cache.toml")
     assert release.release("patch", dry=False, unasked=True) == 0
 
     tag = "refs/tags/v0.1.1"
-    assert git.refs("origin", tag)[tag] == git.git("rev-parse", tag)
-    assert "files: vitals/cache.py" in git.git("cat-file", "tag", tag)
+    assert git.remote_refs("origin", tag)[tag] == git.git("rev-parse", tag)
+    assert "files: app/cache.py" in git.git("cat-file", "tag", tag)
     assert capsys.readouterr().out.endswith(
         "released v0.1.1\n"
         "  to deploy:  make deploy ENV=staging VERSION=v0.1.1\n"
@@ -32,7 +32,7 @@ def test_every_refusal_is_shown_at_once_and_nothing_is_touched(
     ready: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
     assert release.release("minor", dry=False, unasked=True) == 0
-    commit("vitals/cache.py")
+    commit("app/cache.py")
     git.git("switch", "--quiet", "--create", "topic")
     git.git("tag", "v9.9.9")
     (ready / "new").write_text("untracked")
@@ -108,7 +108,7 @@ def test_a_push_that_arrived_though_it_failed_is_a_release(
 
     assert release.release("minor", dry=False, unasked=True) == 0
 
-    assert "refs/tags/v0.1.0" in git.refs_here("refs/tags/v*")
+    assert "refs/tags/v0.1.0" in git.local_refs("refs/tags/v*")
 
 
 @pytest.mark.usefixtures("ready")
@@ -119,11 +119,11 @@ def test_a_release_that_was_cut_off_is_finished_by_the_same_command(
     git.git("tag", "--delete", "v0.1.0")
 
     assert release.release("minor", dry=True, unasked=True) == 0
-    assert git.refs_here("refs/tags/v*") == {}
+    assert git.local_refs("refs/tags/v*") == {}
     assert release.release("minor", dry=False, unasked=True) == 0
 
     assert "v0.1.0 had reached origin already\nreleased v0.1.0\n" in capsys.readouterr().out
-    assert git.refs_here("refs/tags/v*") == git.refs("origin", "refs/tags/v*")
+    assert git.local_refs("refs/tags/v*") == git.remote_refs("origin", "refs/tags/v*")
 
 
 @pytest.mark.usefixtures("ready")
@@ -131,7 +131,7 @@ def test_somebody_else_may_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     push = git.push
 
     def too_late(remote: str, source: str, ref: str) -> shell.Finished:
-        theirs = git.unnamed_tag("v0.1.0", "theirs")
+        theirs = git.tag_object("v0.1.0", "theirs")
         assert push(remote, theirs, ref).code == 0
         return push(remote, source, ref)
 
@@ -140,7 +140,7 @@ def test_somebody_else_may_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(steps.Refused, match=r"somebody else has just released v0\.1\.0"):
         release.release("minor", dry=False, unasked=True)
 
-    assert git.refs_here("refs/tags/v*") == {}
+    assert git.local_refs("refs/tags/v*") == {}
 
 
 @pytest.mark.usefixtures("ready")
@@ -158,6 +158,6 @@ def test_a_silent_remote_is_refused_with_the_command_that_shows_why(
 
 def test_without_a_commit_there_is_nothing_to_release(repository: Path) -> None:
     with pytest.raises(steps.Refused, match="no commit yet"):
-        repository_state.asked("minor")
+        repository_state.read("minor")
 
     assert repository.exists()

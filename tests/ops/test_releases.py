@@ -2,6 +2,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import git

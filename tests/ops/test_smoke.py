@@ -1,17 +1,37 @@
+from pathlib import Path
+
 import pytest
+
+from tests.ops import place
+from tests.ops.place import Answers, answering
 from vitals.ops.deploy import smoke
-from vitals.ops.release.releases import Build
+from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
-
-from tests.ops.place import Answers, answering
 
 BUILD = Build("v1.2.0", "c0ffee")
 
 
-def test_a_service_that_does_its_work_passes() -> None:
+@pytest.fixture
+def release(tmp_path: Path) -> Release:
+    return place.release("v1.2.0", tmp_path)._replace(build=BUILD)
+
+
+def test_a_service_that_does_its_work_passes(release: Release) -> None:
     with answering(BUILD, {}) as url:
-        assert smoke.check(url, BUILD, "localhost") == "4 questions"
+        assert smoke.check(url, release) == "4 questions"
+
+
+def test_a_release_without_a_route_is_asked_for_health_errors_and_headers(
+    release: Release,
+) -> None:
+    (release.folder / "config" / "slo.toml").write_text("")
+
+    with answering(BUILD, {"/items": (500, {})}) as url:
+        assert smoke.check(url, release) == "4 questions; no route: nothing to test yet"
+    with answering(BUILD, {}, without="X-Request-ID") as url, pytest.raises(Refused) as refused:
+        smoke.check(url, release)
+    assert refused.value.output == "/livez: found no X-Request-ID"
 
 
 @pytest.mark.parametrize(
@@ -27,34 +47,38 @@ def test_a_service_that_does_its_work_passes() -> None:
         ({"/no-such-path": (404, {"detail": "Not Found"})}, "lacks request_id, retry_safe"),
     ],
 )
-def test_a_service_that_does_not_is_refused_by_what_is_wrong(broken: Answers, named: str) -> None:
+def test_a_service_that_does_not_is_refused_by_what_is_wrong(
+    broken: Answers, named: str, release: Release
+) -> None:
     with answering(BUILD, broken) as url, pytest.raises(Refused) as refused:
-        smoke.check(url, BUILD, "localhost")
+        smoke.check(url, release)
 
     assert named in refused.value.output
 
 
 @pytest.mark.parametrize("header", ["X-Request-ID", "X-Frame-Options"])
-def test_a_missing_header_is_named(header: str) -> None:
+def test_a_missing_header_is_named(header: str, release: Release) -> None:
     with answering(BUILD, {}, without=header) as url, pytest.raises(Refused) as refused:
-        smoke.check(url, BUILD, "localhost")
+        smoke.check(url, release)
 
     assert header.lower() in refused.value.output.lower()
 
 
-def test_a_service_that_does_not_answer_is_refused() -> None:
+def test_a_service_that_does_not_answer_is_refused(release: Release) -> None:
     with pytest.raises(Refused, match="no answer"):
-        smoke.check(f"http://127.0.0.1:{shell.free_port()}", BUILD, "localhost")
+        smoke.check(f"http://127.0.0.1:{shell.free_port()}", release)
 
 
-def test_who_never_gets_ready_is_refused_with_what_it_said(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_service_that_never_gets_ready_is_refused_with_its_last_answer(
+    monkeypatch: pytest.MonkeyPatch, release: Release
+) -> None:
     monkeypatch.setattr("vitals.ops.deploy.smoke.READY_SECONDS", 0.2)
     broken: Answers = {"/readyz": (503, {"failing": ["database"]})}
 
     with answering(BUILD, broken) as url, pytest.raises(Refused, match="database"):
-        smoke.wait_until_ready(url, lambda: True, "localhost")
+        smoke.wait_until_ready(url, lambda: True, release)
 
 
-def test_who_has_ended_is_not_waited_for() -> None:
+def test_a_service_that_has_ended_is_not_waited_for(release: Release) -> None:
     with pytest.raises(Refused, match="no answer"):
-        smoke.wait_until_ready("http://127.0.0.1:9", lambda: False, "localhost")
+        smoke.wait_until_ready("http://127.0.0.1:9", lambda: False, release)

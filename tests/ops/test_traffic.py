@@ -1,14 +1,15 @@
+from tests.ops.place import answering
 from vitals.ops.deploy.traffic import Traffic
+from vitals.ops.measure.load import Request
 from vitals.ops.release.releases import Build
 from vitals.ops.run import shell
 
-from tests.ops.place import answering
-
 BUILD = Build("v1", "c0ffee")
+BOTH = [Request("GET", "/items"), Request("POST", "/items", {"name": "coffee"})]
 
 
 def test_what_is_answered_well_is_no_failure() -> None:
-    with answering(BUILD, {}) as url, Traffic(url, {}) as traffic:
+    with answering(BUILD, {}) as url, Traffic(url, {}, BOTH) as traffic:
         traffic.wait_for(20)
         seen = traffic.seen()
 
@@ -17,7 +18,7 @@ def test_what_is_answered_well_is_no_failure() -> None:
 
 
 def test_every_kind_of_failure_is_counted() -> None:
-    with answering(BUILD, {"/items": (503, {})}) as url, Traffic(url, {}) as traffic:
+    with answering(BUILD, {"/items": (503, {})}) as url, Traffic(url, {}, BOTH) as traffic:
         traffic.wait_for(20)
         seen = traffic.seen()
 
@@ -26,7 +27,7 @@ def test_every_kind_of_failure_is_counted() -> None:
 
 
 def test_where_nobody_listens_every_request_fails() -> None:
-    with Traffic(f"http://127.0.0.1:{shell.free_port()}", {}) as traffic:
+    with Traffic(f"http://127.0.0.1:{shell.free_port()}", {}, BOTH) as traffic:
         traffic.wait_for(20)
         seen = traffic.seen()
 

@@ -1,4 +1,5 @@
 import pytest
+
 from vitals.ops.release import versions
 from vitals.ops.run.steps import Refused
 

@@ -1,42 +1,40 @@
-"""Does a baseline tell what each route costs?"""
+"""The baseline, on services with given costs."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from vitals.ops import slo
-from vitals.ops.measure import baseline, sides
-from vitals.ops.measure.load import Connection, Request
-from vitals.ops.measure.sides import Ground
-from vitals.ops.release.releases import Release
-from vitals.ops.run import shell
-from vitals.ops.run.steps import Refused
 
 from tests.ops.measure.pretended import Pretended
+from tests.ops.place import SLO
+from vitals.ops.measure import baseline
+from vitals.ops.measure.load import NOTHING, Connection, Load
+from vitals.ops.measure.service import Service
+from vitals.ops.release.releases import Release
+from vitals.ops.run.steps import Refused
 
 
 @pytest.fixture
 def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """Where the result will lie."""
-    slo = (shell.ROOT / slo.SOURCE).read_bytes()
     monkeypatch.setattr("vitals.ops.run.shell.ROOT", tmp_path)
     monkeypatch.setattr("vitals.ops.measure.result.FOLDER", tmp_path / "measurements")
     monkeypatch.setattr("vitals.ops.measure.result.commit", lambda: "c0ffee")
     monkeypatch.setattr(baseline, "SECONDS", 0.2)
     monkeypatch.delenv("URL", raising=False)
     (tmp_path / "config").mkdir()
-    (tmp_path / slo.SOURCE).write_bytes(slo)
+    (tmp_path / "config" / "slo.toml").write_text(SLO)
     return tmp_path / "measurements"
 
 
 def starting(monkeypatch: pytest.MonkeyPatch, status: int = 200) -> None:
     @contextmanager
-    def started(_: Release, __: Sequence[Request]) -> Iterator[Ground]:
-        yield Ground(lambda: Pretended(2, status), ["a throw-away server"])
+    def deployed(_: Release, __: Load) -> Iterator[Callable[[], Service]]:
+        yield lambda: Pretended(2, status)
 
-    monkeypatch.setattr("vitals.ops.measure.sides.started", started)
+    monkeypatch.setattr("vitals.ops.measure.service.deployed", deployed)
 
 
 def test_each_route_has_its_vitals_and_the_shares_of_its_cache(
@@ -82,12 +80,23 @@ def test_a_service_elsewhere_is_asked_gently_and_left_as_it_is(
         asked[-1].caches = False
         return asked[-1]
 
-    monkeypatch.setattr(sides, "Elsewhere", elsewhere)
+    monkeypatch.setattr("vitals.ops.measure.baseline.Service", elsewhere)
     monkeypatch.setenv("URL", "http://127.0.0.1:1")
 
     baseline.baseline()
 
     found = json.loads((kept / "elsewhere.json").read_text())
     assert found["command"] == "make baseline URL=http://127.0.0.1:1"
-    assert [side.cleared for side in asked] == [[]] * len(asked)
-    assert max(len(side.costs()) for side in asked) <= 3  # 10 a second
+    assert [each.cleared for each in asked] == [[]] * len(asked)
+    assert max(len(each.costs()) for each in asked) <= 3  # 10 a second
+
+
+def test_without_a_route_there_is_nothing_to_measure_yet(
+    kept: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (kept.parent / "config" / "slo.toml").write_text("")
+
+    baseline.baseline()
+
+    assert capsys.readouterr().out == f"{NOTHING}\n"
+    assert not kept.exists()

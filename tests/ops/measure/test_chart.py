@@ -1,31 +1,23 @@
-"""Does the picture show what came out?"""
+"""The picture of a comparison."""
 
 from xml.etree import ElementTree as ET
 
 from vitals.ops.measure import chart
-from vitals.ops.measure.result import Row
+from vitals.ops.measure.difference import Row
 
-SAME: Row = {
-    "metric": "p50 of GET /items/{item_id}",
-    "unit": "ms",
-    "before": 2.0,
-    "after": 2.1,
-    "low": -0.1,
-    "high": 0.3,
-    "seen": False,
-    "better": False,
-    "verdict": "no difference seen",
-}
-WORSE: Row = {
-    **SAME,
-    "after": 4.0,
-    "low": 1.8,
-    "high": 2.2,
-    "seen": True,
-    "verdict": "+100 %, 95 %",
-}
-BETTER: Row = {**WORSE, "before": 4.0, "after": 2.0, "low": -2.2, "high": -1.8, "better": True}
-NEW: Row = {**WORSE, "metric": "errors of GET <all>", "before": 0.0, "unit": "%"}
+SAME = Row(
+    metric="p50 of GET /items/{item_id}",
+    unit="ms",
+    before=2.0,
+    after=2.1,
+    low=-0.1,
+    high=0.3,
+    seen=False,
+    better=False,
+)
+WORSE = SAME._replace(after=4.0, low=1.8, high=2.2, seen=True)
+BETTER = WORSE._replace(before=4.0, after=2.0, low=-2.2, high=-1.8, better=True)
+NEW = WORSE._replace(metric="errors of GET <all>", before=0.0, unit="%")
 
 
 def drawn(*rows: Row) -> tuple[str, list[str | None]]:
@@ -54,7 +46,7 @@ def test_it_says_that_no_difference_is_seen() -> None:
 
 
 def test_nothing_is_drawn_outside_the_picture() -> None:
-    root = ET.fromstring(chart.picture("", [{**WORSE, "after": 200.0, "high": 400.0}]))
+    root = ET.fromstring(chart.picture("", [WORSE._replace(after=200.0, high=400.0)]))
     circles = root.iter("{http://www.w3.org/2000/svg}circle")
 
     assert [float(circle.get("cx") or 0) for circle in circles] == [chart.WIDTH - chart.RIGHT]

@@ -1,7 +1,7 @@
-"""Does a comparison tell what differs, and where it is kept?"""
+"""The comparison, on services with given costs."""
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from itertools import count
 from pathlib import Path
@@ -9,22 +9,21 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from vitals.ops import services, slo
-from vitals.ops.measure import compare, difference
-from vitals.ops.measure.load import Request
-from vitals.ops.measure.sides import Ground
-from vitals.ops.release import changes
-from vitals.ops.release.releases import Release
-from vitals.ops.run import git, shell
-from vitals.ops.run.steps import Refused
 
 from tests.ops.measure.pretended import Pretended
+from tests.ops.place import SLO
+from vitals.ops.measure import compare, difference
+from vitals.ops.measure.load import NOTHING, Load
+from vitals.ops.measure.service import Service
+from vitals.ops.release import changes
+from vitals.ops.release.releases import Release
+from vitals.ops.run import git
+from vitals.ops.run.steps import Refused
 
 
 @pytest.fixture
 def project(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A project with one commit; what it measures is kept in its folder."""
-    slo = (shell.ROOT / slo.SOURCE).read_bytes()
     monkeypatch.setattr("vitals.ops.release.releases.FOLDER", somebody / "build" / "releases")
     monkeypatch.setattr("vitals.ops.run.shell.ROOT", somebody)
     monkeypatch.setattr("vitals.ops.measure.result.FOLDER", somebody / "build" / "measurements")
@@ -32,11 +31,10 @@ def project(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setenv("SECONDS", "0.05")
     monkeypatch.setattr(compare, "time", SimpleNamespace(monotonic=count(step=0.0025).__next__))
     monkeypatch.setenv("BASE", "HEAD")
-    for service in services.known():
-        monkeypatch.delenv(service.given_by, raising=False)
+    monkeypatch.setattr("vitals.ops.services.known", list)
     (somebody / "config").mkdir()
     (somebody / "app" / "items").mkdir(parents=True)
-    (somebody / slo.SOURCE).write_bytes(slo)
+    (somebody / "config" / "slo.toml").write_text(SLO)
     (somebody / ".gitignore").write_text("build/\n")
     git.git("add", "--all")
     git.git("commit", "--quiet", "--message", "one")
@@ -47,11 +45,10 @@ def between(monkeypatch: pytest.MonkeyPatch, before: Pretended, after: Pretended
     """Have these two be the services that are started."""
 
     @contextmanager
-    def started(release: Release, _: Sequence[Request]) -> Iterator[Ground]:
-        side = before if release.build.version == "base" else after
-        yield Ground(lambda: side, [])
+    def deployed(release: Release, _: Load) -> Iterator[Callable[[], Service]]:
+        yield lambda: before if release.build.version == "base" else after
 
-    monkeypatch.setattr("vitals.ops.measure.sides.started", started)
+    monkeypatch.setattr("vitals.ops.measure.service.deployed", deployed)
 
 
 def kept(project: Path) -> dict[str, Any]:
@@ -96,9 +93,9 @@ def test_a_change_record_can_cite_the_result(
     cited = project / "changes" / "0001-faster.json"
     cited.write_text(json.dumps(kept(project)))
     record = {
-        "command": "make compare BASE=HEAD",
-        "metric": "p50 of GET /items",
-        "result": "changes/0001-faster.json",
+        "measured.command": "make compare BASE=HEAD",
+        "measured.metric": "p50 of GET /items",
+        "measured.result": "changes/0001-faster.json",
     }
 
     assert changes.measurement(record).startswith("p50 of GET /items 1.")
@@ -129,7 +126,7 @@ def test_routes_that_one_side_does_not_answer_leave_nothing_to_compare(
 ) -> None:
     between(monkeypatch, Pretended(1, status=404), Pretended(1))
 
-    with pytest.raises(Refused, match="no route is answered by both sides"):
+    with pytest.raises(Refused, match="no route is answered by both"):
         compare.compare()
 
     assert "GET /items: left out, as it was answered 404 and 200" in capsys.readouterr().out
@@ -156,3 +153,13 @@ def test_a_wrong_word_is_refused(
         compare.compare()
 
     assert found in str(refused.value)
+
+
+def test_without_a_route_there_is_nothing_to_compare_yet(
+    project: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (project / "config" / "slo.toml").write_text("")
+
+    compare.compare()
+
+    assert capsys.readouterr().out == f"{NOTHING}\n"

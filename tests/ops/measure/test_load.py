@@ -1,16 +1,16 @@
-"""Is what config/slo.toml names what is sent?"""
+"""The load: what config/slo.toml names is sent."""
 
 from pathlib import Path
 
 import pytest
+
+from tests.ops.place import answering
 from vitals.ops import slo
 from vitals.ops.measure import load
 from vitals.ops.measure.load import Connection, Request
 from vitals.ops.release.releases import Build
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
-
-from tests.ops.place import answering
 
 ROUTE = """
 [[route]]
@@ -49,13 +49,18 @@ def test_a_route_is_known_by_its_template_and_clears_the_cache_of_its_feature(
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (SEED, "names no route"),
         (SEED.replace("times", "often") + ROUTE, "a seed with body, often, request"),
+        (ROUTE.replace("250", "260"), "p95_ms = 260"),
     ],
 )
 def test_a_load_that_cannot_be_sent_is_refused(tmp_path: Path, text: str, found: str) -> None:
     with pytest.raises(Refused, match=found):
         load.read(written(tmp_path, text))
+
+
+def test_a_project_without_a_route_or_without_the_file_has_an_empty_load(tmp_path: Path) -> None:
+    assert load.read(tmp_path) == ([], [], "")
+    assert load.read(written(tmp_path, "")) == ([], [], "")
 
 
 def test_the_load_of_this_project_can_be_sent() -> None:
@@ -66,14 +71,14 @@ def test_where_nobody_listens_it_is_refused() -> None:
     connection = Connection(f"http://127.0.0.1:{shell.free_port()}", {})
 
     with pytest.raises(Refused, match="no answer to GET /items"):
-        connection.ask(Request("GET", "/items"), {})
+        connection.send(Request("GET", "/items"), {})
 
 
 def test_a_connection_that_was_closed_meanwhile_is_opened_again() -> None:
     """The stand-in closes after each answer."""
     with answering(Build("v1", "c0ffee"), {}) as url:
         connection = Connection(url, {})
-        statuses = [connection.ask(Request("GET", "/items"), {}).status for _ in range(2)]
+        statuses = [connection.send(Request("GET", "/items"), {}).status for _ in range(2)]
 
     assert statuses == [200, 200]
 

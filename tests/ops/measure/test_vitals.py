@@ -1,6 +1,7 @@
-"""Are the vitals those that the service told?"""
+"""The vitals: read from what the service reports."""
 
 import pytest
+
 from vitals.ops.measure import vitals
 from vitals.ops.measure.vitals import Cost
 from vitals.ops.run.steps import Refused
@@ -8,7 +9,7 @@ from vitals.ops.run.steps import Refused
 LINE = {"duration_ms": 1.25, "status": 200, "db_calls": 2, "db_ms": 0.5, "cache": "miss", "x": 1}
 
 
-def test_a_line_of_the_log_tells_the_cost() -> None:
+def test_a_line_of_the_log_has_the_cost() -> None:
     assert Cost.logged(LINE) == Cost(1.25, 200, "miss", 2, 0.5)
 
 
@@ -20,7 +21,7 @@ def test_a_line_of_the_log_tells_the_cost() -> None:
         ('app;dur=0.5, cache;desc="hit"', Cost(0.5, 200, "hit", 0, 0)),
     ],
 )
-def test_server_timing_tells_the_cost(header: str, cost: Cost) -> None:
+def test_server_timing_has_the_cost(header: str, cost: Cost) -> None:
     assert Cost.timed(200, header) == cost
 
 
@@ -36,24 +37,3 @@ def test_a_quantile_is_a_value_that_was_measured(share: float, value: int) -> No
 
 def test_a_quantile_of_one_value_is_that_value() -> None:
     assert vitals.quantile(0.5)([7]) == 7
-
-
-def test_a_route_without_a_cache_is_one_row_and_another_two() -> None:
-    cached, plain = Cost(1, 200, "hit", 0, 0), Cost(2, 200, "none", 1, 1)
-    states = ("cold", "warm")
-    found = {("GET /a", state): [cached] for state in states}
-    found |= {("GET /b", state): [plain] for state in states}
-
-    named = vitals.by_state(found, lambda cost: [cost])
-
-    assert named == {
-        "GET /a, cold cache": [cached],
-        "GET /a, warm cache": [cached],
-        "GET /b": [plain, plain],
-    }
-
-
-def test_the_shares_of_the_cache_are_percent() -> None:
-    costs = [Cost(1, 200, cache, 0, 0) for cache in ("hit", "hit", "miss")]
-
-    assert vitals.shares(costs) == {"hit": 66.7, "miss": 33.3}

@@ -2,6 +2,7 @@ import json
 from pathlib import Path
 
 import pytest
+
 from vitals.ops.deploy.targets.compose import Compose
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run.shell import Finished
@@ -9,29 +10,31 @@ from vitals.ops.run.steps import Refused
 
 
 class Docker:
-    """Takes the engine's place: notes each command, and answers those that it was told to."""
+    """Stands in for Docker: records each command, and answers as a test says."""
 
     def __init__(self) -> None:
         self.ran: list[str] = []
         self.answers: dict[str, str] = {}
         self.given: dict[str, str] = {}
 
-    def must(self, command: list[str | Path], environment: dict[str, str] | None = None) -> str:
+    def check_output(
+        self, command: list[str | Path], environment: dict[str, str] | None = None
+    ) -> str:
         self.given |= environment or {}
         line = " ".join(map(str, command))
         self.ran.append(line)
         return next((said for start, said in self.answers.items() if line.startswith(start)), "")
 
     def run(self, command: list[str | Path]) -> Finished:
-        return Finished(0, self.must(command))
+        return Finished(0, self.check_output(command))
 
 
 @pytest.fixture
 def docker(monkeypatch: pytest.MonkeyPatch) -> Docker:
     docker = Docker()
-    monkeypatch.setattr("vitals.ops.run.shell.must", docker.must)
+    monkeypatch.setattr("vitals.ops.run.shell.check_output", docker.check_output)
     monkeypatch.setattr("vitals.ops.run.shell.run", docker.run)
-    monkeypatch.setattr("vitals.ops.deploy.targets.compose._slug", lambda: "orders")
+    monkeypatch.setattr("vitals.ops.deploy.targets.compose.project_name", lambda: "orders")
     return docker
 
 
@@ -54,7 +57,7 @@ def compose(folder: Path, **given: str) -> Compose:
     return Compose("orders-staging", given)
 
 
-def test_the_front_door_is_opened_once_and_left_as_it_is(
+def test_the_proxy_is_started_once_and_left_as_it_is(
     docker: Docker, release: Release, tmp_path: Path
 ) -> None:
     (tmp_path / "secrets" / "ops_token").write_text("x")
@@ -89,13 +92,13 @@ def test_a_domain_is_served_over_tls(release: Release, tmp_path: Path) -> None:
     }
 
 
-def test_where_there_is_no_front_door_nothing_is_live(docker: Docker, tmp_path: Path) -> None:
+def test_nothing_is_live_where_there_is_no_proxy(docker: Docker, tmp_path: Path) -> None:
     docker.answers = {"docker ps": "another-front-1\n"}
 
     assert compose(tmp_path).state() == ("", "")
 
 
-def test_what_is_live_is_read_behind_the_front_door(docker: Docker, tmp_path: Path) -> None:
+def test_what_is_live_is_read_from_the_proxy(docker: Docker, tmp_path: Path) -> None:
     docker.answers = {
         "docker ps": "orders-staging-front-1\n",
         "docker exec orders-staging-front-1": "green\n[]",
@@ -144,7 +147,7 @@ def test_what_was_in_the_slot_ends_before_the_new_one_starts(
     assert up.endswith("up --detach --no-deps app-blue")
 
 
-def test_the_trail_is_kept_before_the_slot_is_switched(docker: Docker, tmp_path: Path) -> None:
+def test_the_history_is_stored_before_the_slot_is_switched(docker: Docker, tmp_path: Path) -> None:
     compose(tmp_path).switch("green", '[{"version": "v1"}]')
 
     [switch] = docker.ran

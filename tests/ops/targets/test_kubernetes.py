@@ -8,13 +8,13 @@ from typing import Any
 
 import pytest
 import yaml
+
+from tests.ops.place import SLO, Answers, answering
 from vitals.ops.deploy import deploy
 from vitals.ops.deploy.targets.kubernetes import Kubernetes
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run.shell import Finished
 from vitals.ops.run.steps import Refused
-
-from tests.ops.place import Answers, answering
 
 Objects = dict[str, dict[str, Any]]
 
@@ -28,7 +28,7 @@ class Cluster:
         self.migrates = True
         self.broken: Answers = {}
 
-    def must(self, command: list[str | Path], _: object = None) -> str:
+    def check_output(self, command: list[str | Path], _: object = None) -> str:
         words = [str(word) for word in command]
         if words[1] == "kustomize":
             return _rendered(json.loads((Path(words[-1]) / "kustomization.yaml").read_text()))
@@ -95,7 +95,7 @@ def _rendered(slot: dict[str, Any]) -> str:
 @pytest.fixture
 def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
     cluster = Cluster()
-    monkeypatch.setattr("vitals.ops.run.shell.must", cluster.must)
+    monkeypatch.setattr("vitals.ops.run.shell.check_output", cluster.check_output)
     monkeypatch.setattr("vitals.ops.run.shell.run", cluster.run)
     monkeypatch.setattr(
         "vitals.ops.deploy.targets.kubernetes.Kubernetes.reach", lambda _, s: cluster.reach(s)
@@ -112,6 +112,7 @@ def release(version: str, folder: Path) -> Release:
         (files / name).mkdir(parents=True, exist_ok=True)
     (files / "config" / "staging.env").write_text("APP_OPS_TOKEN=secret://ops_token\n")
     (files / "deploy" / "kubernetes" / "migrate" / "job.yaml").write_text("")
+    (files / "config" / "slo.toml").write_text(SLO)
     return Release(Build(version, f"commit-of-{version}"), files, "staging")
 
 

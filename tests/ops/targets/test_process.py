@@ -4,8 +4,9 @@ from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
+
 from vitals.ops.deploy import smoke
-from vitals.ops.deploy.targets.process import Processes, _here
+from vitals.ops.deploy.targets.process import Processes, _adapted
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell
 
@@ -44,14 +45,14 @@ def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Processes
         yield Processes(folder, {"APP_AUTH": "jwt"}, {"APP_THING_URL": "thing://here"}, stack)
 
 
-def test_a_slot_runs_the_release_with_its_own_settings_but_for_what_is_here(
+def test_a_slot_runs_the_release_with_its_own_settings_but_for_what_is_adapted(
     place: Processes, release: Release
 ) -> None:
     slot = place.slots[0]
     place.start(release, slot)
 
     with place.reach(slot) as url:
-        smoke.wait_until_ready(url, lambda: place.running(slot), "localhost")
+        smoke.wait_until_ready(url, lambda: place.running(slot), release)
         said = smoke.httpx.get(url).json()
 
     assert said["APP_DOCS"] == "false"
@@ -71,7 +72,7 @@ def test_what_ends_by_itself_does_not_run_and_leaves_its_last_words(
     place.start(release, slot)
 
     with place.reach(slot) as url, pytest.raises(smoke.Refused):
-        smoke.wait_until_ready(url, lambda: place.running(slot), "localhost")
+        smoke.wait_until_ready(url, lambda: place.running(slot), release)
     assert place.log(slot) == "no such setting"
 
 
@@ -98,10 +99,10 @@ def test_every_secret_gets_a_file_the_known_and_the_random(
     assert len((secrets / "ops_token").read_text()) > 30
 
 
-def test_the_front_door_of_the_rehearsal_is_that_of_a_host_on_other_addresses() -> None:
+def test_the_proxy_of_the_rehearsal_is_that_of_a_host_on_other_addresses() -> None:
     front = json.loads((shell.ROOT / "deploy" / "caddy.json").read_text())
 
-    here = _here(front, "http://127.0.0.1:9", Path("/f"))
+    here = _adapted(front, "http://127.0.0.1:9", Path("/f"))
 
     text = json.dumps(here)
     assert "127.0.0.1:{file./f/slot}" in text

@@ -1,10 +1,10 @@
 from pathlib import Path
 
 import pytest
-from vitals.ops.release import preflight, repository_state
-from vitals.ops.run import steps
 
 from tests.ops.shipping import ran
+from vitals.ops.release import preflight, repository_state
+from vitals.ops.run import steps
 
 DEMANDED = "[tool.vitals]\nrehearsal = {}\n"
 
@@ -15,9 +15,9 @@ DEMANDED = "[tool.vitals]\nrehearsal = {}\n"
         ('"process"', {"mode": "compose"}, "it ran in mode 'compose'; expected 'process'"),
         ('"compose"', {"mode": "process"}, "it ran in mode 'process'; expected 'compose'"),
         ('"process"', {"ok": False}, "it failed"),
-        ('"process"', {"tree": None}, "another tree"),
+        ('"process"', {"tree": None}, "for different files"),
         ('"process"', {"at": None, "ok": "yes"}, "it failed"),
-        ('"fast"', {}, "expected compose, process or none"),
+        ('"fast"', {}, "expected compose or process or none"),
     ],
 )
 def test_a_rehearsal_that_is_not_the_demanded_one_is_refused(
@@ -27,13 +27,13 @@ def test_a_rehearsal_that_is_not_the_demanded_one_is_refused(
     ran("rehearsal", "process", otherwise)
 
     with pytest.raises(steps.Refused, match=said):
-        preflight.rehearsed(repository_state.asked("minor"))
+        preflight.rehearsal_passed(repository_state.read("minor"))
 
 
 def test_a_rehearsal_is_demanded_unless_the_project_says_none(ready: Path) -> None:
     (ready / "build" / "rehearsal.json").write_text("{}")
 
     with pytest.raises(steps.Refused, match="is no record"):
-        preflight.rehearsed(repository_state.asked("minor"))
+        preflight.rehearsal_passed(repository_state.read("minor"))
     (ready / "pyproject.toml").write_text(DEMANDED.format('"none"'))
-    assert preflight.rehearsed(repository_state.asked("minor")) == "none is demanded"
+    assert preflight.rehearsal_passed(repository_state.read("minor")) == "none is demanded"

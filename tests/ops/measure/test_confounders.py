@@ -1,9 +1,10 @@
-"""Is it told when more than one thing changed?"""
+"""Confounders: a warning when more than one thing changed."""
 
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-from vitals.ops import services
+
 from vitals.ops.measure import confounders
 from vitals.ops.run import git
 
@@ -16,21 +17,22 @@ from vitals.ops.run import git
             ["app/items"],
         ),
         (["app/items/routes.py", "app/orders/routes.py"], ["app/items", "app/orders"]),
-        (["app/main.py", "vitals/install.py"], ["app's own files"]),
+        (["app/main.py", "vitals/install.py"], ["app's own files", "the engine"]),
         (["requirements.txt", "config/common.env"], ["dependencies", "settings"]),
         (["config/slo.toml", "README.md", "vitals/ops/check/check.py", "changes/0001-a.toml"], []),
         (["migrations/versions/0003.py"], ["the schema"]),
     ],
 )
-def test_the_variables_are_told_by_the_files(files: list[str], found: list[str]) -> None:
+def test_confounders_are_named_by_the_changed_files(files: list[str], found: list[str]) -> None:
     assert confounders.changed(files) == found
 
 
-def test_a_change_of_two_variables_is_warned_of(
+def test_a_change_of_two_things_is_warned_of(
     somebody: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    for service in services.known():
-        monkeypatch.delenv(service.given_by, raising=False)
+    server = SimpleNamespace(given_by="TEST_THING_URL")
+    monkeypatch.setattr("vitals.ops.services.known", lambda: [server])
+    monkeypatch.delenv(server.given_by, raising=False)
     for name in ("config/common.env", "app/items/routes.py"):
         (somebody / name).parent.mkdir(parents=True)
         (somebody / name).write_text("before")
@@ -41,4 +43,6 @@ def test_a_change_of_two_variables_is_warned_of(
 
     (somebody / "config/common.env").write_text("after")
 
-    assert confounders.warnings("HEAD") == ["more than one variable changed: app/items, settings"]
+    assert confounders.warnings("HEAD") == ["more than one thing changed: app/items, settings"]
+    monkeypatch.setenv(server.given_by, "thing://here")
+    assert confounders.warnings("HEAD")[1].startswith("both use the server at TEST_THING_URL")

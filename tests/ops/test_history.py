@@ -1,4 +1,5 @@
 import pytest
+
 from vitals.ops.deploy import history
 from vitals.ops.run.steps import Refused
 

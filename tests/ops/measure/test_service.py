@@ -1,0 +1,116 @@
+"""Measured services: their costs are those that the service itself reports."""
+
+import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import pytest
+
+from vitals.ops.measure import service as measured
+from vitals.ops.measure.load import Connection, Request
+from vitals.ops.measure.service import LocalService
+from vitals.ops.measure.vitals import Cost
+from vitals.ops.run.steps import Refused
+
+READ = Request("GET", "/items")
+LINE = {"event": "request", "duration_ms": 1.5, "status": 200, "db_calls": 1, "db_ms": 0.5}
+
+
+class Server(ThreadingHTTPServer):
+    """Logs what it is asked, as the service does, and clears its cache at the second request."""
+
+    def __init__(self, log: Path) -> None:
+        self.log = log
+        self.deleted: list[str] = []
+        super().__init__(("127.0.0.1", 0), Handler)
+
+
+class Handler(BaseHTTPRequestHandler):
+    def do_GET(self) -> None:
+        line = {**LINE, "request_id": self.headers["X-Request-ID"], "cache": "none"}
+        with self._logging().log.open("a") as log:
+            log.write(json.dumps(line, separators=(",", ":")) + "\n")
+        self._answer(200)
+
+    def do_DELETE(self) -> None:
+        self._logging().deleted.append(f"{self.path} {self.headers['Authorization']}")
+        self._answer(503 if len(self._logging().deleted) == 1 else 200)
+
+    def _logging(self) -> Server:
+        assert isinstance(self.server, Server)
+        return self.server
+
+    def _answer(self, status: int) -> None:
+        self.send_response(status)
+        self.send_header("Server-Timing", 'app;dur=1.5, db;dur=0.5;desc="1 calls"')
+        self.send_header("Content-Length", "0")
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None: ...  # noqa: A002
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Iterator[Server]:
+    (tmp_path / "log").touch()
+    with Server(tmp_path / "log") as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.02,))
+        thread.start()
+        yield server
+        server.shutdown()
+        thread.join()
+
+
+def connection(server: Server) -> Connection:
+    return Connection(f"http://127.0.0.1:{server.server_address[1]}", {})
+
+
+def test_a_local_service_reports_the_cost_of_a_measured_request_in_its_log(
+    server: Server,
+) -> None:
+    local = LocalService(connection(server), server.log, "", caches=False)
+
+    local.send(READ)
+    name = local.measure(READ)
+
+    assert local.costs() == {name: Cost(1.5, 200, "none", 1, 0.5)}
+
+
+def test_a_request_that_is_not_in_the_log_is_refused(
+    server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measured, "LOG_SECONDS", 0)
+    (tmp_path / "empty").touch()
+    local = LocalService(connection(server), tmp_path / "empty", "", caches=False)
+    local.measure(READ)
+
+    with pytest.raises(Refused, match="1 requests are not in the service's log"):
+        local.costs()
+
+
+def test_a_cache_that_is_slow_to_clear_is_cleared_all_the_same(server: Server) -> None:
+    LocalService(connection(server), server.log, "secret", caches=True).clear_cache(["items"])
+
+    assert server.deleted == ["/cache/items Bearer secret"] * 2
+
+
+def test_a_cache_that_cannot_be_cleared_is_refused(
+    server: Server, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(measured, "CLEAR_SECONDS", -1)
+
+    with pytest.raises(Refused, match="DELETE /cache/items was answered 503"):
+        LocalService(connection(server), server.log, "", caches=True).clear_cache(["items"])
+
+
+def test_a_remote_service_reports_the_cost_in_a_header_and_keeps_its_cache(
+    server: Server,
+) -> None:
+    local = measured.Service(connection(server))
+
+    local.clear_cache(["items"])
+    name = local.measure(READ)
+
+    assert local.costs() == {name: Cost(1.5, 200, "none", 1, 0.5)}
+    assert server.deleted == []
