@@ -1,19 +1,58 @@
-"""Which fault does each check find? One is planted for each, into what the checks look at."""
+"""Faults that a team could make, each planted into the files of a real project.
 
-import shutil
-from collections.abc import Callable
-from dataclasses import replace
+A fault says which findings it must cause: the id, and a text that its line holds. HARMLESS are
+neighbours of the faults that must cause none.
+"""
+
+import re
 from pathlib import Path
+from typing import NamedTuple
 
-from vitals.ops.check.security import containers, secret_scan
-from vitals.ops.check.security.evidence import Evidence
-from vitals.ops.check.security.gather import files_of
+ROUTES = "app/planted.py"
+HEAD = """
+import logging
 
-Plant = Callable[[Evidence, Path], Evidence]
-EVERYWHERE = "0.0.0.0/1"
-LOCK = "starlette==0.40.0 \\\n    --hash=sha256:00\n"
-KEY = "-----BEGIN RSA PRIVATE KEY-----\n"  # pragma: allowlist secret
-WORKFLOW = ".github/workflows/planted.yml"
+import vitals
+from fastapi import Body, Depends, FastAPI, File, HTTPException, Query, Request, Security
+from fastapi import Response, UploadFile
+from fastapi.middleware.cors import CORSMiddleware
+from fastapi.responses import HTMLResponse, JSONResponse, StreamingResponse
+from fastapi.security import HTTPBearer
+from fastapi.security.base import SecurityBase
+from vitals.validation import Model
+
+log = logging.getLogger(__name__)
+GUARDED = [Security(vitals.caller, scopes=["notes:write"])]
+PUBLIC = vitals.PUBLIC
+
+
+class Open(HTTPBearer):
+    async def __call__(self, request: Request) -> None:
+        return None
+
+
+class Bare(HTTPBearer):
+    async def __call__(self, request: Request) -> None:
+        raise HTTPException(401, "who is it?")
+
+
+def add(app: FastAPI, settings: vitals.Settings) -> None:
+"""
+POD = """
+apiVersion: v1
+kind: Pod
+metadata: {name: planted}
+spec:
+  containers:
+    - name: only
+      image: planted:1.2
+      resources: {limits: {memory: 64Mi, cpu: 100m}}
+      securityContext:
+        runAsNonRoot: true
+        readOnlyRootFilesystem: true
+        allowPrivilegeEscalation: false
+        capabilities: {drop: [ALL]}
+"""
 SERVICE = """
 services:
   planted:
@@ -23,224 +62,312 @@ services:
     cap_drop: [ALL]
     security_opt: ["no-new-privileges:true"]
     mem_limit: 64m
+    cpus: 0.5
     pids_limit: 64
+"""
+WORKFLOW = """
+on: push
+permissions: {}
+concurrency: {group: planted, cancel-in-progress: true}
+jobs:
+  planted:
+    name: planted
+    runs-on: ubuntu-latest
+    permissions: {contents: read}
+    steps:
+      - run: make check
+"""
+AUDIT = """
+import json
+vulns = {"jinja2": ["known"], "starlette": ["GHSA-planted"]}
+print(json.dumps({"dependencies": [
+    {"name": name, "vulns": [{"id": id_} for id_ in ids]} for name, ids in vulns.items()
+]}))
 """
 
 
-def answer(
-    name: str, *, status: int | None = None, body: str | None = None, **headers: str
-) -> Plant:
-    """Another answer; a header is given as X_Name="value", "" takes it away."""
+class Fault(NamedTuple):
+    """A change of one file: `was` becomes `becomes`; without `was` it is added at the end."""
 
-    def plant(seen: Evidence, _: Path) -> Evidence:
-        was = seen.answers[name]
-        given = {key.replace("_", "-"): value for key, value in headers.items()}
-        kept = [pair for pair in was.headers if pair[0].lower() not in {k.lower() for k in given}]
-        changed = was._replace(
-            status=was.status if status is None else status,
-            body=was.body if body is None else body,
-            headers=(*kept, *((key, value) for key, value in given.items() if value)),
-        )
-        return replace(seen, answers={**seen.answers, name: changed})
-
-    return plant
+    finds: dict[str, str]  # the id, and what its line says
+    file: str
+    was: str
+    becomes: str
 
 
-def setting(**changed: object) -> Plant:
-    """Another setting in production."""
-
-    def plant(seen: Evidence, _: Path) -> Evidence:
-        production = seen.settings["production"].model_copy(update=changed)
-        return replace(seen, settings={**seen.settings, "production": production})
-
-    return plant
+def route(finds: dict[str, str], code: str) -> Fault:
+    lines = "".join(f"    {line}\n" for line in code.strip().split("\n"))
+    return Fault(finds, ROUTES, "", f"\n{lines}")
 
 
-def line(name: str, value: str) -> Plant:
-    """Another line in config/production.env."""
-
-    def plant(seen: Evidence, _: Path) -> Evidence:
-        return replace(seen, lines={**seen.lines, "production": {name: value}})
-
-    return plant
+def setting(id_: str, name: str, value: str, file: str = "production") -> Fault:
+    finds = {id_: f": {name}={value}"} if id_ else {}
+    return Fault(finds, f"config/{file}.env", f"{name}=", f"{name}={value}")
 
 
-def operation(**changed: object) -> Plant:
-    """An operation that the service offers beside the others."""
-
-    def plant(seen: Evidence, _: Path) -> Evidence:
-        answers = {**seen.answers, "GET /planted": seen.answers["ok"]}
-        return replace(
-            seen, answers=answers, operations={**seen.operations, "GET /planted": changed}
-        )
-
-    return plant
+def container(id_: str, was: str, becomes: str, text: str = SERVICE) -> Fault:
+    kind = "pod" if text == POD else "service"
+    name = f"deploy/{kind}-{id_.lower()}-{abs(hash(becomes)) % 1000}.yaml"
+    assert was in text
+    return Fault({id_: name}, name, "", text.replace(was, becomes))
 
 
-def log(text: Callable[[Evidence], str]) -> Plant:
-    """One more line in the log."""
-
-    def plant(seen: Evidence, _: Path) -> Evidence:
-        return replace(seen, log=seen.log + text(seen) + "\n")
-
-    return plant
-
-
-def canary(place: str) -> Plant:
-    return log(lambda seen: f'{{"event": "{seen.canaries[place]}"}}')
-
-
-def without_lines(name: str) -> Plant:
-    """A log that does not tell of one request."""
-
-    def plant(seen: Evidence, _: Path) -> Evidence:
-        request_id = seen.answers[name].header("X-Request-ID")
-        kept = [text for text in seen.log.split("\n") if request_id not in text]
-        return replace(seen, log="\n".join(kept))
-
-    return plant
+def apply(folder: Path, faults: list[Fault]) -> None:
+    """Plant faults into the project in `folder`."""
+    (folder / ROUTES).write_text(HEAD + '    """Add the planted routes."""\n')
+    main = folder / "app/main.py"
+    call = "    planted.add(app, settings)\n    vitals.install(\n"
+    text = main.read_text().replace("    vitals.install(\n", call)
+    main.write_text(text.replace("import vitals\n", "import vitals\nfrom app import planted\n", 1))
+    for fault in faults:
+        file = folder / fault.file
+        file.parent.mkdir(parents=True, exist_ok=True)
+        text = file.read_text() if file.exists() else ""
+        assert fault.was in text, f"{fault.file} does not hold {fault.was!r}"
+        if fault.was.endswith("="):  # a setting: the rest of its line goes too
+            text = re.sub(f"^{fault.was}.*", fault.becomes, text, flags=re.MULTILINE)
+        else:
+            text = text.replace(fault.was, fault.becomes, 1) if fault.was else text + fault.becomes
+        file.write_text(text)
 
 
-def found(**changed: object) -> Plant:
-    """Another finding of a tool."""
-    return lambda seen, _: replace(seen, **changed)  # type: ignore[arg-type]
-
-
-def file(name: str, text: str) -> Plant:
-    """Another text in a file of the repository; secrets are looked for in it."""
-
-    def plant(seen: Evidence, folder: Path) -> Evidence:
-        for kept in ("deploy", ".dockerignore", ".gitignore"):
-            copy = shutil.copytree if (seen.root / kept).is_dir() else shutil.copy
-            copy(seen.root / kept, folder / kept)
-        (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text(text)
-        return replace(
-            seen,
-            root=folder,
-            files=files_of(folder),
-            leaks=secret_scan.in_files(folder, [Path(name)]),
-            containers=tuple(containers.found(folder)),
-        )
-
-    return plant
-
-
-def service(was: str, is_now: str) -> Plant:
-    return file("deploy/planted.yaml", SERVICE.replace(was, is_now))
-
-
-PLANTED: list[tuple[str, Plant]] = [
-    ("SEC-101", operation(responses={})),
-    ("SEC-102", operation(security=[{"token": []}])),
-    ("SEC-103", answer("operators", status=200)),
-    ("SEC-103", answer("clear cache", status=204)),
-    ("SEC-104", answer("health", body='{"checks": {"database": [{"output": "refused"}]}}')),
-    ("SEC-105", answer("no token", WWW_Authenticate="")),
-    ("SEC-106", answer("no scope", status=201)),
-    ("SEC-107", answer("unsigned", status=422)),
-    ("SEC-108", answer("stranger", status=201)),
-    ("SEC-109", answer("expired", status=201)),
-    ("SEC-109", answer("too early", status=422)),
-    ("SEC-110", answer("other audience", status=201)),
-    ("SEC-110", answer("other issuer", status=201)),
-    ("SEC-111", setting(auth="off")),
-    ("SEC-112", setting(docs=True)),
-    ("SEC-201", file("app/planted.py", KEY)),
-    ("SEC-201", file("config/planted.env", "API_TOKEN=9fK2mX7qLr4TzW8vB3nYcD6s\n")),
-    ("SEC-202", found(leaks_in_history=("1a2b3c4",))),
-    ("SEC-203", line("APP_OPS_TOKEN", "9fK2mX7qLr4TzW8vB3nYcD6s")),
-    ("SEC-204", line("APP_AUTH_ISSUER", "https://change-me")),
-    ("SEC-205", found(refused=())),
-    ("SEC-206", file(".gitignore", "build/\n")),
-    ("SEC-207", canary("url")),
-    ("SEC-207", canary("exception")),
-    ("SEC-208", lambda seen, _: answer("invalid", body=seen.canaries["body"])(seen, _)),
-    ("SEC-208", lambda seen, _: answer("metrics", body=seen.canaries["url"])(seen, _)),
-    ("SEC-209", found(shown="APP_OPS_TOKEN=9fK2mX7qLr4TzW8vB3nYcD6s  config/staging.env:7")),
-    ("SEC-301", answer("ok", X_Content_Type_Options="")),
-    ("SEC-302", answer("page", X_Frame_Options="SAMEORIGIN")),
-    ("SEC-303", answer("defect", Content_Security_Policy="default-src *")),
-    (
-        "SEC-304",
-        answer(
-            "page",
-            Content_Security_Policy=(
-                "default-src 'none'; script-src 'unsafe-inline'; frame-ancestors 'none'"
-            ),
-        ),
+NEVER_STARTS = [
+    route({"SEC-101": "GET /says-nothing"}, '@app.get("/says-nothing")\ndef nothing(): ...'),
+    route(
+        {"SEC-101": "/mounted"},
+        'inner = FastAPI(openapi_url=None)\n@inner.get("/deep")\ndef deep(): ...\n'
+        'app.mount("/mounted", inner)',
     ),
-    ("SEC-305", answer("not found", Referrer_Policy="unsafe-url")),
-    ("SEC-306", answer("declared", Permissions_Policy="")),
-    ("SEC-307", answer("invalid", Cache_Control="public")),
-    ("SEC-308", answer("ok", Strict_Transport_Security="max-age=60")),
-    ("SEC-309", answer("long headers", Server="uvicorn")),
-    ("SEC-310", answer("defect", X_Request_ID="")),
-    ("SEC-311", setting(allowed_hosts=())),
-    ("SEC-312", answer("foreign host", status=200)),
-    ("SEC-313", answer("foreign origin", Access_Control_Allow_Origin="*")),
-    ("SEC-314", answer("ok", Access_Control_Allow_Credentials="true")),
-    ("SEC-315", setting(cors_origins=("http://shop.internal",))),
-    ("SEC-316", setting(trusted_proxies=(EVERYWHERE,))),
-    ("SEC-401", answer("declared", status=201)),
-    ("SEC-402", answer("chunked", status=201)),
-    ("SEC-403", answer("upload", status=204)),
-    ("SEC-404", answer("long path", status=0)),
-    ("SEC-405", answer("long page", status=200)),
-    (
-        "SEC-406",
-        operation(security=[], parameters=[{"name": "q", "schema": {"type": "string"}}]),
+]
+ROUTE_FAULTS = [
+    route(
+        {"SEC-102": "GET /open", "SEC-108": "GET /open"},
+        '@app.get("/open", dependencies=[Depends(Open())])\ndef open_(): ...',
     ),
-    (
-        "SEC-406",
-        operation(
-            security=[],
-            requestBody={
-                "content": {"json": {"schema": {"type": "array", "items": {"type": "null"}}}}
-            },
-        ),
+    route(
+        {"SEC-108": "GET /any-bearer"},
+        '@app.get("/any-bearer", dependencies=[Depends(HTTPBearer())])\ndef any_bearer(): ...',
     ),
-    ("SEC-407", answer("deep", status=201)),
-    ("SEC-408", answer("nan", status=201)),
-    ("SEC-409", answer("unknown field", status=201)),
-    ("SEC-410", answer("form", status=201)),
-    ("SEC-411", answer("page as image", status=204)),
-    ("SEC-411", answer("script", status=204)),
-    ("SEC-412", answer("trace", status=200)),
-    ("SEC-413", setting(max_body_bytes=50_000_000)),
-    ("SEC-414", setting(request_seconds=300.0)),
-    ("SEC-415", answer("not found", Content_Type="text/html")),
-    ("SEC-501", canary("query")),
-    ("SEC-502", canary("header")),
-    ("SEC-503", canary("body")),
-    ("SEC-503", canary("upload")),
-    ("SEC-504", log(lambda _: "printed")),
-    ("SEC-505", log(lambda _: '{"path": "FORGED"}')),
-    ("SEC-506", log(lambda _: '{"path": "\x7f"}')),
-    ("SEC-507", answer("forged line", X_Request_ID="a b;c")),
-    ("SEC-508", without_lines("unsigned")),
-    ("SEC-509", without_lines("defect")),
-    ("SEC-510", setting(log_format="text")),
-    ("SEC-510", setting(log_level="debug")),
-    ("SEC-601", file("requirements.txt", "starlette==1.10.0\n")),
-    ("SEC-602", file("requirements.txt", "--index-url https://elsewhere.internal\n")),
-    ("SEC-603", file("requirements.txt", LOCK)),
-    ("SEC-604", found(workflows=("planted.yml: template-injection",))),
-    (
-        "SEC-605",
-        file(WORKFLOW, "permissions: {}\njobs:\n  j:\n    steps:\n      - uses: a/b@v4\n"),
+    route(
+        {"SEC-106": "GET /any-scope"},
+        '@app.get("/any-scope", dependencies=[Security(vitals.caller)],\n'
+        '  openapi_extra={"security": [{"token": ["notes:read"]}]})\n'
+        "def any_scope(): ...",
     ),
-    ("SEC-606", file(WORKFLOW, "permissions: write-all\njobs: {}\n")),
-    ("SEC-606", file(WORKFLOW, "permissions:\n  contents: read\n  packages: write\njobs: {}\n")),
-    ("SEC-607", found(advisories=("starlette: GHSA-planted",))),
-    ("SEC-608", file("deploy/Dockerfile", "FROM python:3.13-slim\nUSER root\n")),
-    ("SEC-609", file("deploy/Dockerfile", "FROM python:latest\nUSER 10001\n")),
-    ("SEC-609", service("planted:1.2", "planted")),
-    ("SEC-610", file(".dockerignore", ".git\n")),
-    ("SEC-611", service('"10001"', "root")),
-    ("SEC-612", service("read_only: true", "read_only: false")),
-    ("SEC-613", service("cap_drop: [ALL]", "cap_drop: [NET_RAW]")),
-    ("SEC-614", service('["no-new-privileges:true"]', "[]")),
-    ("SEC-615", service("pids_limit: 64", "")),
-    ("SEC-616", service("read_only: true", "read_only: true\n    network_mode: host")),
+    route(
+        {"SEC-105": "GET /bare"},
+        '@app.get("/bare", dependencies=[Depends(Bare())])\ndef bare(): ...',
+    ),
+    route(
+        {"SEC-207": "the text from: body"},
+        '@app.post("/logs-body", dependencies=GUARDED)\n'
+        "def logs_body(note: str = Body(max_length=100, embed=True)):\n"
+        '  log.warning("new: %s", note)',
+    ),
+    route(
+        {"SEC-207": "the text from: query"},
+        '@app.get("/logs-query", openapi_extra=PUBLIC)\n'
+        'def logs_query(request: Request):\n  log.info("asked %s", request.url)',
+    ),
+    route(
+        {"SEC-207": "the text from: header"},
+        '@app.get("/logs-headers", openapi_extra=PUBLIC)\n'
+        'def logs_headers(request: Request):\n  log.info("from %s", request.cookies)',
+    ),
+    route(
+        {"SEC-207": "the text from: token"},
+        '@app.get("/logs-token", dependencies=GUARDED)\n'
+        'def logs_token(request: Request):\n  log.info(request.headers["authorization"])',
+    ),
+    route(
+        {"SEC-207": "the text from: APP_OPS_TOKEN"},
+        '@app.get("/logs-secret", openapi_extra=PUBLIC)\n'
+        "def logs_secret():\n  log.info(settings.ops_token.get_secret_value())",
+    ),
+    route(
+        {"SEC-504": "a line of the log begins with 'printed'"},
+        '@app.get("/prints", openapi_extra=PUBLIC)\ndef prints():\n  print("printed", flush=True)',
+    ),
+    route(
+        {"SEC-208": "GET /shows-secret"},
+        '@app.get("/shows-secret", openapi_extra=PUBLIC)\n'
+        "def shows_secret():\n  return settings.ops_token.get_secret_value()",
+    ),
+    route(
+        {"SEC-208": "POST /repeats", "SEC-415": "POST /repeats"},
+        '@app.post("/repeats", dependencies=GUARDED)\n'
+        "def repeats(note: str = Body(max_length=100, embed=True)):\n"
+        '  return JSONResponse({"error": note}, 400)',
+    ),
+    route(
+        {"SEC-208": "GET /defect", "SEC-415": "GET /defect"},
+        "@app.exception_handler(RuntimeError)\n"
+        'def handler(_: Request, error: Exception):\n  return JSONResponse({"e": str(error)}, 500)',
+    ),
+    route(
+        {"SEC-301": "GET /framed"},
+        '@app.get("/framed", openapi_extra=PUBLIC)\n'
+        'def framed():\n  return JSONResponse({}, headers={"X-Frame-Options": "SAMEORIGIN"})',
+    ),
+    route(
+        {"SEC-303": "GET /inline"},
+        '@app.get("/inline", openapi_extra=PUBLIC)\ndef inline():\n'
+        "  policy = \"default-src 'self' 'unsafe-inline'; frame-ancestors 'none'\"\n"
+        '  return HTMLResponse("<p>", headers={"Content-Security-Policy": policy})',
+    ),
+    route(
+        {"SEC-303": "GET /any-source"},
+        '@app.get("/any-source", openapi_extra=PUBLIC)\ndef any_source():\n'
+        '  return HTMLResponse("<p>", headers={"Content-Security-Policy": "default-src *"})',
+    ),
+    route(
+        {"SEC-307": "GET /shared"},
+        '@app.get("/shared", dependencies=GUARDED)\ndef shared(response: Response):\n'
+        '  response.headers["Cache-Control"] = "public, max-age=60"',
+    ),
+    route(
+        {"SEC-406": "GET /unbounded: q has no bound"},
+        '@app.get("/unbounded", openapi_extra=PUBLIC)\ndef unbounded(q: str = ""): ...',
+    ),
+    route(
+        {"SEC-406": "GET /pages: limit may be 100000"},
+        '@app.get("/pages", openapi_extra=PUBLIC)\n'
+        "def pages(limit: int = Query(20, le=100000)): ...",
+    ),
+    route(
+        {"SEC-406": "POST /nested: body.notes[].text has no bound"},
+        "class Note(Model):\n  text: str\n"
+        '@app.post("/nested", dependencies=GUARDED)\n'
+        "def nested(notes: list[Note] = Body(max_length=9, embed=True)): ...",
+    ),
+]
+CORS_FAULTS = [
+    route(
+        {"SEC-313": ": Access-Control-Allow-Origin: *"},
+        'app.add_middleware(CORSMiddleware, allow_origins=["*"])',
+    )
+]
+SETTING_FAULTS = [
+    setting("SEC-111", "APP_AUTH", "off", "common"),
+    setting("SEC-112", "APP_DOCS", "true", "common"),
+    setting("SEC-311", "APP_ALLOWED_HOSTS", "*.com"),
+    setting("SEC-311", "APP_ALLOWED_HOSTS", "", "staging"),
+    setting("SEC-315", "APP_CORS_ORIGINS", "https://a.internal,http://b.internal", "common"),
+    setting("SEC-316", "APP_TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1", "common"),
+    setting("SEC-413", "APP_MAX_BODY_BYTES", "90000000", "common"),
+    setting("SEC-414", "APP_REQUEST_SECONDS", "300", "common"),
+    setting("SEC-510", "APP_LOG_LEVEL", "debug", "common"),
+]
+FILE_FAULTS = [
+    Fault(
+        {"SEC-201": "app/key.py:1"},
+        "app/key.py",
+        "",
+        'KEY = "-----BEGIN RSA PRIVATE KEY-----"\n',  # pragma: allowlist secret
+    ),
+    Fault(
+        {"SEC-201": "config/more.env:1"},
+        "config/more.env",
+        "",
+        "API_TOKEN=9fK2mX7qLr4TzW8vB3nYcD6s\n",
+    ),
+    Fault({"SEC-206": ".gitignore"}, ".gitignore", "\n.env\n", "\n"),
+    Fault(
+        {"SEC-601": "requirements.txt: "}, "requirements.txt", " \\\n    --hash=sha256:", "\n    # "
+    ),
+    Fault(
+        {"SEC-602": "requirements-dev.txt: index-url"},
+        "requirements-dev.txt",
+        "",
+        "--extra-index-url x\n",
+    ),
+    Fault(
+        {"SEC-604": "template-injection"},
+        ".github/workflows/planted.yml",
+        "",
+        WORKFLOW.replace("make check", 'echo "${{ github.event.head_commit.message }}"'),
+    ),
+    Fault(
+        {"SEC-604": "unpinned-uses"},
+        ".github/workflows/unpinned.yml",
+        "",
+        WORKFLOW.replace("run: make check", "uses: docker/login-action@v3"),
+    ),
+    Fault({"SEC-607": "starlette: GHSA-planted"}, "pip_audit.py", "", AUDIT),
+    Fault({"SEC-608": "USER root"}, "deploy/Dockerfile", "USER 10001:10001", "USER root"),
+    Fault(
+        {"SEC-609": "image python:latest"},
+        "deploy/Dockerfile",
+        "PYTHON=python:3.13-slim",
+        "PYTHON=python:latest",
+    ),
+    Fault({"SEC-610": ".dockerignore"}, ".dockerignore", "\n*\n", "\n"),
+    container("SEC-609", "planted:1.2", "planted"),
+    container("SEC-609", "planted:1.2", "registry.internal:5000/planted"),
+    container("SEC-609", "planted:1.2", "${OTHER:-planted:latest}"),
+    container("SEC-611", '"10001"', "root"),
+    container("SEC-611", "runAsNonRoot: true", "runAsUser: 0", POD),
+    container("SEC-612", "read_only: true", "read_only: false"),
+    container("SEC-612", "readOnlyRootFilesystem: true", "readOnlyRootFilesystem: false", POD),
+    container("SEC-613", "cap_drop: [ALL]", "cap_drop: [NET_RAW]"),
+    container("SEC-613", "drop: [ALL]", "drop: []", POD),
+    container("SEC-614", '["no-new-privileges:true"]', "[]"),
+    container("SEC-615", "    pids_limit: 64\n", ""),
+    container("SEC-615", "memory: 64Mi, ", "", POD),
+    container("SEC-616", "cpus: 0.5", "cpus: 0.5\n    network_mode: host"),
+    container("SEC-616", "spec:", "spec:\n  hostPID: true", POD),
+    container("SEC-616", "spec:", "spec:\n  volumes: [{name: h, hostPath: {path: /}}]", POD),
+]
+HARMLESS = [
+    route({}, '@app.get("/guarded", dependencies=GUARDED)\ndef guarded(): ...'),
+    route(
+        {},
+        '@app.get("/cached", openapi_extra=PUBLIC)\ndef cached(response: Response):\n'
+        '  response.headers["Cache-Control"] = "public, max-age=60"',
+    ),
+    route(
+        {},
+        '@app.get("/private", dependencies=GUARDED)\ndef private(response: Response):\n'
+        '  response.headers["Cache-Control"] = "private, max-age=60"',
+    ),
+    route(
+        {},
+        '@app.post("/echo", dependencies=GUARDED)\n'
+        "def echo(note: str = Body(max_length=100, embed=True)):\n"
+        '  log.info("a new note", extra={"length": len(note)})\n  return {"note": note}',
+    ),
+    route(
+        {},
+        '@app.get("/page", openapi_extra=PUBLIC)\ndef page():\n'
+        "  policy = \"default-src 'self'; frame-ancestors 'none'\"\n"
+        '  return HTMLResponse("<p>", headers={"Content-Security-Policy": policy})',
+    ),
+    route(
+        {},
+        '@app.post("/upload", dependencies=GUARDED)\nasync def upload(file: UploadFile):\n'
+        "  return len(await file.read())",
+    ),
+    route(
+        {},
+        '@app.get("/stream", openapi_extra=PUBLIC)\ndef stream():\n'
+        '  return StreamingResponse(iter(["a", "b"]))',
+    ),
+    route(
+        {},
+        '@app.get("/pages", openapi_extra=PUBLIC)\ndef pages(limit: int = Query(20, le=100)): ...',
+    ),
+    route(
+        {}, '@app.get("/missing", openapi_extra=PUBLIC)\ndef missing():\n  raise HTTPException(404)'
+    ),
+    setting("", "APP_ALLOWED_HOSTS", "*.shop.internal"),
+    setting("", "APP_CORS_ORIGINS", "https://shop.internal", "common"),
+    setting("", "APP_TRUSTED_PROXIES", "10.0.0.0/8,fd00::/8,35.191.0.0/16", "common"),
+    setting("", "APP_LOG_LEVEL", "warning", "common"),
+    Fault({}, "deploy/harmless.yaml", "", SERVICE),
+    Fault({}, "deploy/pod.yaml", "", POD),
+    Fault(
+        {}, "deploy/digest.yaml", "", SERVICE.replace("planted:1.2", f"planted@sha256:{'0' * 64}")
+    ),
+    Fault({}, ".github/workflows/planted.yml", "", WORKFLOW),
+    Fault({}, "docs/password.md", "", "Set `password = …` in your own file.\n"),
 ]

@@ -1,71 +1,30 @@
-"""Does each check find its fault, and no other one?"""
+"""The checklist itself: its lines, its exceptions, and the tools that it asks."""
 
 import datetime as dt
-from dataclasses import replace
+import json
 from pathlib import Path
 
 import pytest
+
 from vitals.ops.check.security import __main__ as security
-from vitals.ops.check.security import gather, secret_scan
+from vitals.ops.check.security import gather, secret_scan, tools
 from vitals.ops.check.security.checklist import (
     Accepted,
+    Check,
     Finding,
     accepted,
     findings,
     without_accepted,
 )
-from vitals.ops.check.security.evidence import Evidence
-from vitals.ops.check.security.requests import requests
-from vitals.ops.measure import load
-from vitals.ops.project.token import Issuer
 from vitals.ops.run import git, shell
-
-from tests.ops.security.planted import PLANTED, Plant
+from vitals.ops.run.steps import Refused
 
 TODAY = dt.date(2026, 6, 15)
+NOTHING: gather.Evidence = None  # type: ignore[assignment]
 
 
-@pytest.fixture(scope="module")
-def seen() -> Evidence:
-    """What is gathered here and now, but for what `make security` alone goes through at length."""
-    with pytest.MonkeyPatch.context() as patched:
-        patched.setattr(gather, "advisories", lambda _: None)
-        patched.setattr(leaks, "in_files", lambda *_: ())
-        patched.setattr(leaks, "in_history", lambda _: ())
-        return gather.gather(shell.ROOT)
-
-
-def test_nothing_is_found_here(seen: Evidence) -> None:
-    assert findings(security.CHECKS, seen) == []
-
-
-@pytest.mark.parametrize(("id_", "plant"), PLANTED, ids=[id_ for id_, _ in PLANTED])
-def test_a_planted_fault_is_found_by_its_check_alone(
-    seen: Evidence, tmp_path: Path, id_: str, plant: Plant
-) -> None:
-    found = findings(security.CHECKS, plant(seen, tmp_path))
-
-    assert {finding.id for finding in found} == {id_}, found
-
-
-def test_every_check_is_proved_by_a_planted_fault() -> None:
-    assert {check.id for check in security.CHECKS} == {id_ for id_, _ in PLANTED}
-
-
-def test_a_service_that_is_only_read_is_not_asked_to_write(
-    seen: Evidence, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    plan = load.read(shell.ROOT)._replace(seeds=[], scopes="")
-    monkeypatch.setattr(load, "read", lambda _: plan)
-    read_only = {"paths": {"/items": {"get": dict[str, str]()}}}
-
-    asked = requests(
-        seen.settings["production"], Issuer(), Issuer(), seen.canaries, read_only
-    ).keys()
-
-    fewer = replace(seen, answers={n: seen.answers[n] for n in asked}, operations={})
-    assert {"no token", "invalid", "declared", "upload", "script"} & asked == set()
-    assert findings(security.CHECKS, fewer) == []
+def check(*found: str) -> Check:
+    return Check("SEC-999", "it holds", lambda _: found, "nothing", "undo it", "RFC 1")
 
 
 def test_numbers_are_given_once_and_in_order() -> None:
@@ -74,16 +33,17 @@ def test_numbers_are_given_once_and_in_order() -> None:
     assert ids == sorted(set(ids))
 
 
-def test_a_line_says_what_was_found_what_is_expected_and_what_to_do(seen: Evidence) -> None:
-    (permissions,) = [check for check in security.CHECKS if check.id == "SEC-101"]
-    plant = dict(PLANTED)["SEC-101"]
+def test_a_line_says_what_was_found_what_is_expected_and_the_fix() -> None:
+    (finding,) = findings([check("a fault", "a fault")], NOTHING)
 
-    (finding,) = findings([permissions], plant(seen, Path()))
+    assert finding.line == "SEC-999 a fault; expected nothing. Fix: undo it (RFC 1)"
 
-    assert finding.line == (
-        "SEC-101 GET /planted states nothing; expected who may call it; add Depends(allows(...)) "
-        "to its dependencies, or openapi_extra=PUBLIC (OWASP API5:2023)"
-    )
+
+def test_a_line_holds_no_control_character() -> None:
+    (finding,) = findings([check("a\x1b[31m\r\n\u202efile")], NOTHING)
+
+    assert finding.line.startswith(r"SEC-999 a\x1b[31m\r\n\u202efile; ")
+    assert finding.line.isprintable()
 
 
 def test_an_accepted_finding_is_left_out_until_its_day() -> None:
@@ -133,24 +93,49 @@ def test_a_secret_is_found_in_the_history_when_it_is_gone_from_the_tree(
         git.git("-c", "user.name=x", "-c", "user.email=x@x", *words)
     git.git("-c", "user.name=x", "-c", "user.email=x@x", "commit", "-m", "gone")
 
-    assert secret_scan.in_files(repository, gather.files_of(repository)) == ()
+    assert secret_scan.in_files(gather.files_of_the_repository()) == ()
     assert secret_scan.in_history("") == (git.git("rev-parse", "--short", "HEAD~1"),)
 
 
-def test_an_audit_that_can_ask_nobody_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_audit_without_an_answer_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
     silent = '{"dependencies": [{"name": "jinja2", "version": "2.4.1", "vulns": []}]}'
     monkeypatch.setattr(shell, "run", lambda _: shell.Finished(0, silent))
-    assert gather.advisories(shell.ROOT) is None
+    assert tools.advisories() is None
 
     monkeypatch.setattr(shell, "run", lambda _: shell.Finished(1, "Traceback"))
-    assert gather.advisories(shell.ROOT) is None
+    assert tools.advisories() is None
 
 
-def test_an_audit_that_answers_tells_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_audit_that_answers_names_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
     said = (
         'WARNING\n{"dependencies": [{"name": "jinja2", "vulns": [{"id": "GHSA-known"}]}, '
         '{"name": "starlette", "vulns": [{"id": "GHSA-new"}]}, {"name": "anyio", "vulns": []}]}'
     )
     monkeypatch.setattr(shell, "run", lambda _: shell.Finished(1, said))
 
-    assert gather.advisories(shell.ROOT) == ("starlette: GHSA-new",)
+    assert tools.advisories() == ("starlette: GHSA-new",)
+
+
+@pytest.mark.parametrize(
+    ("locations", "shown"),
+    [
+        ([{"symbolic": {"key": {"Local": {"verbatim_path": ".github/a.yml"}}}}], ".github/a.yml"),
+        ([{"symbolic": {"key": {"Local": {"given_path": ".github/a.yaml"}}}}], ".github/a.yaml"),
+        ([{"symbolic": {"key": {"Remote": {"slug": "some/where"}}}}], ".github"),
+        ([], ".github"),
+    ],
+)
+def test_a_finding_about_a_workflow_is_a_line_wherever_its_place_stands(
+    monkeypatch: pytest.MonkeyPatch, locations: list[object], shown: str
+) -> None:
+    finding = {"ident": "unpinned-uses", "desc": "a moving tag", "locations": locations}
+    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(14, json.dumps([finding])))
+
+    assert tools.workflows() == (f"{shown}: unpinned-uses: a moving tag",)
+
+
+def test_a_linter_that_says_nothing_readable_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(1, "fatal: no audit was performed"))
+
+    with pytest.raises(Refused, match="zizmor failed"):
+        tools.workflows()

@@ -17,7 +17,7 @@ MAX_PUBLIC_PROXIES = 2**22  # the large content networks have half as many addre
 def _wrong(seen: Evidence, name: str, is_wrong: Callable[[Any], object]) -> Iterator[str]:
     for environment, settings in seen.settings.items():
         if is_wrong(value := getattr(settings, name)):
-            shown = ",".join(value) if isinstance(value, tuple) else value
+            shown = ",".join(value) if isinstance(value, tuple) else str(value).lower()
             yield f"{environment}: APP_{name.upper()}={shown}"
 
 

@@ -4,6 +4,7 @@ Only what must differ does: a free port, dummy secrets, the keys of an issuer of
 description of its routes switched on. Each canary is a text that must not show up again.
 """
 
+import re
 import secrets
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -31,9 +32,6 @@ class Answer(NamedTuple):
     operation: str  # such as "POST /items"
     kind: str  # such as "without a token"
     response: httpx.Response
-
-    def __str__(self) -> str:
-        return f"{self.operation} {self.kind}".rstrip()
 
     @property
     def status(self) -> int:
@@ -108,7 +106,7 @@ def observe(values: Mapping[str, str]) -> Observed:
     if started:
         return Observed(canaries, log, (), answers, description)
     if program.code == REFUSED:
-        return Observed(canaries, refused=tuple(filter(None, log.split("\n"))))
+        return Observed(canaries, refused=tuple(re.findall(r"^(.+)\. Fix: ", log, re.MULTILINE)))
     raise Refused("the service does not start with production's settings", output=log)
 
 

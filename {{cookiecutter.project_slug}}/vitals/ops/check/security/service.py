@@ -34,7 +34,7 @@ PROBLEM, HEALTH = "application/problem+json", "application/health+json"
 )
 def every_route_says_who_may_call_it(seen: Evidence) -> Iterator[str]:
     """Every route says who may call it"""
-    yield from (line.partition(". Fix:")[0] for line in seen.service.refused)
+    yield from seen.service.refused
     for name, operation in seen.service.operations.items():
         if "security" not in operation:
             yield f"{name}: does not say who may call it"
@@ -51,7 +51,7 @@ def a_401_names_the_scheme(seen: Evidence) -> Iterator[str]:
     """A 401 names the authentication scheme"""
     for answer in seen.service.answers:
         if answer.status == 401 and not answer.header("WWW-Authenticate"):
-            yield f"{answer}: 401 without the header"
+            yield f"{answer.operation}: 401 without the header"
 
 
 @check("SEC-106", "403", "compare the token's scopes in the guard", "RFC 6750, 3.1")
@@ -81,7 +81,7 @@ def no_answer_holds_a_secret(seen: Evidence) -> Iterator[str]:
         shown = answer.response.text + str(answer.response.headers.raw)
         for place, canary in seen.service.canaries.items():
             if canary in shown and (answer.status >= 400 or place not in ("query", "body")):
-                yield f"{answer}: {answer.status} with the text from: {place}"
+                yield f"{answer.operation}: {answer.status} with the text from: {place}"
 
 
 @check("SEC-301", "the header, once", "leave it to vitals", REST)
@@ -91,7 +91,7 @@ def answers_keep_the_security_headers(seen: Evidence) -> Iterator[str]:
         for name, expected in HEADERS.items():
             values = answer.response.headers.get_list(name)
             if len(values) != 1 or expected not in values[0]:
-                yield f"{answer}: {name}: {', '.join(values) or 'missing'}"
+                yield f"{answer.operation}: {name}: {', '.join(values) or 'missing'}"
 
 
 @check("SEC-303", "named sources, and no inline scripts", "move scripts into files", REST)
@@ -102,7 +102,7 @@ def answers_have_a_content_policy(seen: Evidence) -> Iterator[str]:
         scripts = policy.get("script-src", policy.get("default-src", []))
         forbidden = {"*", "'unsafe-inline'", "'unsafe-eval'"} & set(scripts)
         if forbidden or not {"default-src", "frame-ancestors"} <= policy.keys():
-            yield f"{answer}: {answer.header('Content-Security-Policy') or 'missing'}"
+            yield f"{answer.operation}: {answer.header('Content-Security-Policy') or 'missing'}"
 
 
 @check("SEC-307", "no-store or private", "leave Cache-Control to vitals", REST)
@@ -112,7 +112,7 @@ def guarded_answers_are_not_shared(seen: Evidence) -> Iterator[str]:
         kept = answer.header("Cache-Control")
         shared = "no-store" not in kept and "private" not in kept
         if shared and answer.operation in seen.service.guarded():
-            yield f"{answer}: Cache-Control: {kept or 'missing'}"
+            yield f"{answer.operation}: Cache-Control: {kept or 'missing'}"
 
 
 @check("SEC-313", "no such header", "name origins in APP_CORS_ORIGINS", "OWASP WSTG-CLNT-07")
@@ -121,7 +121,7 @@ def foreign_pages_read_nothing(seen: Evidence) -> Iterator[str]:
     for answer in seen.service.answers:
         for name in ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"):
             if value := answer.header(name):
-                yield f"{answer}: {name}: {value}"
+                yield f"{answer.operation}: {name}: {value}"
 
 
 @check("SEC-406", f"a bound (of a page: {MAX_PAGE})", "add max_length, or le", CONSUMPTION)
@@ -145,7 +145,7 @@ def errors_have_one_shape(seen: Evidence) -> Iterator[str]:
     for answer in seen.service.answers:
         kind = answer.header("Content-Type")
         if answer.status >= 400 and kind not in (PROBLEM, HEALTH):
-            yield f"{answer}: {answer.status} as {kind or 'nothing'}"
+            yield f"{answer.operation}: {answer.status} as {kind or 'nothing'}"
 
 
 @check("SEC-504", "JSON in each line", "use logging instead of print", "OWASP ASVS 16.4.1")
@@ -163,7 +163,7 @@ def _answered_otherwise(service: Observed, status: int, kind: str) -> Iterator[s
     for answer in service.answers:
         is_kind = answer.operation in guarded and answer.kind.startswith(kind)
         if is_kind and answer.status != status:
-            yield f"{answer}: {answer.status}"
+            yield f"{answer.operation} {answer.kind}: {answer.status}"
 
 
 def _policy(answer: Answer) -> dict[str, list[str]]:
