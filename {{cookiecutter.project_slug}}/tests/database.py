@@ -1,4 +1,4 @@
-"""How does a test get a database with all tables, and how does it ask one past the service?"""
+"""Databases for tests: a file with all tables, and statements that go past the service."""
 
 import asyncio
 import atexit
@@ -10,19 +10,19 @@ from functools import cache
 from pathlib import Path
 
 import asyncpg
-import pytest
-from alembic import command
-from alembic.config import Config
 
 from vitals.database import Database
+from vitals.ops.project import migration
+
+ROOT = Path(__file__).parents[1]
+MIGRATIONS = ROOT / "migrations"
 
 
 @asynccontextmanager
 async def database_in(folder: Path) -> AsyncIterator[Database]:
     """A database in a file of its own, with all migrations applied."""
-    empty = await asyncio.to_thread(migrated)  # a migration starts an event loop of its own
-    file = shutil.copy(empty, folder / "some.db")
-    database = Database(f"sqlite:///{file}", pool_size=5, deadline_seconds=5, slow_query_ms=1000)
+    file = shutil.copy(await asyncio.to_thread(migrated), folder / "test.db")
+    database = Database(f"sqlite:///{file}", migrations=MIGRATIONS, pool_size=5, deadline_seconds=5)
     await database.open()
     try:
         yield database
@@ -30,26 +30,24 @@ async def database_in(folder: Path) -> AsyncIterator[Database]:
         await database.close()
 
 
-def query(url: str, statement: str, *values: object) -> list[asyncpg.Record]:
-    """Ask the server at `url` itself."""
+@cache
+def migrated() -> Path:
+    """The file that each test gets a copy of; it is made once."""
+    folder = tempfile.TemporaryDirectory()
+    atexit.register(folder.cleanup)
+    file = Path(folder.name) / "migrated.db"
+    migration.apply({"APP_ENVIRONMENT": "test", "APP_DATABASE_URL": f"sqlite:///{file}"})
+    return file
 
-    async def ask() -> list[asyncpg.Record]:
+
+def query(url: str, statement: str, *values: object) -> list[asyncpg.Record]:
+    """Send a statement to the PostgreSQL at `url`."""
+
+    async def fetch() -> list[asyncpg.Record]:
         connection = await asyncpg.connect(url)
         try:
             return list(await connection.fetch(statement, *values))
         finally:
             await connection.close()
 
-    return asyncio.run(ask())
-
-
-@cache
-def migrated() -> Path:
-    """The file that each test gets a copy of: made once."""
-    folder = tempfile.TemporaryDirectory()
-    atexit.register(folder.cleanup)
-    file = Path(folder.name) / "migrated.db"
-    with pytest.MonkeyPatch.context() as environ:
-        environ.setenv("APP_DATABASE_URL", f"sqlite:///{file}")
-        command.upgrade(Config("alembic.ini"), "head")
-    return file
+    return asyncio.run(fetch())

@@ -1,10 +1,9 @@
-"""Which promises does every store of items keep? Inherit these tests and give a `store`."""
+"""What every store of items promises. Inherit these tests and give a fixture `store`."""
 
 import asyncio
 from decimal import Decimal
 
-from app.items.attachments import Attachment
-from app.items.models import NewItem
+from app.items.models import Attachment, NewItem
 from app.items.store import ItemStore
 
 TEA = NewItem(name="tea", price=Decimal("2.50"))
@@ -14,7 +13,7 @@ COFFEE = NewItem(name="coffee", price=Decimal("99999999.99"))
 class StoreContract:
     """The promises of ItemStore."""
 
-    async def test_an_added_item_is_found_as_it_was_given(self, store: ItemStore) -> None:
+    async def test_an_added_item_is_read_as_it_was_given(self, store: ItemStore) -> None:
         added = await store.add(COFFEE)
 
         assert await store.get(added.id) == added
@@ -58,14 +57,14 @@ class StoreContract:
 
         assert first + second == added
 
-    async def test_items_added_at_once_are_all_kept(self, store: ItemStore) -> None:
+    async def test_items_added_at_the_same_time_are_all_stored(self, store: ItemStore) -> None:
         added = await asyncio.gather(*(store.add(TEA) for _ in range(10)))
 
-        kept = await store.page(limit=100, after=0)
+        stored = await store.page(limit=100, after=0)
 
-        assert sorted(item.id for item in added) == [item.id for item in kept]
+        assert sorted(item.id for item in added) == [item.id for item in stored]
 
-    async def test_an_attachment_is_found_replaced_and_gone_with_its_item(
+    async def test_an_attachment_can_be_replaced_and_goes_with_its_item(
         self, store: ItemStore
     ) -> None:
         item = await store.add(TEA)
@@ -79,5 +78,5 @@ class StoreContract:
         await store.remove(item.id)
         assert await store.attachment(item.id) is None
 
-    async def test_nothing_is_attached_to_an_item_that_is_not_there(self, store: ItemStore) -> None:
+    async def test_nothing_can_be_attached_to_an_unknown_item(self, store: ItemStore) -> None:
         assert not await store.attach(7, Attachment(media_type="image/png", content=b"x"))

@@ -1,27 +1,31 @@
-"""How do the paths under /items answer? Here on a store in memory."""
+"""The paths under /items, on a store in memory."""
 
 from collections.abc import AsyncIterator
-from functools import partial
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
+import vitals
 from app.items.routes import router
 from app.items.store import MemoryItems
-from tests.client import client_of
-from vitals import problems
-from vitals.security.guard import Allows
+from app.settings import Settings
+from vitals import testing
 
 TEA = {"name": "tea", "price": 2.5}
 
 
 @pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    service = FastAPI()
-    problems.install(service)
-    service.include_router(router(MemoryItems(), partial(Allows, None)))
-    async with client_of(service) as client:
+def app() -> FastAPI:
+    app = FastAPI()
+    app.include_router(router(MemoryItems()))
+    return app
+
+
+@pytest.fixture
+async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
+    vitals.install(app, Settings(environment="test"))
+    async with testing.client(app) as client:
         yield client
 
 
@@ -66,7 +70,7 @@ async def test_a_deleted_item_is_gone(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_an_unknown_item_is_404_and_says_which_ids_there_are(
+async def test_an_unknown_item_is_404_with_a_way_to_a_known_one(
     client: httpx.AsyncClient, method: str
 ) -> None:
     answer = await client.request(method, "/items/7", json=TEA if method == "PUT" else None)
@@ -87,7 +91,7 @@ async def test_an_unknown_item_is_404_and_says_which_ids_there_are(
         ("/items?after=9223372036854775808", "query.after"),
     ],
 )
-async def test_a_number_out_of_range_is_refused_before_it_reaches_the_store(
+async def test_a_number_out_of_range_is_refused_by_field(
     client: httpx.AsyncClient, path: str, field: str
 ) -> None:
     answer = await client.get(path)
@@ -114,3 +118,29 @@ async def test_a_wrong_item_is_refused_by_field(
 
     assert answer.status_code == 422
     assert answer.json()["errors"][0]["field"] == field
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("GET", "/items", 200),
+        ("GET", "/items/1", 404),
+        ("POST", "/items", 403),
+        ("PUT", "/items/1", 403),
+        ("DELETE", "/items/1", 403),
+        ("GET", "/items/1/attachment", 403),
+        ("PUT", "/items/1/attachment", 403),
+    ],
+)
+async def test_all_but_list_and_read_need_the_scope_items_write(
+    app: FastAPI, method: str, path: str, status: int
+) -> None:
+    async def verify(token: str) -> vitals.Caller:
+        return vitals.Caller(token, frozenset({"items:read"}))
+
+    vitals.install(app, Settings(environment="test"), verify=verify)
+    headers = {"Authorization": "Bearer somebody"}
+    async with testing.client(app) as client:
+        answer = await client.request(method, path, headers=headers)
+
+    assert answer.status_code == status

@@ -1,4 +1,4 @@
-"""Does the store in memory keep the promises?"""
+"""Items in memory."""
 
 import pytest
 
