@@ -1,14 +1,15 @@
-"""Do the alerts say what config/slo.toml promises?"""
+"""The error budgets that the alert rules are held against."""
 
 from pathlib import Path
 
 import pytest
+import yaml
 
-from vitals.observability.metrics import SECONDS
+from vitals.observability import metrics
 from vitals.ops import slo
 from vitals.ops.run.steps import Refused
 
-PROMISE = """
+OBJECTIVE = """
 [[route]]
 route = "/items"
 request = "GET /items"
@@ -25,17 +26,29 @@ def written(folder: Path, text: str) -> Path:
 
 
 def test_the_bounds_are_those_of_the_histogram() -> None:
-    assert tuple(ms / 1000 for ms in slo.BOUNDS_MS) == SECONDS
+    assert tuple(ms / 1000 for ms in slo.BOUNDS_MS) == metrics.DURATION_BUCKETS
 
 
-def test_each_burn_rate_is_that_many_times_the_budget(tmp_path: Path) -> None:
-    text = slo.rules(slo.read(written(tmp_path, PROMISE)))
+def test_the_budgets_are_the_shares_that_an_objective_leaves(tmp_path: Path) -> None:
+    text = slo.rules(slo.read(written(tmp_path, OBJECTIVE)))
 
-    for limit in (0.0144, 0.006, 0.001):  # of 0.1 % that may fail
-        assert text.count(f'errors:ratio_rate5m{{http_route="/items"}} > {limit}') <= 1
-        assert f"> {limit}\n" in text
-    for limit in (0.72, 0.3, 0.05):  # of 5 % that may be slower
-        assert f"> {limit}\n" in text
+    errors, slow = yaml.safe_load(text)["groups"][0]["rules"]
+    assert errors == {
+        "record": "route:http_server_errors:budget",
+        "expr": "vector(0.001)",
+        "labels": {"http_route": "/items", "objective": "99.9 % without a server error"},
+    }
+    assert slow == {
+        "record": "route:http_server_slow:budget",
+        "expr": "vector(0.05)",
+        "labels": {"http_route": "/items", "objective": "95 % within 250 ms", "le": "0.25"},
+    }
+
+
+def test_without_an_objective_there_is_no_budget(tmp_path: Path) -> None:
+    text = slo.rules(slo.read(written(tmp_path, "")))
+
+    assert yaml.safe_load(text)["groups"] == [{"name": "budgets", "rules": []}]
 
 
 @pytest.mark.parametrize(
@@ -46,9 +59,9 @@ def test_each_burn_rate_is_that_many_times_the_budget(tmp_path: Path) -> None:
         ("speed = 1", "missing or unknown"),
     ],
 )
-def test_a_promise_that_cannot_be_held_is_refused(tmp_path: Path, line: str, found: str) -> None:
+def test_an_objective_that_cannot_be_held_is_refused(tmp_path: Path, line: str, found: str) -> None:
     name = line.partition(" ")[0]
-    kept = "".join(f"{each}\n" for each in PROMISE.splitlines() if not each.startswith(name))
+    kept = "".join(f"{each}\n" for each in OBJECTIVE.splitlines() if not each.startswith(name))
 
     with pytest.raises(Refused) as refused:
         slo.read(written(tmp_path, f"{kept}{line}\n"))
