@@ -1,4 +1,4 @@
-"""An issuer of tokens as a process of its own: its keys are asked for over TLS."""
+"""An issuer of tokens as a process of its own: its keys are fetched over TLS."""
 
 import datetime as dt
 import http.server
@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.x509.oid import NameOID
 
-ROOT = Path(__file__).parent.parent
+ROOT = Path(__file__).parents[3]
 
 
 @contextmanager
@@ -24,7 +24,7 @@ def serving(folder: Path) -> Iterator[str]:
     """Serve `folder` until the block ends; the certificate is the folder's cert.pem."""
     if not (folder / "cert.pem").exists():
         _certify(folder)
-    command = [sys.executable, "-m", "tests.issuer", str(folder)]
+    command = [sys.executable, "-m", "tests.engine.security.issuer", str(folder)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -61,7 +61,7 @@ def _certify(folder: Path) -> None:
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Counts what it was asked in the file `asked`, and tells nobody else."""
+    """Counts the requests in the file `asked`, and logs nothing."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002 - its names
         with Path(self.directory, "asked").open("a") as asked:
@@ -76,7 +76,7 @@ def main() -> None:
     handler = partial(Quiet, directory=str(folder))
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
-        print(server.server_port, flush=True)  # noqa: T201 - the parent reads it
+        print(server.server_port, flush=True)
         server.serve_forever()
 
 

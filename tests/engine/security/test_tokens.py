@@ -1,4 +1,4 @@
-"""Does a good token let in as far as it grants, and does nothing else let anybody in?"""
+"""JSON Web Tokens: a valid one names its caller, and any other is refused."""
 
 import asyncio
 import base64
@@ -13,11 +13,13 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from tests import issuer as process
 from vitals.ops.project.token import Issuer, publish
 from vitals.problems import Problem
-from vitals.security.jwks import Keys
-from vitals.security.tokens import Tokens
+from vitals.security import jwks
+from vitals.security.jwks import JwksCache
+from vitals.security.tokens import JwtVerifier
+
+from tests.engine.security import issuer as process
 
 Forge = Callable[[Issuer], str]
 
@@ -30,12 +32,15 @@ def issuer(tmp_path: Path) -> Issuer:
 
 
 @pytest.fixture
-def tokens(issuer: Issuer, tmp_path: Path) -> Tokens:
-    return Tokens(Keys((tmp_path / "jwks.json").as_uri()), issuer.name, issuer.audience)
+def tokens(issuer: Issuer, tmp_path: Path) -> JwtVerifier:
+    return JwtVerifier(JwksCache((tmp_path / "jwks.json").as_uri()), issuer.name, issuer.audience)
 
 
-async def test_a_good_token_grants_its_scopes(issuer: Issuer, tokens: Tokens) -> None:
-    assert await tokens.verify(issuer.token("items:write", "more")) == ["items:write", "more"]
+async def test_a_valid_token_names_its_subject_scopes_and_claims(issuer: Issuer, tokens: JwtVerifier) -> None:
+    caller = await tokens.verify(issuer.token("items:write", "more", sub="shop", tenant="acme"))
+
+    assert (caller.subject, caller.scopes) == ("shop", {"items:write", "more"})
+    assert caller.claims["tenant"] == "acme"
 
 
 def signed(issuer: Issuer, algorithm: str, key: Any, kid: str | None = None) -> str:
@@ -72,36 +77,36 @@ def changed(issuer: Issuer) -> str:
 WEAK = rsa.generate_private_key(65537, 1024)
 STRANGERS = rsa.generate_private_key(65537, 2048)
 BAD: dict[str, tuple[Forge, str]] = {
-    "unsigned": (unsigned, "no good token"),
-    "the public key as a shared secret": (with_public_key_as_secret, "no good token"),
-    "another kind of key": (lambda i: signed(i, "RS256", STRANGERS), "no good token"),
-    "somebody else's key under our id": (
+    "unsigned": (unsigned, "not valid"),
+    "the public key as a shared secret": (with_public_key_as_secret, "not valid"),
+    "another kind of key": (lambda i: signed(i, "RS256", STRANGERS), "not valid"),
+    "another key under a known id": (
         lambda i: signed(i, "ES256", ec.generate_private_key(ec.SECP256R1())),
-        "no good token",
+        "not valid",
     ),
     "an unknown key": (lambda i: signed(i, "ES256", i.key, "unheard-of"), "unknown key"),
-    "changed after it was signed": (changed, "no good token"),
+    "changed after it was signed": (changed, "not valid"),
     "expired": (lambda i: i.token(minutes=-1), "expired"),
     "not valid yet": (lambda i: i.token(nbf=time.time() + 60), "not valid yet"),
-    "for somebody else": (lambda i: i.token(aud="another"), "somebody else"),
+    "for another service": (lambda i: i.token(aud="another"), "another service"),
     "of another issuer": (lambda i: i.token(iss="https://other.internal"), "another issuer"),
-    "without an end": (lambda i: i.token(exp=None), "no good token"),
-    "scopes that are no text": (lambda i: i.token(scope=["items:write"]), "no good token"),
-    "no token at all": (lambda _: "hunter2", "no good token"),
-    "empty parts": (lambda _: "..", "no good token"),
-    "a header that is a list": (lambda _: f"{part([1])}.e30.x", "no good token"),
-    "a header that has no key": (lambda _: f"{part({'alg': 'ES256'})}.e30.x", "no good token"),
+    "without an end": (lambda i: i.token(exp=None), "not valid"),
+    "scopes that are no text": (lambda i: i.token(scope=["items:write"]), "not valid"),
+    "no token at all": (lambda _: "hunter2", "not valid"),
+    "empty parts": (lambda _: "..", "not valid"),
+    "a header that is a list": (lambda _: f"{part([1])}.e30.x", "not valid"),
+    "a header that has no key": (lambda _: f"{part({'alg': 'ES256'})}.e30.x", "not valid"),
     "deep nesting": (
         lambda _: base64.urlsafe_b64encode(b"[" * 5_000).decode() + ".e30.x",
-        "no good token",
+        "not valid",
     ),
-    "not text": (lambda _: "\udcff.\x00.é", "no good token"),
+    "not text": (lambda _: "\udcff.\x00.é", "not valid"),
 }
 
 
 @pytest.mark.parametrize("name", BAD)
-async def test_a_bad_token_is_401_and_says_what_is_wrong(
-    issuer: Issuer, tokens: Tokens, name: str
+async def test_a_bad_token_is_401_with_the_reason(
+    issuer: Issuer, tokens: JwtVerifier, name: str
 ) -> None:
     forge, wrong = BAD[name]
 
@@ -112,7 +117,7 @@ async def test_a_bad_token_is_401_and_says_what_is_wrong(
     assert 'error="invalid_token"' in refused.value.headers["WWW-Authenticate"]
 
 
-async def test_a_weak_key_is_no_key(issuer: Issuer, tokens: Tokens, tmp_path: Path) -> None:
+async def test_a_key_that_is_too_weak_is_ignored(issuer: Issuer, tokens: JwtVerifier, tmp_path: Path) -> None:
     weak = jwt.algorithms.RSAAlgorithm.to_jwk(WEAK.public_key(), as_dict=True)
     strange: list[object] = [
         "no key",
@@ -135,10 +140,10 @@ def _signed_weakly(issuer: Issuer) -> str:
     return f"{signing}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
-async def test_without_any_key_the_answer_is_503_and_not_a_refusal(tmp_path: Path) -> None:
-    tokens = Tokens(Keys((tmp_path / "nowhere.json").as_uri()), "issuer", "api")
+async def test_without_any_key_the_answer_is_503_and_no_401(tmp_path: Path) -> None:
+    tokens = JwtVerifier(JwksCache((tmp_path / "nowhere.json").as_uri()), "issuer", "api")
 
-    with pytest.raises(Problem, match="away") as problem:
+    with pytest.raises(Problem, match="not available") as problem:
         await tokens.verify(Issuer().token())
 
     assert problem.value.status == 503
@@ -146,16 +151,16 @@ async def test_without_any_key_the_answer_is_503_and_not_a_refusal(tmp_path: Pat
 
 @pytest.fixture
 def no_pause(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(keys, "PAUSE_SECONDS", 0)
+    monkeypatch.setattr(jwks, "PAUSE_SECONDS", 0)
 
 
 @pytest.mark.usefixtures("no_pause")
-async def test_a_new_key_is_fetched_once_under_load_and_the_old_one_is_forgotten(
+async def test_a_new_key_is_fetched_once_under_load_and_the_old_one_is_dropped(
     issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with process.serving(tmp_path) as address:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-        tokens = Tokens(Keys(f"{address}/jwks.json"), issuer.name, issuer.audience)
+        tokens = JwtVerifier(JwksCache(f"{address}/jwks.json"), issuer.name, issuer.audience)
         await tokens.verify(issuer.token())
         publish(tmp_path, rotated := Issuer())
 
@@ -167,26 +172,26 @@ async def test_a_new_key_is_fetched_once_under_load_and_the_old_one_is_forgotten
 
 
 @pytest.mark.usefixtures("no_pause")
-async def test_known_keys_keep_working_while_the_issuer_is_away(
+async def test_known_keys_keep_working_while_the_issuer_is_not_available(
     issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with process.serving(tmp_path) as address:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-        tokens = Tokens(Keys(f"{address}/jwks.json"), issuer.name, issuer.audience)
+        tokens = JwtVerifier(JwksCache(f"{address}/jwks.json"), issuer.name, issuer.audience)
         await tokens.verify(issuer.token())
-    monkeypatch.setattr(keys, "MAX_AGE_SECONDS", 0)
+    monkeypatch.setattr(jwks, "MAX_AGE_SECONDS", 0)
 
-    assert await tokens.verify(issuer.token("items:write")) == ["items:write"]
-    with pytest.raises(Problem, match="away"):
+    assert (await tokens.verify(issuer.token("items:write"))).scopes == {"items:write"}
+    with pytest.raises(Problem, match="not available"):
         await tokens.verify(Issuer().token())
-    assert await tokens.verify(issuer.token("items:write")) == ["items:write"]
+    assert (await tokens.verify(issuer.token("items:write"))).scopes == {"items:write"}
 
 
-async def test_an_issuer_without_a_certificate_that_we_trust_is_not_believed(
+async def test_keys_of_an_issuer_without_a_trusted_certificate_are_not_used(
     issuer: Issuer, tmp_path: Path
 ) -> None:
     with process.serving(tmp_path) as address:
-        tokens = Tokens(Keys(f"{address}/jwks.json"), issuer.name, issuer.audience)
+        tokens = JwtVerifier(JwksCache(f"{address}/jwks.json"), issuer.name, issuer.audience)
 
-        with pytest.raises(Problem, match="away"):
+        with pytest.raises(Problem, match="not available"):
             await tokens.verify(issuer.token())
