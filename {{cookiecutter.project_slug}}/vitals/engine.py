@@ -89,8 +89,8 @@ class Engine:
         app.state.vitals = self
         if options.own:
             tracing.install(app, options.name)
+        problems.install(app, only_problems=not options.problems)
         if options.problems:
-            problems.install(app)
             openapi.install(app)
         if options.security:
             docs.install(app, enabled=options.settings.docs)

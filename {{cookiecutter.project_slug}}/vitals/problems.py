@@ -91,13 +91,16 @@ class Problem(Exception):
             self.headers.setdefault("Retry-After", str(retry_after))
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, *, only_problems: bool = False) -> None:
     """Answer the errors that routes and the framework raise in the one shape.
 
-    A handler of the application's own stays.
+    A handler of the application's own stays. With `only_problems` the framework's errors are
+    answered as before: the engine's own routes raise Problem in any application.
     """
     handlers = app.exception_handlers
     handlers.setdefault(Problem, _problem)
+    if only_problems:
+        return
     if handlers.get(HTTPException) in (None, http_exception_handler):
         handlers[HTTPException] = _http_exception
     if handlers.get(RequestValidationError) in (None, request_validation_exception_handler):
@@ -110,7 +113,7 @@ def answer(scope: Scope, problem: Problem) -> Response:
     if status in NO_BODY:
         return Response(status_code=status, headers=problem.headers)
     if safe is None:
-        safe = status in (408, 429, 503) and scope["method"] in IDEMPOTENT
+        safe = status in (408, 429, 503) and scope.get("method") in IDEMPOTENT
     phrase = PHRASES.get(status, f"HTTP {status}")
     kind = phrase.lower().replace(" ", "-") if status in PHRASES else f"status-{status}"
     content: dict[str, Any] = {
