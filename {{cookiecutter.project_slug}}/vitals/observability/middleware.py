@@ -144,6 +144,7 @@ class ObservabilityMiddleware:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http" or MARK in scope:
+            scope.setdefault(MARK, self.mark)  # a websocket's caller is verified by it
             await self.others(scope, receive, send)
             return
         method = scope["method"]
