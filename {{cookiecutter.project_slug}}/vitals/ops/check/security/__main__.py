@@ -28,7 +28,7 @@ def look() -> str:
     not_run = "; not run: SEC-607" if seen.advisories is None else ""
     done = f"{len(CHECKS)} checks, {len(exceptions)} findings accepted{not_run}"
     if left:
-        lines = "\n".join(sorted(finding.line for finding in left))
+        lines = "\n".join(sorted(left))
         raise Refused(f"{len(left)} findings; {done}", output=lines)
     nothing = "" if seen.service.operations else "no route yet: nothing to test yet; "
     return nothing + done

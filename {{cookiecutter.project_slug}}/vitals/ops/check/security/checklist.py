@@ -25,11 +25,6 @@ class Check(NamedTuple):
     reference: str
 
 
-class Finding(NamedTuple):
-    id: str
-    line: str
-
-
 class Accepted(NamedTuple):
     id: str
     owner: str
@@ -51,14 +46,12 @@ def check(id_: str, expected: str, fix: str, reference: str) -> Callable[[Look],
     return add
 
 
-def findings(checks: Iterable[Check], seen: Evidence) -> list[Finding]:
+def findings(checks: Iterable[Check], seen: Evidence) -> list[str]:
     """Run the checks; a line for each thing that is wrong, safe to print on a terminal."""
     return [
-        Finding(
-            check.id, _printable(f"{check.id} {found}; expected {check.expected}. {_end(check)}")
-        )
-        for check in checks
-        for found in dict.fromkeys(check.look(seen))
+        _printable(f"{c.id} {found}; expected {c.expected}. Fix: {c.fix} ({c.reference})")
+        for c in checks
+        for found in dict.fromkeys(c.look(seen))
     ]
 
 
@@ -71,25 +64,17 @@ def accepted(file: Path) -> list[Accepted]:
     return [Accepted(**entry) for entry in entries]
 
 
-def without_accepted(
-    found: list[Finding], exceptions: list[Accepted], today: dt.date
-) -> list[Finding]:
+def without_accepted(found: list[str], exceptions: list[Accepted], today: dt.date) -> list[str]:
     """The findings that are left, and one for each exception that expired or is not needed."""
     valid = {each.id for each in exceptions if each.until >= today}
-    left = [finding for finding in found if finding.id not in valid]
+    left = [line for line in found if line.partition(" ")[0] not in valid]
     for each in exceptions:
         if each.until < today:
-            line = f"SEC-001 {each.id} was accepted until {each.until} by {each.owner}"
-            fix = "fix the finding or renew the exception"
-            left.append(Finding("SEC-001", f"{line}; expected a date to come. Fix: {fix}"))
-        elif each.id not in {finding.id for finding in found}:
-            line = f"SEC-002 {each.id} is accepted, but there is no such finding"
-            left.append(Finding("SEC-002", f"{line}. Fix: remove the exception"))
+            accepted = f"SEC-001 {each.id} was accepted until {each.until} by {each.owner}"
+            left.append(f"{accepted}; expected a later day. Fix: fix it or renew the exception")
+        elif not any(line.startswith(f"{each.id} ") for line in found):
+            left.append(f"SEC-002 {each.id} is accepted but not found. Fix: remove the exception")
     return left
-
-
-def _end(check: Check) -> str:
-    return f"Fix: {check.fix} ({check.reference})"
 
 
 def _printable(text: str) -> str:

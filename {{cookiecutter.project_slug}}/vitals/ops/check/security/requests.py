@@ -30,11 +30,7 @@ Sent = tuple[str, str, httpx.Request]  # the operation, how it is sent, the requ
 
 
 def requests(
-    client: httpx.Client,
-    description: Description,
-    issuer: Issuer,
-    ops_token: str,
-    canaries: dict[str, str],
+    client: httpx.Client, description: Description, issuer: Issuer, canaries: dict[str, str]
 ) -> Iterator[Sent]:
     """All requests; adds the signature of the valid token to the canaries."""
     operations = operations_of(description)
@@ -56,7 +52,7 @@ def requests(
         name = f"GET {path.partition('?')[0]}"
         yield name, PUBLIC, client.build_request("GET", path, headers=headers)
     for path in OPERATORS:
-        request = client.build_request("GET", path, headers=bearer(ops_token))
+        request = client.build_request("GET", path, headers=bearer(canaries["APP_OPS_TOKEN"]))
         yield f"GET {path}", "for operators", request
 
 
