@@ -1,47 +1,38 @@
-"""Which files belong to which answer? Removes the others, picks the lock, says what comes next."""
+"""Removes the files that the answers leave out, picks the locks, says what comes next."""
 
 import json
 import shutil
+import sys
 from pathlib import Path
 
 REMOVED = {
     "database": {
         "false": [
             "alembic.ini",
-            "vitals/database.py",
-            "vitals/database_engine.py",
             "app/items/store_database.py",
+            "app/tables.py",
             "deploy/kubernetes/migrate",
             "deploy/prometheus/rules/database.yaml",
             "docs/keep-it-in-the-database.md",
             "migrations",
-            "vitals/ops/project/migration.py",
-            "vitals/ops/check/schema.py",
-            "vitals/ops/services/postgres.py",
             "tests/database.py",
             "tests/integration/items/test_store_database.py",
             "tests/integration/test_database.py",
             "tests/unit/items/test_store_database.py",
-            "tests/unit/test_database.py",
         ],
     },
     "cache": {
         "false": [
-            "vitals/cache.py",
             "app/items/store_cached.py",
             "deploy/prometheus/rules/cache.yaml",
-            "vitals/ops/project/clear_cache.py",
-            "vitals/ops/services/valkey.py",
             "tests/integration/items/test_store_cached.py",
             "tests/integration/test_cache.py",
             "tests/unit/items/test_store_cached.py",
-            "tests/unit/test_clear_cache.py",
         ],
     },
     "deploy": {
         "compose": [
             "deploy/kubernetes",
-            "vitals/ops/deploy/targets/kubernetes.py",
         ],
         "kubernetes": [
             "deploy/compose.md",
@@ -49,13 +40,12 @@ REMOVED = {
             "deploy/grafana/provisioning",
             "deploy/prometheus/alertmanager.yaml",
             "deploy/prometheus/prometheus.yaml",
-            "vitals/ops/deploy/targets/compose.py",
         ],
     },
     "ci": {
         "github": [".gitlab-ci.yml"],
         "gitlab": [".github"],
-        "none": [".github", ".gitlab-ci.yml", "vitals/ops/release/publish.py"],
+        "none": [".github", ".gitlab-ci.yml"],
     },
 }
 LOCKS = {
@@ -73,12 +63,27 @@ def remove(path: Path) -> None:
         path.unlink()
 
 
+def remove_example() -> None:
+    """Take the example out as `make remove-example` does: by the project's own module."""
+    sys.dont_write_bytecode = True
+    sys.path.insert(0, str(Path.cwd()))
+    from vitals.ops.project import remove_example
+
+    remove_example.remove(Path.cwd())
+
+
 def main() -> None:
-    answers = json.loads(Path(".vitals.json").read_text(encoding="utf-8"))["answers"]
+    record = json.loads(Path(".vitals.json").read_text(encoding="utf-8"))
+    answers = record["answers"]
+    record["example"] = record["example"] == "true"
+    text = json.dumps(record, indent=2, ensure_ascii=False)
+    Path(".vitals.json").write_text(f"{text}\n", encoding="utf-8")
 
     for question, removed in REMOVED.items():
         for path in removed.get(answers[question], ()):
             remove(Path(path))
+    if not record["example"]:
+        remove_example()
 
     locks = Path("locks")
     for lock in (locks / LOCKS[answers["database"], answers["cache"]]).iterdir():

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
+from starlette.types import Message
 
 import vitals
 from vitals import Settings
@@ -42,3 +43,25 @@ async def until(condition: Callable[[], object]) -> None:
     while not condition():
         assert time.monotonic() < deadline, "the condition was not met within 10 s"
         await asyncio.sleep(0.005)
+
+
+async def connect(app: FastAPI, path: str, headers: dict[str, str] | None = None) -> list[Message]:
+    """Open a websocket as a server does, close it, and return what the application sent."""
+    sent: list[Message] = []
+    inbox: list[Message] = [
+        {"type": "websocket.disconnect", "code": 1000},
+        {"type": "websocket.connect"},
+    ]
+
+    async def receive() -> Message:
+        return inbox.pop()
+
+    async def send(message: Message) -> None:
+        sent.append(message)
+
+    raw = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    scope: dict[str, Any] = {"type": "websocket", "path": path, "root_path": "", "headers": raw}
+    scope |= {"query_string": b"", "subprotocols": [], "state": {}, "asgi": {}}
+    scope["extensions"] = {"websocket.http.response": {}}
+    await app(scope, receive, send)
+    return sent

@@ -10,8 +10,8 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
-
 from tests.database import migrated
+
 from vitals.database import Database
 from vitals.database_engine import driver_url
 from vitals.problems import Problem

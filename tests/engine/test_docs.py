@@ -6,9 +6,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi.routing import iter_route_contexts
+from tests.client import client_of
 
 from app.main import create_app
-from tests.client import client_of
 from vitals.settings import load
 
 

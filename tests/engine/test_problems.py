@@ -8,8 +8,8 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Query
 from pydantic import BaseModel, Field
-
 from tests.client import client_of
+
 from vitals import problems, validation
 from vitals.problems import Problem
 from vitals.validation import Incoming, Line, Number, Whole

@@ -1,8 +1,8 @@
 """Does a budget catch the query that runs once for each line of another?"""
 
 import pytest
-
 from tests.vitals import vitals
+
 from vitals import request_stats
 
 STATEMENT = "SELECT price\nFROM prices\nWHERE item_id = ?"

@@ -1,28 +1,28 @@
 """What lies outside the process: built here, opened in this order, closed in reverse."""
 
 from dataclasses import dataclass
+# jinja: if cookiecutter.database
 from pathlib import Path
+# jinja: endif
 
 import vitals
-from app.items.store import ItemStore, MemoryItems
+from app.items.store import ItemStore, MemoryItems  # example
 from app.settings import Settings
 
 # jinja: if cookiecutter.database
-from app.items.store_database import DatabaseItems
+from app.items.store_database import DatabaseItems  # example
 from vitals.database import Database
 
 # jinja: endif
 # jinja: if cookiecutter.cache
-from app.items.store_cached import CachedItems
+from app.items.store_cached import CachedItems  # example
 from vitals.cache import Cache
 
 # jinja: endif
-ROOT = Path(__file__).parents[1]
-
 # A required check that fails takes this replica out of service, and with a shared dependency all
 # replicas at once; an optional one leaves it in, and its failure reaches the users who need it.
-# So: only what no request can do without.
-REQUIRED_CHECKS = (
+REQUIRED_CHECKS: tuple[str, ...] = (
+    # only what no request can do without
     # jinja: if cookiecutter.database
     "database",
     "migrations",
@@ -35,27 +35,30 @@ class Dependencies:
     """All dependencies, and the stores that features use."""
 
     all: tuple[vitals.Dependency, ...]
-    items: ItemStore
+    items: ItemStore  # example
 
 
 def build_dependencies(settings: Settings) -> Dependencies:
     """Build everything that lies outside the process. Nothing is opened yet."""
     used: list[vitals.Dependency] = []
-    items: ItemStore = MemoryItems()
+    items: ItemStore = MemoryItems()  # example
     # jinja: if cookiecutter.database
     database = Database(
         settings.database_url.get_secret_value(),
-        migrations=ROOT / "migrations",
+        migrations=Path(__file__).parents[1] / "migrations",
         pool_size=settings.database_pool_size,
         deadline_seconds=settings.request_seconds,
         slow_query_ms=settings.slow_query_ms,
     )
     used.append(database)
-    items = DatabaseItems(database)
+    items = DatabaseItems(database)  # example
     # jinja: endif
     # jinja: if cookiecutter.cache
     cache = Cache(settings.cache_url.get_secret_value(), prefix="{{ cookiecutter.project_slug }}")
     used.append(cache)
-    items = CachedItems(items, cache, ttl_seconds=settings.cache_ttl_seconds)
+    items = CachedItems(items, cache, ttl_seconds=settings.cache_ttl_seconds)  # example
     # jinja: endif
-    return Dependencies(all=tuple(used), items=items)
+    return Dependencies(
+        all=tuple(used),
+        items=items,  # example
+    )

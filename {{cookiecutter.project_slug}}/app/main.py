@@ -4,7 +4,7 @@ from fastapi import FastAPI
 
 import vitals
 from app.dependencies import REQUIRED_CHECKS, build_dependencies
-from app.items import routes as items
+from app.items import routes as items  # example
 from app.settings import Settings
 
 
@@ -16,7 +16,7 @@ def create_app(settings: Settings) -> FastAPI:
         description="{{ cookiecutter.description }}",
         version=settings.version,
     )
-    app.include_router(items.router(dependencies.items))
+    app.include_router(items.router(dependencies.items))  # example
     vitals.install(
         app,
         settings,

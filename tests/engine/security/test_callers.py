@@ -1,57 +1,57 @@
-"""Does every route say who may call it, and does it hold what it says?"""
+"""The dependency `caller`: who may call a route, and the answers to everyone else."""
 
-import base64
-import re
-from collections.abc import AsyncIterator, Collection
-from functools import partial
-from typing import Any
+from collections.abc import AsyncIterator
+from typing import Annotated, Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, Depends, FastAPI
+import vitals
+from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
+from vitals import PUBLIC, Caller, Problem, caller, testing
+from vitals.security.callers import bad_token
+from vitals.validation import Model
 
-from app.main import create_app
-from tests.client import client_of
-from vitals import problems, validation
-from vitals.security import guard
-from vitals.security.guard import PUBLIC, Allows, bad_token
-from vitals.security.operators import Operators
-from vitals.settings import SettingsRefused, load
-from vitals.validation import Incoming
+from tests.engine.applications import connect, install, settings
 
-GRANTED = {"writer": ["items:write"], "reader": ["items:read"]}
+GRANTED = {"writer": ["things:write"], "reader": ["things:read"], "both": ["a", "b", "c"]}
 
 
-async def verify(token: str) -> Collection[str]:
+async def verify(token: str) -> Caller:
     if token not in GRANTED:
-        raise bad_token("this is no good token")
-    return GRANTED[token]
+        raise bad_token("the token is not valid")
+    return Caller(token, frozenset(GRANTED[token]), {"tenant": "acme"})
 
 
-class Sent(Incoming):
+class Thing(Model):
     amount: int
 
 
-def service_with(allows: Any) -> FastAPI:
-    routes = validation.router("/things")
+def things() -> FastAPI:
+    app, routes = FastAPI(), APIRouter(prefix="/things")
 
     @routes.get("", openapi_extra=PUBLIC)
     async def look() -> str:
         return "all"
 
-    @routes.post("", dependencies=[Depends(allows("items:write"))])
-    async def change(sent: Sent) -> int:
-        return sent.amount
+    @routes.post("", dependencies=[Security(caller, scopes=["things:write"])])
+    async def change(thing: Thing) -> int:
+        return thing.amount
 
-    service = FastAPI(openapi_url=None)
-    problems.install(service)
-    service.include_router(routes)
-    return service
+    @routes.get("/mine")
+    async def mine(who: Annotated[Caller, Security(caller, scopes=["a", "b"])]) -> list[Any]:
+        return [who.subject, sorted(who.scopes), who.claims]
+
+    @routes.get("/signed-in", dependencies=[Depends(caller)])
+    async def signed_in() -> str:
+        return "you"
+
+    app.include_router(routes)
+    return app
 
 
 @pytest.fixture(scope="module")
 async def client() -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(service_with(partial(Allows, verify))) as client:
+    async with testing.client(install(things(), {"verify": verify})) as client:
         yield client
 
 
@@ -59,47 +59,64 @@ def bearer(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-async def test_a_public_route_asks_for_nothing(client: httpx.AsyncClient) -> None:
+async def test_a_public_route_requires_nothing(client: httpx.AsyncClient) -> None:
     assert (await client.get("/things")).status_code == 200
 
 
-async def test_a_token_that_grants_the_scope_lets_in(client: httpx.AsyncClient) -> None:
+async def test_a_token_with_the_scope_is_accepted(client: httpx.AsyncClient) -> None:
     answer = await client.post("/things", json={"amount": 3}, headers=bearer("writer"))
 
     assert answer.json() == 3
 
 
+async def test_a_route_gets_the_subject_scopes_and_claims(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/things/mine", headers=bearer("both"))
+
+    assert answer.json() == ["both", ["a", "b", "c"], {"tenant": "acme"}]
+
+
+async def test_without_scopes_any_valid_token_is_accepted_and_none_is_401(
+    client: httpx.AsyncClient,
+) -> None:
+    assert (await client.get("/things/signed-in", headers=bearer("reader"))).status_code == 200
+    assert (await client.get("/things/signed-in")).status_code == 401
+
+
 @pytest.mark.parametrize(
     "headers", [{}, {"authorization": "Bearer"}, {"authorization": "Basic d3JpdGVy"}]
 )
-async def test_without_a_token_it_is_401_and_says_how_to_come_in(
+async def test_without_a_token_the_answer_is_401_with_the_challenge(
     client: httpx.AsyncClient, headers: dict[str, str]
 ) -> None:
     answer = await client.post("/things", json={"amount": 3}, headers=headers)
 
     assert answer.status_code == 401
     assert answer.headers["www-authenticate"] == 'Bearer realm="api"'
+    assert answer.headers["content-type"] == "application/problem+json"
 
 
 @pytest.mark.parametrize("token", ["stranger", "x" * 8_193])
-async def test_with_a_bad_token_it_is_401_invalid(client: httpx.AsyncClient, token: str) -> None:
+async def test_with_a_bad_token_the_answer_is_401_invalid_token(
+    client: httpx.AsyncClient, token: str
+) -> None:
     answer = await client.post("/things", json={"amount": 3}, headers=bearer(token))
 
     assert answer.status_code == 401
     assert 'error="invalid_token"' in answer.headers["www-authenticate"]
 
 
-async def test_with_a_token_that_does_not_reach_so_far_it_is_403(
+async def test_without_the_scope_the_answer_is_403_and_names_it(
     client: httpx.AsyncClient,
 ) -> None:
     answer = await client.post("/things", json={"amount": 3}, headers=bearer("reader"))
 
     assert answer.status_code == 403
-    assert 'scope="items:write"' in answer.headers["www-authenticate"]
+    assert 'scope="things:write"' in answer.headers["www-authenticate"]
+    assert "things:write" in answer.json()["detail"]
 
 
-@pytest.mark.parametrize("body", [b"{", b'{"amount": "x"}', b""])
-async def test_who_may_not_call_learns_nothing_about_the_body(
+@pytest.mark.parametrize("body", [b'{"amount": "x"}', b"[]", b""])
+async def test_an_unauthorized_caller_learns_nothing_about_the_model(
     client: httpx.AsyncClient, body: bytes
 ) -> None:
     answer = await client.post(
@@ -109,103 +126,46 @@ async def test_who_may_not_call_learns_nothing_about_the_body(
     assert answer.status_code == 401
 
 
-async def test_where_it_is_off_everybody_may_do_everything() -> None:
-    async with client_of(service_with(partial(Allows, None))) as client:
+async def test_where_authentication_is_off_everyone_has_every_scope() -> None:
+    async with testing.client(install(things())) as client:
         assert (await client.post("/things", json={"amount": 3})).status_code == 200
+        mine = await client.get("/things/mine")
+
+    assert mine.json() == ["anonymous", ["a", "b"], {}]
 
 
-def test_a_route_that_states_nothing_is_found() -> None:
-    service = service_with(partial(Allows, verify))
-    forgotten = APIRouter()
-    forgotten.add_api_route("/forgotten", lambda: None)
-    service.include_router(forgotten, prefix="/v1")
+async def test_a_websocket_is_guarded_by_the_same_dependency() -> None:
+    app = FastAPI()
 
-    (line,) = guard.faults(service, everybody=True)
+    @app.websocket("/ws")
+    async def ws(socket: WebSocket, who: Annotated[Caller, Security(caller, scopes=["a"])]) -> None:
+        await socket.accept()
+        await socket.send_text(who.subject)
 
-    assert line.startswith("GET /v1/forgotten: states nothing; expected who may call it")
+    vitals.install(app, settings(), verify=verify)
 
+    accepted, greeting, *_ = await connect(app, "/ws", bearer("both"))
+    refused, *_ = await connect(app, "/ws")
 
-def test_an_operators_route_states_it() -> None:
-    service = FastAPI(openapi_url=None)
-    guard = Operators("", everybody=True)
-    service.add_api_route("/inside", lambda: None, dependencies=[Depends(guard)])
-
-    assert guard.faults(service, everybody=False) == []
+    assert (accepted["type"], greeting["text"]) == ("websocket.accept", "both")
+    assert (refused["type"], refused["status"]) == ("websocket.http.response.start", 401)
 
 
-def test_no_guard_is_off_outside_local_and_test() -> None:
-    local = load({})
-    create_app(local)
+@pytest.mark.parametrize("status", [403, 429, 503])
+async def test_a_websocket_is_refused_by_any_problem(status: int) -> None:
+    app = FastAPI()
 
-    with pytest.raises(SettingsRefused) as refused:
-        create_app(local.model_copy(update={"environment": "staging"}))
+    @app.websocket("/ws")
+    async def ws(socket: WebSocket) -> None:
+        raise Problem(status, "not now")
 
-    told = re.compile(r"APP_AUTH: off, but [A-Z ]+ /\S+ needs \S+; ")
-    assert refused.value.faults
-    assert [fault for fault in refused.value.faults if not told.match(fault)] == []
+    refused, *_ = await connect(install(app), "/ws")
 
-
-TOKEN = "correct-horse-battery"
+    assert refused["status"] == status
 
 
-def guarded(open_to_all: bool) -> FastAPI:
-    guarded = FastAPI()
-    problems.install(guarded)
-    guard = Operators(TOKEN, everybody=open_to_all)
+async def test_the_description_names_the_token_and_the_scopes(client: httpx.AsyncClient) -> None:
+    described = things().openapi()["paths"]["/things"]
 
-    @guarded.get("/behind", dependencies=[Depends(guard)])
-    async def behind() -> str:
-        return "seen"
-
-    return guarded
-
-
-def basic(credentials: str) -> str:
-    return "Basic " + base64.b64encode(credentials.encode()).decode()
-
-
-@pytest.fixture(scope="module")
-async def with_guard() -> AsyncIterator[httpx.AsyncClient]:
-    async with client_of(guarded(open_to_all=False)) as with_guard:
-        yield with_guard
-
-
-@pytest.mark.parametrize(
-    "sent", [f"Bearer {TOKEN}", f"bearer {TOKEN}", basic(f":{TOKEN}"), basic(f"anybody:{TOKEN}")]
-)
-async def test_the_token_opens_as_bearer_and_as_basic_password(
-    with_guard: httpx.AsyncClient, sent: str
-) -> None:
-    assert (await with_guard.get("/behind", headers={"Authorization": sent})).status_code == 200
-
-
-@pytest.mark.parametrize(
-    "sent",
-    [
-        "",
-        "Bearer",
-        "Bearer wrong-horse-battery",
-        f"Bearer {TOKEN}x",
-        TOKEN,
-        f"Token {TOKEN}",
-        basic(TOKEN),
-        basic(f"{TOKEN}:"),
-        f"Basic {TOKEN}",
-        "Basic ====",
-        "Basic \u00fc",
-    ],
-)
-async def test_anything_else_is_401_with_both_ways_to_ask(
-    with_guard: httpx.AsyncClient, sent: str
-) -> None:
-    answer = await with_guard.get("/behind", headers={b"Authorization": sent.encode()})
-
-    assert answer.status_code == 401
-    assert answer.headers["content-type"] == problems.MEDIA_TYPE
-    assert "Basic realm=" in answer.headers["www-authenticate"]
-    assert "Bearer" in answer.headers["www-authenticate"]
-
-
-async def test_where_it_runs_locally_everybody_is_an_operator() -> None:
-    async with client_of(guarded(open_to_all=True)) as with_guard:
-        assert (await with_guard.get("/behind")).status_code == 200
+    assert described["get"]["security"] == []
+    assert described["post"]["security"] == [{"token": ["things:write"]}]

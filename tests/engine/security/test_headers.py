@@ -5,9 +5,9 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
+from tests.client import client_of
 
 from app.main import create_app
-from tests.client import client_of
 from vitals import problems
 from vitals.install import build_layers
 from vitals.observability.access_log import Recorder

@@ -9,8 +9,8 @@ import httpx
 import pytest
 from fastapi import FastAPI, Request
 from starlette.types import Message, Receive, Scope, Send
-
 from tests.client import client_of, serving, until
+
 from vitals import problems
 from vitals.security.body_limit import BodyLimit
 from vitals.security.request_timeout import Deadlines
