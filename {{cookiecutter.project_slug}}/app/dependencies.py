@@ -1,9 +1,6 @@
 """What lies outside the process: built here, opened in this order, closed in reverse."""
 
 from dataclasses import dataclass
-# jinja: if cookiecutter.database
-from pathlib import Path
-# jinja: endif
 
 import vitals
 from app.items.store import ItemStore, MemoryItems  # example
@@ -11,6 +8,7 @@ from app.settings import Settings
 
 # jinja: if cookiecutter.database
 from app.items.store_database import DatabaseItems  # example
+from app.tables import MIGRATIONS
 from vitals.database import Database
 
 # jinja: endif
@@ -45,7 +43,7 @@ def build_dependencies(settings: Settings) -> Dependencies:
     # jinja: if cookiecutter.database
     database = Database(
         settings.database_url.get_secret_value(),
-        migrations=Path(__file__).parents[1] / "migrations",
+        migrations=MIGRATIONS,
         pool_size=settings.database_pool_size,
         deadline_seconds=settings.request_seconds,
         slow_query_ms=settings.slow_query_ms,

@@ -1,6 +1,10 @@
 """The database's metadata, and the tables that features share."""
 
+from pathlib import Path
+
 from sqlalchemy.orm import DeclarativeBase
+
+MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 class Base(DeclarativeBase):
