@@ -1,4 +1,4 @@
-"""How does `make release` run in the tests? By make, in a terminal, with the keys of a terminal."""
+"""`make release` in the tests: run by make, in a terminal, with the keys of a terminal."""
 
 import os
 import pty
@@ -91,6 +91,6 @@ class Releasing:
         self.process.wait()
 
     @property
-    def remedies(self) -> list[str]:
+    def fixes(self) -> list[str]:
         """The commands that the refusals name."""
         return re.findall(r"Fix: `([^`]+)`", self.output)

@@ -1,4 +1,4 @@
-"""What happens when a release breaks midway? Either nothing happened or it is finished.
+"""Releases that break midway: either nothing happened or the release is finished.
 
 The remote refuses, Ctrl-C is pressed, processes are killed, the network breaks, two release at
 once. Whatever it was, the same command then gives exactly v0.2.0.

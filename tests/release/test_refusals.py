@@ -1,6 +1,6 @@
-"""What keeps a version here? Each refusal names one remedy; nothing was touched, byte by byte.
+"""Refusals of a release: each names one fix, and nothing was changed, byte by byte.
 
-Where the remedy is a command it is run, and then the release leaves.
+Where the fix is a command it is run, and then the release leaves.
 """
 
 import json
@@ -47,17 +47,18 @@ def test_1_staged_changed_untracked_and_stashed_are_all_named_at_once(world: Wor
 
     releasing = refused(world)
 
-    assert "1 staged, 1 changed, 1 untracked; 1 stashed" in releasing.output
-    assert "?? new" in releasing.output
+    assert "3 files not committed; 1 stashed" in releasing.output
+    for line in ("M  Makefile", " M app/main.py", "?? new"):
+        assert line in releasing.output
 
 
 def test_1_a_dirty_tree_leaves_once_the_rest_is_put_aside(world: World) -> None:
     (world.project / "new").write_text("untracked")
 
-    remedies = refused(world).remedies
-    while remedies:
-        run(world.project, *remedies[0].split())
-        remedies = world.release().remedies
+    fixes = refused(world).fixes
+    while fixes:
+        run(world.project, *fixes[0].split())
+        fixes = world.release().fixes
 
     assert world.released() == ["v0.2.0"]
 
@@ -66,9 +67,9 @@ def test_1_a_dirty_tree_leaves_once_the_rest_is_put_aside(world: World) -> None:
 def test_2_another_branch_or_none_is_refused(world: World, words: list[str]) -> None:
     world.git(*words, "--quiet")
 
-    (remedy,) = refused(world).remedies
+    (fix,) = refused(world).fixes
 
-    run(world.project, *remedy.split())
+    run(world.project, *fix.split())
     assert world.release().code == 0
 
 
@@ -105,24 +106,24 @@ def test_3_another_commit_than_the_remotes_is_refused_with_the_command_that_help
 ) -> None:
     apart(world, second())
 
-    remedies = refused(world).remedies
+    fixes = refused(world).fixes
 
-    while remedies:
-        run(world.project, *remedies[0].split())
-        remedies = world.passed().release().remedies
+    while fixes:
+        run(world.project, *fixes[0].split())
+        fixes = world.passed().release().fixes
     assert world.released() == ["v0.2.0"]
 
 
 def test_3_a_remote_that_is_away_is_refused(world: World) -> None:
     world.git("remote", "set-url", "origin", "../away")
 
-    assert refused(world).remedies == ["git ls-remote origin"]
+    assert refused(world).fixes == ["git ls-remote origin"]
 
 
 def test_3_without_a_remote_the_refusal_says_how_to_name_one(world: World) -> None:
     world.git("remote", "remove", "origin")
 
-    assert refused(world).remedies == ["git remote add origin ADDRESS"]
+    assert refused(world).fixes == ["git remote add origin ADDRESS"]
 
 
 def test_3_a_remote_that_hangs_is_refused_soon(world: World) -> None:
@@ -130,7 +131,7 @@ def test_3_a_remote_that_hangs_is_refused_soon(world: World) -> None:
         world.git("remote", "set-url", "origin", f"git://127.0.0.1:{silent.getsockname()[1]}/o")
         started = time.monotonic()
 
-        assert refused(world).remedies == ["git ls-remote origin"]
+        assert refused(world).fixes == ["git ls-remote origin"]
 
     seconds = time.monotonic() - started
     print(f"a hanging remote was refused after {seconds:.1f} s; the limit is 15 s")
@@ -140,10 +141,10 @@ def test_3_a_remote_that_hangs_is_refused_soon(world: World) -> None:
 def test_4_a_version_that_is_only_here_is_refused(world: World) -> None:
     world.git("tag", "v0.2.0")
 
-    (remedy,) = refused(world).remedies
+    (fix,) = refused(world).fixes
 
-    assert remedy == "git tag --delete v0.2.0"
-    run(world.project, *remedy.split())
+    assert fix == "git tag --delete v0.2.0"
+    run(world.project, *fix.split())
     assert world.release().code == 0
 
 
@@ -155,15 +156,15 @@ def test_4_a_version_that_is_only_there_is_refused(
     other.git("tag", "--annotate", "--message=theirs", "v0.2.0", commit)
     other.git("push", "--quiet", "origin", "v0.2.0")
 
-    assert "git fetch --tags origin" in refused(world).remedies
+    assert "git fetch --tags origin" in refused(world).fixes
 
 
 def test_4_a_version_that_is_another_here_than_there_is_refused(world: World) -> None:
     world.git("tag", "--force", "--annotate", "--message=moved", "v0.1.0", "v0.1.0^{}")
 
-    (remedy,) = refused(world).remedies
+    (fix,) = refused(world).fixes
 
-    run(world.project, *remedy.split())
+    run(world.project, *fix.split())
     assert world.release().code == 0
 
 
@@ -177,29 +178,29 @@ def test_4_a_commit_that_is_released_is_not_released_again(world: World, level: 
 def test_5_a_red_check_is_refused(world: World) -> None:
     world.passed(check=False)
 
-    assert refused(world).remedies == ["make check"]
+    assert refused(world).fixes == ["make check"]
 
 
 def test_5_a_missing_check_is_refused(world: World) -> None:
     (world.project / "build" / "check.json").unlink()
 
-    assert refused(world).remedies == ["make check"]
+    assert refused(world).fixes == ["make check"]
 
 
 def test_5_a_check_of_another_tree_is_refused(world: World) -> None:
     record = world.project / "build" / "check.json"
     record.write_text(json.dumps(json.loads(record.read_text()) | {"tree": "0" * 40}))
 
-    assert refused(world).remedies == ["make check"]
+    assert refused(world).fixes == ["make check"]
 
 
 def test_5_a_check_that_changed_a_file_is_refused(world: World) -> None:
-    append(world.project / "app" / "errors.py", "# formatted\n")
+    append(world.project / "app" / "main.py", "# formatted\n")
 
     said = refused(world)
 
-    assert "another tree" in said.output
-    assert said.remedies[:2] == ["git stash --include-untracked", "make check"]
+    assert "for different files" in said.output
+    assert said.fixes[:2] == ["git stash --include-untracked", "make check"]
 
 
 def test_6_without_a_record_it_is_refused(world: World) -> None:
@@ -208,7 +209,7 @@ def test_6_without_a_record_it_is_refused(world: World) -> None:
     world.git("push", "--quiet", "--force")
     world.passed()
 
-    assert 'make change TITLE="…"' in refused(world).remedies
+    assert 'make change TITLE="…"' in refused(world).fixes
 
 
 @pytest.mark.parametrize(
@@ -244,14 +245,14 @@ def test_7_a_rehearsal_that_failed_or_was_another_is_refused(
 ) -> None:
     world.passed(**rehearsal)
 
-    (remedy,) = refused(world).remedies
-    assert remedy.startswith("make rehearse")
+    (fix,) = refused(world).fixes
+    assert fix.startswith("make rehearse")
 
 
 def test_7_a_missing_rehearsal_is_refused(world: World) -> None:
     (world.project / "build" / "rehearsal.json").unlink()
 
-    assert refused(world).remedies == ["make rehearse"]
+    assert refused(world).fixes == ["make rehearse"]
 
 
 def test_every_refusal_is_shown_at_once(world: World) -> None:
@@ -260,7 +261,7 @@ def test_every_refusal_is_shown_at_once(world: World) -> None:
     world.git("switch", "--quiet", "-c", "topic")
     world.git("tag", "v9.9.9")
 
-    assert refused(world).remedies == [
+    assert refused(world).fixes == [
         "git switch main",
         "git stash --include-untracked",
         "make check",
@@ -274,20 +275,20 @@ def test_14_a_shallow_clone_is_refused_until_the_history_is_there(
 ) -> None:
     shallow = second("--depth=1")
 
-    remedies = refused(shallow).remedies
+    fixes = refused(shallow).fixes
 
-    while remedies:
-        run(shallow.project, *remedies[0].split())
-        remedies = shallow.release().remedies
+    while fixes:
+        run(shallow.project, *fixes[0].split())
+        fixes = shallow.release().fixes
     assert shallow.released() == ["v0.2.0"]
 
 
 def test_14_tags_that_were_not_fetched_give_no_wrong_number(second: Callable[..., World]) -> None:
     clone = second("--no-tags")
 
-    (remedy,) = refused(clone).remedies
+    (fix,) = refused(clone).fixes
 
-    run(clone.project, *remedy.split())
+    run(clone.project, *fix.split())
     assert clone.release().code == 0
     assert clone.released() == ["v0.2.0"]
 
@@ -299,7 +300,7 @@ def test_a_dry_run_shows_the_notes_and_changes_nothing(world: World) -> None:
 
     assert releasing.code == 0
     assert "- Answer in one line (team-orders)" in releasing.output
-    assert "files: vitals/problems.py" in releasing.output
+    assert "files: app/main.py" in releasing.output
     assert world.state() == before
 
 

@@ -1,4 +1,4 @@
-"""Does the template release itself, by the very script that it generates?"""
+"""The template's own release, by the very script that it generates."""
 
 import subprocess
 import sys
@@ -47,7 +47,7 @@ def test_the_template_is_released_with_records_of_its_own_and_no_rehearsal(itsel
     assert first.returncode == 0, first.stdout
     assert "cookiecutter ADDRESS --checkout v0.1.0" in first.stdout
 
-    append(itself.project / baking.FOLDER / "app" / "errors.py", "# changed\n")
+    append(itself.project / baking.FOLDER / "vitals" / "problems.py", "# changed\n")
     refused = ship(itself.project, "notes")
     assert refused.returncode == 1
     assert f"{baking.FOLDER}/vitals/problems.py: changed since the last record" in refused.stdout

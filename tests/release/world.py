@@ -1,4 +1,4 @@
-"""How do the release tests get a project with a remote, and how do they see what changed?"""
+"""Projects with a remote for the release tests, and what changed in them."""
 
 import contextlib
 import hashlib
@@ -38,7 +38,7 @@ def prepared(folder: Path) -> None:
     run(project, "git", "add", "--all")
     run(project, "git", "commit", "--quiet", "--message=Start")
     run(project, "git", "tag", "--annotate", "--message=v0.1.0", "v0.1.0")
-    append(project / "app" / "errors.py", "# changed\n")
+    append(project / "app" / "main.py", "# changed\n")
     (project / "changes" / "0001-answer.toml").write_text(RECORD)
     run(project, "git", "add", "--all")
     run(project, "git", "commit", "--quiet", "--message=Answer in one line")

@@ -87,7 +87,8 @@ def _seconds() -> float:
 def _cells(pair: Sequence[Service], routes: Sequence[Route]) -> Iterator[Cell]:
     """Return what is compared: routes that both answer, cold and warm where they ask the cache."""
     for route in routes:
-        before, after = (each.costs()[each.measure(route.request)] for each in pair)
+        names = [each.measure(route.request) for each in pair]
+        before, after = (each.costs()[name] for each, name in zip(pair, names, strict=True))
         if max(before.status, after.status) >= 400:
             answers = f"{before.status} and {after.status}"
             steps.say(f"{route.name}: left out, as it was answered {answers}")

@@ -4,7 +4,6 @@ Two slots take turns: the live one gets the traffic, the other is started, teste
 """
 
 import importlib
-import pkgutil
 import tomllib
 from contextlib import AbstractContextManager
 from types import ModuleType
@@ -12,6 +11,9 @@ from typing import Protocol
 
 from vitals.ops.release.releases import Release
 from vitals.ops.run import project_file, shell
+
+# What of each kind a project has: the engine holds all kinds.
+KINDS = {"compose": "deploy/compose.yaml", "kubernetes": "deploy/kubernetes", "process": ""}
 
 
 class Target(Protocol):
@@ -73,5 +75,5 @@ def project_name() -> str:
 
 
 def _modules() -> dict[str, ModuleType]:
-    names = sorted(module.name for module in pkgutil.iter_modules(__path__))
-    return {name: importlib.import_module(f"{__name__}.{name}") for name in names}
+    here = [name for name, needed in KINDS.items() if (shell.ROOT / needed).exists()]
+    return {name: importlib.import_module(f"{__name__}.{name}") for name in here}
