@@ -34,6 +34,7 @@ class RehearsedPlace(Place):
 def target(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> RehearsedPlace:
     """A repository with a service to rehearse, and its target."""
     files = {"app/main.py": "", "config/slo.toml": SLO, ".gitignore": "build/\n"}
+    files["deploy/compose.yaml"] = ""
     for name, text in {**files, "pyproject.toml": ""}.items():
         (repository / name).parent.mkdir(exist_ok=True)
         (repository / name).write_text(text)

@@ -39,7 +39,8 @@ def _alembic(*words: str, environment: Mapping[str, str] | None = None) -> str:
 
 def main() -> None:
     new = sys.argv[1:] == ["new"]
-    steps.say((write(os.environ.get("NAME", "")) if new else apply()).rstrip())
+    if said := (write(os.environ.get("NAME", "")) if new else apply()).rstrip():
+        steps.say(said)
 
 
 if __name__ == "__main__":
