@@ -5,13 +5,13 @@ from typing import Annotated, Any
 
 import httpx
 import pytest
-import vitals
 from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
+
+import vitals
+from tests.engine.applications import connect, install, settings
 from vitals import PUBLIC, Caller, Problem, caller, testing
 from vitals.security.callers import bad_token
 from vitals.validation import Model
-
-from tests.engine.applications import connect, install, settings
 
 GRANTED = {"writer": ["things:write"], "reader": ["things:read"], "both": ["a", "b", "c"]}
 

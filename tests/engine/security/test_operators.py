@@ -5,11 +5,11 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-import vitals
 from fastapi import FastAPI
-from vitals import testing
 
+import vitals
 from tests.engine.applications import install
+from vitals import testing
 
 TOKEN = "correct-horse-battery"
 PATHS = ("/metrics", "/status", "/status.json")
