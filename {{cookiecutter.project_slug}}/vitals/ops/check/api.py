@@ -1,6 +1,7 @@
 """The API's description, docs/openapi.json: `write` renews it, the check refuses a stale one.
 
-It is what FastAPI says of the application in environment `test`. An API without a path has none.
+It is what FastAPI says of the application in environment `test`. A service without a path of its
+own has none.
 """
 
 import json
@@ -11,14 +12,15 @@ from vitals.ops.run import project_file, shell, steps
 from vitals.ops.run.steps import Refused
 
 FILE = "docs/openapi.json"
+OF_THE_ENGINE = {"/health", "/livez", "/readyz"}
 
 
 def described() -> str:
-    """The description of the API as it is now; empty while it has no path."""
+    """The description of the API as it is now; empty while the service has no path of its own."""
     environment = {"APP_ENVIRONMENT": "test"}
     values = settings.load(project_file.load_settings_type(), environment)
     description = project_file.load("application")(values).openapi()
-    if not description["paths"]:
+    if description["paths"].keys() <= OF_THE_ENGINE:
         return ""
     return json.dumps(description, indent=2, sort_keys=True, ensure_ascii=False) + "\n"
 

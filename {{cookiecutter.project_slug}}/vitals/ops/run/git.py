@@ -189,13 +189,3 @@ def unpack(treeish: str, folder: Path) -> None:
             tar.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.11.4
             tar.extractall(files)  # noqa: S202  git has written it
         files.rename(folder)
-
-
-# The names before: to go once nobody uses them.
-says_yes, pick, refs, refs_here, unnamed_tag = (
-    succeeds,
-    cherry_pick,
-    remote_refs,
-    local_refs,
-    tag_object,
-)

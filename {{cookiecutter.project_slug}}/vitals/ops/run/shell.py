@@ -185,6 +185,3 @@ def _ctrl_c_later() -> Iterator[None]:
         signal.signal(signal.SIGINT, before)
         if pressed:
             signal.raise_signal(signal.SIGINT)
-
-
-must = check_output  # the name before: to go once nobody uses it
