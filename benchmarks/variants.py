@@ -39,11 +39,12 @@ def visibility(routes: int) -> FastAPI:
     from vitals.observability.access_log import AccessLog
     from vitals.observability.metrics import Metrics
     from vitals.observability.middleware import ObservabilityMiddleware
+    from vitals.observability.observed_request import Answers
 
     access_log = AccessLog(Metrics({}, list, []), "json", "info")
 
     def observed(stack: Any) -> Any:
-        return ObservabilityMiddleware(stack, stack, None, access_log, server_timing=True)
+        return ObservabilityMiddleware(stack, stack, None, access_log, Answers(server_timing=True))
 
     app = with_routes(FastAPI(telemetry=NONE), routes)
     outermost.wrap(app, observed, answer_errors=True)
@@ -56,6 +57,7 @@ def layers(routes: int) -> FastAPI:
     from vitals.observability.access_log import AccessLog
     from vitals.observability.metrics import Metrics
     from vitals.observability.middleware import ObservabilityMiddleware
+    from vitals.observability.observed_request import Answers
     from vitals.security import headers
     from vitals.security.middleware import build_middleware
     from vitals.settings import Settings, load
@@ -69,9 +71,11 @@ def layers(routes: int) -> FastAPI:
             stack,
             None,
             access_log,
-            server_timing=True,
-            headers=headers.raw(headers.FIXED),
-            defaults=headers.raw(headers.DEFAULTS),
+            Answers(
+                server_timing=True,
+                headers=headers.raw(headers.FIXED),
+                defaults=headers.raw(headers.DEFAULTS),
+            ),
             head_as_get=True,
             reraise=False,
         )

@@ -70,7 +70,9 @@ async def scrape() -> None:
     while len(metrics_lines := (await metrics.text()).splitlines()) < SERIES:
         for number in range(len(metrics_lines), len(metrics_lines) + 50):
             labels = {"http_request_method": "GET", "http_route": f"/route/{number}/{{item_id}}"}
-            metrics.histogram("http_server_request_duration_seconds", DURATION_BUCKETS, labels).observe(0.1)
+            metrics.histogram(
+                "http_server_request_duration_seconds", DURATION_BUCKETS, labels
+            ).observe(0.1)
     held = [await _longest_wait(metrics.text) for _ in range(PAIRS)]
     row(f"/metrics of {len(metrics_lines):,} series", statistics.median(held), 15, "ms")
 
@@ -89,6 +91,7 @@ async def _longest_wait(work: Callable[[], Any]) -> float:
 async def counting() -> None:
     """The hooks round a statement, over that of the statement, on SQLite: the fastest there is."""
     from sqlalchemy import text
+
     from vitals import database as module
     from vitals import request_stats
 
@@ -120,17 +123,19 @@ async def counting() -> None:
 async def random_paths() -> None:
     """The series that 500 random paths and methods add."""
     from fastapi import FastAPI
+
     from vitals import outermost
     from vitals.observability.access_log import AccessLog
     from vitals.observability.metrics import Metrics
     from vitals.observability.middleware import ObservabilityMiddleware
+    from vitals.observability.observed_request import Answers
 
     metrics, chance = Metrics({}, list, []), random.Random(5)
     access_log = AccessLog(metrics, "json", "info", write=lambda _: None)
     app = FastAPI(telemetry=variants.NONE)
     outermost.wrap(
         app,
-        lambda stack: ObservabilityMiddleware(stack, stack, None, access_log),
+        lambda stack: ObservabilityMiddleware(stack, stack, None, access_log, Answers()),
         answer_errors=True,
     )
     for _ in range(500):

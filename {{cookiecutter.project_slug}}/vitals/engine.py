@@ -17,6 +17,7 @@ from vitals.health.event_loop import EventLoop
 from vitals.observability import metrics, tracing
 from vitals.observability.access_log import AccessLog
 from vitals.observability.middleware import ObservabilityMiddleware
+from vitals.observability.observed_request import Answers
 from vitals.security import guard, headers
 from vitals.security.callers import Verify
 from vitals.security.middleware import build_middleware
@@ -154,9 +155,11 @@ class Engine:
             outermost.with_lifespan(stack, self._around, self._inside),
             mark=self,
             access_log=self._access_log,
-            server_timing=settings.server_timing,
-            headers=headers.raw(fixed),
-            defaults=headers.raw(defaults),
+            answers=Answers(
+                server_timing=settings.server_timing,
+                headers=headers.raw(fixed),
+                defaults=headers.raw(defaults),
+            ),
             head_as_get=options.own,
             reraise=options.reraise,
         )

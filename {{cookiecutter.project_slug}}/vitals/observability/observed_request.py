@@ -1,0 +1,120 @@
+"""A request that is being watched: its stats, and what goes in and out."""
+
+import os
+import re
+from collections.abc import Awaitable, Iterator, Sequence
+from time import perf_counter
+
+from starlette.types import Message, Receive, Scope, Send
+
+from vitals.observability import tracing
+from vitals.observability.route_label import route_label
+from vitals.request_stats import RequestStats
+
+KNOWN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}").fullmatch
+Headers = Sequence[tuple[bytes, bytes]]
+
+
+class Answers:
+    """What is added to every answer.
+
+    `headers` are fixed ones; `defaults` are added to an answer that has none under the name.
+    """
+
+    def __init__(
+        self, *, server_timing: bool = False, headers: Headers = (), defaults: Headers = ()
+    ) -> None:
+        self.server_timing = server_timing
+        self.headers = headers
+        self.defaults = dict(defaults)
+        self.traced = tracing.is_on()
+        self._all = (*headers, *defaults)
+
+    def fixed(self, given: Headers) -> Headers:
+        """The headers for an answer that has `given` ones."""
+        for name, _ in given:
+            if name in self.defaults:
+                own = dict(given)
+                return [*self.headers, *(d for d in self.defaults.items() if d[0] not in own)]
+        return self._all
+
+
+class ObservedRequest(RequestStats):
+    """The stats of a request, and what goes in and out."""
+
+    __slots__ = ("answers", "ended", "gone", "receive", "scope", "send", "started", "status")
+
+    def __init__(self, answers: Answers, scope: Scope, receive: Receive, send: Send) -> None:
+        # RequestStats' part too: a call would cost every request hundreds of instructions.
+        for name, value in scope["headers"]:
+            if name == b"x-request-id" and KNOWN_ID(value):
+                self.request_id = str(value, "ascii")
+                break
+        else:
+            self.request_id = next(_new_ids)
+        self.calls = []
+        self.cache = "none"
+        self.cache_reason = ""
+        self.bytes_out = 0
+        self.error = ""
+        self.answers = answers
+        self.scope = scope
+        self.receive = receive
+        self.send = send
+        self.started = perf_counter()
+        self.ended = 0.0
+        self.status = 0
+        self.gone = False
+
+    def add(self, kind: str, ms: float, statement: str) -> None:
+        self.calls.append((kind, ms, statement))
+        if self.answers.traced:
+            tracing.add_span(kind, ms, statement)
+
+    def route(self) -> str:
+        return route_label(self.scope)
+
+    async def on_receive(self) -> Message:
+        message = await self.receive()
+        if message["type"] == "http.disconnect" and not self.ended:
+            self.gone = True
+        return message
+
+    def on_send(self, message: Message) -> Awaitable[None]:
+        kind = message["type"]
+        if kind == "http.response.body":
+            self.bytes_out += len(message.get("body", b""))
+            if not message.get("more_body", False):
+                self.ended = perf_counter()
+        elif kind == "http.response.start":
+            self.status = message["status"]
+            given = message.get("headers", ())  # may be shared: it stays as it is
+            own = (b"x-request-id", self.request_id.encode())
+            answers = self.answers
+            fixed = answers.fixed(given) if answers.defaults else answers.headers
+            if answers.server_timing:
+                message["headers"] = [*given, own, (b"server-timing", self.timing()), *fixed]
+            else:
+                message["headers"] = [*given, own, *fixed]
+        return self.send(message)
+
+    def timing(self) -> bytes:
+        """The vitals so far, for Server-Timing."""
+        text = b"app;dur=%.1f" % ((perf_counter() - self.started) * 1000)
+        if self.calls:
+            for kind, (calls, ms) in self.totals().items():
+                text += f', {kind};dur={ms:.1f};desc="{calls} calls"'.encode()
+        if self.cache != "none":
+            text += f', cache;desc="{self.cache}"'.encode()
+        return text
+
+
+def _make_ids() -> Iterator[str]:
+    """Random ids without end; randomness is fetched for many at a time."""
+    while True:
+        stock = os.urandom(4096).hex()
+        for at in range(0, len(stock), 32):
+            yield stock[at : at + 32]
+
+
+_new_ids = _make_ids()
