@@ -30,7 +30,20 @@ def test_all_steps_run_though_one_fails_and_are_reported_in_order(
     assert rest == ["", "one:", "what the program said"]
 
 
-def test_a_refusal_ends_the_command_with_1_and_its_way_out(
+def test_a_step_that_is_named_first_is_started_first_and_reported_in_its_place(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    started: list[str] = []
+    todo = [Step(name, lambda name=name: started.append(name)) for name in ("short", "long")]
+
+    results = steps.report(todo, first=["long"])
+
+    assert started == ["long", "short"]
+    assert [result.name for result in results] == ["short", "long"]
+    assert "short" in capsys.readouterr().out.splitlines()[0]
+
+
+def test_a_refusal_ends_the_command_with_1_and_its_fix(
     capsys: pytest.CaptureFixture[str],
 ) -> None:
     with pytest.raises(SystemExit) as ended:

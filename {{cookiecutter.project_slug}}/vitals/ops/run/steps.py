@@ -95,19 +95,23 @@ def run_one(step: Step) -> Result:
     return Result(step.name, ok, round(time.monotonic() - started, 2), detail, output)
 
 
-def report(steps: Sequence[Step], at_once: int = 1, width: int = 0) -> list[Result]:
+def report(
+    steps: Sequence[Step], at_once: int = 1, width: int = 0, first: Sequence[str] = ()
+) -> list[Result]:
     """Run all steps, `at_once` at a time, and print a line for each in the order given.
 
-    What failing programs said follows below all lines, so that the overview stays in one piece.
+    Those named in `first` are started before the others. The output of failing programs follows
+    below all lines, so that the overview stays in one piece.
     """
     width = width or max(len(step.name) for step in steps)
     results = []
     with ThreadPoolExecutor(at_once) as pool:
         try:
-            coming = pool.map(run_one, steps)
+            order = sorted(steps, key=lambda step: step.name not in first)
+            coming = {step.name: pool.submit(run_one, step) for step in order}
             for step in steps:
                 with waiting(f"  {step.name:<{width}}"):
-                    results.append(result := next(coming))
+                    results.append(result := coming[step.name].result())
                 mark = "ok    " if result.ok else "FAILED"
                 line = f"  {result.name:<{width}}  {mark} {result.seconds:6.1f} s  {result.detail}"
                 say(line.rstrip())
