@@ -14,8 +14,8 @@ from vitals.problems import Problem
 
 CLOSE = {"Connection": "close"}  # what is still to come is not read
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
-JSON = re.compile(rb"application/([\w.+-]+\+)?json *(;.*)?", re.IGNORECASE)
-IN_UTF_8 = re.compile(rb"[^;]*(; *charset=\"?utf-8\"? *)?", re.IGNORECASE)
+JSON = re.compile(rb"application/([^;\s]+\+)?json\s*(;.*)?", re.IGNORECASE | re.DOTALL)
+OTHER_CHARSET = re.compile(rb";\s*charset\s*=(?!\s*\"?utf-8\"?\s*(;|$))", re.IGNORECASE)
 TRANSFER_CODING = Problem(400, "unknown transfer coding", expected="chunked", headers=CLOSE)
 CHARSET = Problem(415, "JSON in another character set", expected="UTF-8", headers=CLOSE)
 CONTENT_CODING = Problem(415, "compressed JSON", expected="no Content-Encoding", headers=CLOSE)
@@ -37,7 +37,7 @@ class BodyLimit:
             for name, value in scope["headers"]:
                 if name not in FRAMING:
                     continue
-                limit, problem = self._judge(dict(scope["headers"]), name, value)
+                limit, problem = self._judge(dict(reversed(scope["headers"])), name, value)
                 if problem is not None:
                     await problems.answer(scope, problem)(scope, receive, send)
                     return
@@ -48,14 +48,17 @@ class BodyLimit:
     def _judge(
         self, headers: dict[bytes, bytes], name: bytes, value: bytes
     ) -> tuple[int, Problem | None]:
-        """The limit of a body that a header declares, and the reason to refuse it unread."""
+        """The limit of a body that a header declares, and the reason to refuse it unread.
+
+        `headers` are the first of each name: those that the framework reads.
+        """
         media_type, limit = headers.get(b"content-type", b""), self._max_bytes
         problem = None
         if not media_type:
             pass
         elif not JSON.fullmatch(media_type):
             limit = self._max_upload_bytes
-        elif not IN_UTF_8.fullmatch(media_type):
+        elif OTHER_CHARSET.search(media_type):
             problem = CHARSET
         elif headers.get(b"content-encoding", b"identity") != b"identity":
             problem = CONTENT_CODING
