@@ -156,7 +156,7 @@ async def test_a_websocket_is_refused_by_any_problem(status: int) -> None:
     app = FastAPI()
 
     @app.websocket("/ws")
-    async def ws(socket: WebSocket) -> None:
+    async def ws(_: WebSocket) -> None:
         raise Problem(status, "not now")
 
     refused, *_ = await connect(install(app), "/ws")
@@ -164,7 +164,7 @@ async def test_a_websocket_is_refused_by_any_problem(status: int) -> None:
     assert refused["status"] == status
 
 
-async def test_the_description_names_the_token_and_the_scopes(client: httpx.AsyncClient) -> None:
+def test_the_description_names_the_token_and_the_scopes() -> None:
     described = things().openapi()["paths"]["/things"]
 
     assert described["get"]["security"] == []

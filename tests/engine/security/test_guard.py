@@ -250,7 +250,7 @@ def test_with_a_verify_of_the_applications_own_auth_may_be_off(tmp_path: Path) -
     assert faults(app) == []
 
 
-def test_the_guard_is_off_without_settings_until_it_is_asked_for(tmp_path: Path) -> None:
+def test_the_guard_is_off_without_settings_until_it_is_asked_for() -> None:
     untouched, guarded = FastAPI(openapi_url=None), FastAPI(openapi_url=None)
     for app in (untouched, guarded):
         app.get("/a")(page)

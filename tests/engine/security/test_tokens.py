@@ -13,13 +13,12 @@ import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
+from tests.engine.security import issuer as process
 from vitals.ops.project.token import Issuer, publish
 from vitals.problems import Problem
 from vitals.security import jwks
 from vitals.security.jwks import JwksCache
 from vitals.security.tokens import JwtVerifier
-
-from tests.engine.security import issuer as process
 
 Forge = Callable[[Issuer], str]
 
@@ -36,7 +35,9 @@ def tokens(issuer: Issuer, tmp_path: Path) -> JwtVerifier:
     return JwtVerifier(JwksCache((tmp_path / "jwks.json").as_uri()), issuer.name, issuer.audience)
 
 
-async def test_a_valid_token_names_its_subject_scopes_and_claims(issuer: Issuer, tokens: JwtVerifier) -> None:
+async def test_a_valid_token_names_its_subject_scopes_and_claims(
+    issuer: Issuer, tokens: JwtVerifier
+) -> None:
     caller = await tokens.verify(issuer.token("items:write", "more", sub="shop", tenant="acme"))
 
     assert (caller.subject, caller.scopes) == ("shop", {"items:write", "more"})
@@ -117,7 +118,9 @@ async def test_a_bad_token_is_401_with_the_reason(
     assert 'error="invalid_token"' in refused.value.headers["WWW-Authenticate"]
 
 
-async def test_a_key_that_is_too_weak_is_ignored(issuer: Issuer, tokens: JwtVerifier, tmp_path: Path) -> None:
+async def test_a_key_that_is_too_weak_is_ignored(
+    issuer: Issuer, tokens: JwtVerifier, tmp_path: Path
+) -> None:
     weak = jwt.algorithms.RSAAlgorithm.to_jwk(WEAK.public_key(), as_dict=True)
     strange: list[object] = [
         "no key",

@@ -1,29 +1,14 @@
-"""How does a test talk to the service: without a socket, or on one of its own event loop?"""
+"""A running server in this event loop, and clients on raw sockets."""
 
 import asyncio
-import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-import httpx
 from fastapi import FastAPI
 
-from vitals import problems
-from vitals.security.body_limit import BodyLimit
-from vitals.security.request_timeout import Deadlines
-from vitals.server.serve import Server, bind
-from vitals.settings import Settings
-
-
-@asynccontextmanager
-async def client_of(service: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    """A client of the service, which is started and stopped; errors come as answers."""
-    transport = httpx.ASGITransport(service, raise_app_exceptions=False)
-    async with (
-        service.router.lifespan_context(service),
-        httpx.AsyncClient(transport=transport, base_url="http://service") as client,
-    ):
-        yield client
+from tests.engine.applications import install, settings, until
+from vitals.server.serve import bind
+from vitals.server.server import Server
 
 
 class Client:
@@ -37,7 +22,7 @@ class Client:
         await self.writer.drain()
 
     async def get(self, path: str) -> str:
-        """Ask, and read the whole answer; the connection stays open."""
+        """Send a request and read the whole answer; the connection stays open."""
         await self.send(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
         return await self.answer()
 
@@ -55,39 +40,31 @@ class Client:
 
 
 class Served:
-    """The running server, its clients, and a route that waits until it is let go."""
+    """The running server, its clients, and a route that waits for an event."""
 
-    def __init__(self, settings: Settings) -> None:
-        self.service = FastAPI()
-        self.service.state.drain = lambda: self.told.append("drain")
-        self.service.add_middleware(BodyLimit, max_bytes=settings.max_body_bytes)
-        self.service.add_middleware(Deadlines, seconds=settings.request_seconds)
-        problems.install(self.service)
-        self.told: list[str] = []
+    def __init__(self, **given: object) -> None:
+        self.app = install(FastAPI(), **given)
+        self.events: list[str] = []
         self.go = asyncio.Event()
         self.clients: list[Client] = []
         self._add_routes()
-        self.server = Server(self.service, settings)
+        self.server = Server(self.app, settings(**given))
         self.listener = bind("127.0.0.1", 0)
         self.port = self.listener.getsockname()[1]
         self.stopped = asyncio.create_task(self.server._serve([self.listener]))
 
     def _add_routes(self) -> None:
-        @self.service.get("/livez")
-        async def livez() -> str:
-            return "alive"
-
-        @self.service.post("/body")
+        @self.app.post("/body")
         async def body(body: list[int]) -> int:
             return len(body)
 
-        @self.service.get("/wait")
+        @self.app.get("/wait")
         async def wait() -> str:
-            self.told.append("waiting")
+            self.events.append("waiting")
             try:
                 await self.go.wait()
             except asyncio.CancelledError:
-                self.told.append("undone")
+                self.events.append("cancelled")
                 raise
             return "done"
 
@@ -98,10 +75,14 @@ class Served:
 
     async def waiting(self) -> Client:
         """A client whose request is being answered."""
-        client, before = await self.connect(), self.told.count("waiting")
+        client, before = await self.connect(), self.events.count("waiting")
         await client.send(b"GET /wait HTTP/1.1\r\nHost: test\r\n\r\n")
-        await until(lambda: self.told.count("waiting") > before)
+        await until(lambda: self.events.count("waiting") > before)
         return client
+
+    def draining(self) -> bool:
+        """Whether it reports not ready because of a signal."""
+        return "draining" in self.app.state.vitals.checks.failing()
 
     async def stop(self) -> None:
         for client in self.clients:
@@ -113,19 +94,12 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(**settings: object) -> AsyncIterator[Served]:
-    served = Served(Settings.model_validate({"environment": "test", **settings}))
+async def serving(**given: object) -> AsyncIterator[Served]:
+    """Serve until the block ends, with the settings that are given."""
+    served = Served(**given)
     try:
         await until(lambda: served.server.started)
         async with asyncio.timeout(30):
             yield served
     finally:
         await served.stop()
-
-
-async def until(condition: Callable[[], object]) -> None:
-    """Wait for a condition, for at most 10 s."""
-    deadline = time.monotonic() + 10
-    while not condition():
-        assert time.monotonic() < deadline, "it did not come about"
-        await asyncio.sleep(0.005)

@@ -1,137 +1,100 @@
-"""Does the server start and stop as its orchestrator expects, and is code that blocks noticed?"""
+"""The start of a service: what it refuses, and with which exit status."""
 
-import asyncio
 import logging
 import os
-import resource
-import signal
+from collections.abc import Iterator
 
 import pytest
 from fastapi import FastAPI
-from tests.client import serving, until
 
-from vitals.health.checks import Unfit
-from vitals.health.event_loop import EventLoop
+import vitals
+from tests.engine.applications import install, settings
 from vitals.server import serve
-from vitals.settings import Settings
 
 
-async def test_at_sigterm_it_is_not_ready_but_serves_and_closes_what_it_answers() -> None:
-    async with serving(drain_seconds=30) as served:
-        running, idle = await served.waiting(), await served.connect()
-        assert "connection: close" not in await idle.get("/livez")
-
-        served.server.handle_exit(signal.SIGTERM, None)
-        await until(lambda: "drain" in served.told)
-
-        assert "connection: close" in await idle.get("/livez")
-        assert "connection: close" in await (await served.connect()).get("/livez")
-        served.go.set()
-        answer = await running.answer()
-        assert "connection: close" in answer
-        assert answer.endswith('"done"')
+@pytest.fixture(autouse=True)
+def _root_logger() -> Iterator[None]:
+    """Give the root logger back its handlers: `serve` installs its own."""
+    root, httpx = logging.getLogger(), logging.getLogger("httpx")
+    handlers, level, httpx_level = root.handlers[:], root.level, httpx.level
+    yield
+    root.handlers[:] = handlers
+    root.setLevel(level)
+    httpx.setLevel(httpx_level)
 
 
-async def test_after_the_drain_what_is_running_finishes_and_nothing_is_accepted() -> None:
-    async with serving(drain_seconds=0, shutdown_seconds=30) as served:
-        running, idle = await served.waiting(), await served.connect()
-
-        served.server.handle_exit(signal.SIGTERM, None)
-
-        assert await idle.rest() == ""
-        with pytest.raises(ConnectionRefusedError):
-            await served.connect()
-        served.go.set()
-        assert (await running.answer()).endswith('"done"')
-        await served.stopped
-
-
-async def test_what_does_not_finish_is_told_so_and_undone() -> None:
-    async with serving(drain_seconds=0, shutdown_seconds=0.1) as served:
-        running = await served.waiting()
-
-        served.server.handle_exit(signal.SIGTERM, None)
-
-        answer = await running.rest()
-        assert answer.startswith("HTTP/1.1 503 ")
-        assert "the service is stopping" in answer
-        await served.stopped
-        assert served.told[-1] == "undone"
-
-
-@pytest.mark.parametrize("second", [signal.SIGTERM, signal.SIGINT])
-async def test_a_second_signal_ends_the_drain_and_the_wait_at_once(second: int) -> None:
-    async with serving(drain_seconds=300, shutdown_seconds=300) as served:
-        running = await served.waiting()
-        served.server.handle_exit(signal.SIGTERM, None)
-
-        served.server.handle_exit(second, None)
-
-        assert "the service is stopping" in await running.rest()
-        await served.stopped
-
-
-async def test_ctrl_c_leaves_the_drain_out() -> None:
-    async with serving(drain_seconds=300) as served:
-        served.server.handle_exit(signal.SIGINT, None)
-
-        await served.stopped
-        assert "drain" not in served.told
-
-
-async def test_sigusr1_writes_the_stacks_of_threads_and_tasks(
-    caplog: pytest.LogCaptureFixture,
-) -> None:
-    async with serving() as served:
-        await served.waiting()
-
-        os.kill(os.getpid(), signal.SIGUSR1)
-        await until(lambda: "stacks of all" in caplog.text)
-
-        assert "await self.go.wait()" in caplog.text
-
-
-async def test_it_says_where_it_listens(caplog: pytest.LogCaptureFixture) -> None:
-    caplog.set_level(logging.INFO, serve.__name__)
-    async with serving() as served:
-        assert f"listening on http://127.0.0.1:{served.port}" in caplog.messages
-
-
-def test_a_port_in_use_ends_in_one_line_with_the_way_out(
-    capsys: pytest.CaptureFixture[str],
-) -> None:
+def test_a_port_in_use_ends_in_one_line_with_the_fix(capsys: pytest.CaptureFixture[str]) -> None:
     taken = serve.bind("127.0.0.1", 0)
     taken.listen()
     port = taken.getsockname()[1]
 
-    status = serve.serve(FastAPI(), Settings.model_validate({"port": port}))
+    status = vitals.serve(install(FastAPI()), settings(port=port))
 
     taken.close()
     assert status == 1
     [line] = capsys.readouterr().err.splitlines()
     assert line.startswith(f"APP_PORT: 127.0.0.1:{port}: Address already in use")
-    assert "choose another port" in line
+    assert "set another port" in line
 
 
-@pytest.mark.parametrize(
-    ("soft", "hard", "served"),
-    [
-        (100_000, 100_000, 1_000),
-        (1_024, 100_000, 1_000),
-        (1_024, resource.RLIM_INFINITY, 1_000),
-        (resource.RLIM_INFINITY, resource.RLIM_INFINITY, 1_000),
-        (200, 200, 100),
-    ],
-)
-def test_no_more_connections_are_served_than_half_the_descriptors(
-    monkeypatch: pytest.MonkeyPatch,
-    caplog: pytest.LogCaptureFixture,
-    soft: int,
-    hard: int,
-    served: int,
+@pytest.fixture
+def never_listens(monkeypatch: pytest.MonkeyPatch) -> None:
+    def bind(*_: object) -> None:
+        pytest.fail("it listens")
+
+    monkeypatch.setattr(serve, "bind", bind)
+
+
+@pytest.mark.usefixtures("never_listens")
+def test_an_unguarded_route_ends_in_2_and_a_line_for_each_before_it_listens(
+    capsys: pytest.CaptureFixture[str],
 ) -> None:
-    monkeypatch.setattr(resource, "getrlimit", lambda _: (soft, hard))
-    monkeypatch.setattr(resource, "setrlimit", lambda *_: None)
+    app = FastAPI()
+    app.get("/a")(lambda: None)
+    app.get("/b")(lambda: None)
+    deployed = settings(environment="production", auth="jwt")
+    vitals.install(app, deployed)
 
-    assert serve.connections(1_000)[0] == served
-    assert ("ulimit -n" in caplog.text) == (served < 1_000)
+    status = vitals.serve(app, deployed)
+
+    assert status == 2
+    first, second, last = capsys.readouterr().err.splitlines()
+    assert first.startswith("GET /a: does not say who may call it. Fix: ")
+    assert second.startswith("GET /b: does not say who may call it. Fix: ")
+    assert last.startswith("Not started.")
+
+
+@pytest.mark.usefixtures("never_listens")
+def test_wrong_settings_end_in_2_and_a_line_for_each_before_anything_is_built(
+    capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def create_app(_: vitals.Settings) -> FastAPI:
+        pytest.fail("it is built")
+
+    monkeypatch.setattr(os, "environ", {"APP_PROT": "1", "APP_PORT": "http"})
+
+    status = vitals.main(create_app, vitals.Settings)
+
+    assert status == 2
+    lines = capsys.readouterr().err.splitlines()
+    names = {line.partition(":")[0] for line in lines[:-1]}
+    assert names == {"APP_PROT", "APP_PORT", "APP_ENVIRONMENT"}
+    assert lines[-1].startswith("Not started.")
+
+
+def test_settings_and_an_application_without_faults_are_served(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    served = []
+    monkeypatch.setattr(os, "environ", {"APP_ENVIRONMENT": "test", "APP_PORT": "0"})
+    monkeypatch.setattr(serve.Server, "run", lambda _, sockets: served.extend(sockets))
+
+    def create_app(given: vitals.Settings) -> FastAPI:
+        app = FastAPI()
+        vitals.install(app, given)
+        return app
+
+    status = vitals.main(create_app, vitals.Settings)
+
+    assert (status, len(served)) == (0, 1)
+    served[0].close()
