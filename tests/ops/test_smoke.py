@@ -5,6 +5,7 @@ import pytest
 from tests.ops import place
 from tests.ops.place import Answers, answering
 from vitals.ops.deploy import smoke
+from vitals.ops.measure.load import NOTHING
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
@@ -28,7 +29,7 @@ def test_a_release_without_a_route_is_asked_for_health_errors_and_headers(
     (release.folder / "config" / "slo.toml").write_text("")
 
     with answering(BUILD, {"/items": (500, {})}) as url:
-        assert smoke.check(url, release) == "4 questions; no route: nothing to test yet"
+        assert smoke.check(url, release) == f"4 questions; {NOTHING}"
     with answering(BUILD, {}, without="X-Request-ID") as url, pytest.raises(Refused) as refused:
         smoke.check(url, release)
     assert refused.value.output == "/livez: found no X-Request-ID"

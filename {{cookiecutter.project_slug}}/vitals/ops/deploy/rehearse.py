@@ -32,22 +32,14 @@ ENOUGH_REQUESTS = 200
 # Ready and healthy, and yet defective: a gate that only asks the probes would let it go live.
 FAULT = """
 
-class Broken:
-    def __init__(self, app):
-        self.app = app
-
-    async def __call__(self, scope, receive, send):
-        if scope["type"] == "http" and scope["path"] not in ("/livez", "/readyz", "/health"):
+def create_app(settings, whole=create_app):
+    async def broken(request, call_next):
+        if request.url.path not in ("/livez", "/readyz", "/health"):
             raise RuntimeError("a fault that the rehearsal planted")
-        await self.app(scope, receive, send)
+        return await call_next(request)
 
-
-whole = create_app
-
-
-def create_app(settings):
     service = whole(settings)
-    service.add_middleware(Broken)
+    service.middleware("http")(broken)
     return service
 """
 
@@ -157,7 +149,7 @@ def _requests(rehearsal: Rehearsal) -> list[Request]:
     reads = [route.request for route in this.routes if route.request in known]
     writes = [seed for seed in this.seeds if seed in before.seeds]
     if not reads + writes:
-        steps.say("  nothing to test yet: config/slo.toml names no path; the traffic asks /livez")
+        steps.say(f"  {load.NOTHING} that both know; the traffic asks /livez")
     return [*reads[:1], *writes[:1]] or [Request("GET", "/livez")]
 
 
@@ -179,13 +171,12 @@ def _refuse_unless_live(rehearsal: Rehearsal, release: Release) -> None:
 
 
 def _keep(mode: str, ok: bool, tree: str, results: list[Result], more: dict[str, Any]) -> None:
-    shown = [
-        {"name": r.name, "ok": r.ok, "seconds": r.seconds, "detail": r.detail} for r in results
-    ]
-    record = {"tree": tree, "ok": ok, "mode": mode, "steps": shown, **more}
-    record["at"] = datetime.now(UTC).isoformat(timespec="seconds")
+    names = ("name", "ok", "seconds", "detail")
+    shown = [{name: getattr(each, name) for name in names} for each in results]
+    at = datetime.now(UTC).isoformat(timespec="seconds")
+    record: dict[str, Any] = {"tree": tree, "ok": ok, "mode": mode, "steps": shown, "not_run": []}
     RECORD.parent.mkdir(exist_ok=True)
-    RECORD.write_text(json.dumps(record, indent=2) + "\n")
+    RECORD.write_text(json.dumps({**record, **more, "at": at}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

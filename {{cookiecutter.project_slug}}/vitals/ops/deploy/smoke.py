@@ -4,7 +4,7 @@ A new question is a function in CHECKS. Real work is the first GET of the releas
 """
 
 import time
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 
 import httpx
 
@@ -47,7 +47,7 @@ def check(url: str, release: Release) -> str:
             raise Refused(f"no answer: {error}", "an answer to each question") from error
     if faults:
         raise Refused("the smoke test failed", output="\n".join(faults))
-    return f"{len(CHECKS)} questions{'' if _path(release) else '; no route: nothing to test yet'}"
+    return f"{len(CHECKS)} questions{'' if _path(release) else f'; {load.NOTHING}'}"
 
 
 def is_that_build(client: httpx.Client, release: Release) -> Iterator[str]:
@@ -70,7 +70,9 @@ def explains_errors(client: httpx.Client, _: Release) -> Iterator[str]:
     answer = client.get("/no-such-path")
     if answer.status_code != 404:
         yield f"/no-such-path: found {answer.status_code}; expected 404"
-    elif missing := MEMBERS - _problem(answer).keys():
+    elif answer.headers.get("content-type") != "application/problem+json":
+        yield "/no-such-path: found no problem+json"
+    elif missing := MEMBERS - answer.json().keys():
         yield f"/no-such-path: the problem lacks {', '.join(sorted(missing))}"
 
 
@@ -93,11 +95,6 @@ def _path(release: Release) -> str:
     """Return the path of the release's first read; empty while it has none."""
     requests = (route.request for route in load.read(release.folder).routes)
     return next((request.path for request in requests if request.method == "GET"), "")
-
-
-def _problem(answer: httpx.Response) -> Mapping[str, object]:
-    is_problem = answer.headers.get("content-type") == "application/problem+json"
-    return answer.json() if is_problem else {}
 
 
 CHECKS = (is_that_build, does_real_work, explains_errors, sends_its_headers)

@@ -9,11 +9,11 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from vitals.ops import slo
-from vitals.ops.run.steps import Refused
+from vitals.ops.run.steps import NOTHING_TO_TEST, Refused
 
 ANSWER_SECONDS = 30
 SEED_KEYS = {"request", "body", "times"}
-NOTHING = f"nothing to test yet: {slo.SOURCE} names no route"
+NOTHING = f"{NOTHING_TO_TEST}: {slo.SOURCE} names no route"
 
 
 class Request(NamedTuple):
