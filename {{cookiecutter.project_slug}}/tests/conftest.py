@@ -1,12 +1,21 @@
-"""What do all tests need?"""
+"""What all tests share. Servers are started for the tests that ask for them."""
 
 import os
 from collections.abc import Iterator
+from contextlib import AbstractContextManager, ExitStack
 from pathlib import Path
+from typing import TypeVar
 
+import httpx
 import pytest
 
 from vitals.observability import logs
+from vitals.ops import services
+from vitals.ops.run.steps import Refused
+from vitals.ops.services.serving import Served, serving
+
+USED_SERVERS: list[str] = []
+T = TypeVar("T")
 
 
 @pytest.fixture(scope="session")
@@ -16,9 +25,44 @@ def anyio_backend() -> str:
 
 
 @pytest.fixture(scope="session", autouse=True)
-def _quiet() -> Iterator[None]:
-    """Lines of the services under test go nowhere, not among those of pytest."""
+def _discarded_log() -> Iterator[None]:
+    """Discard the log of applications in this process: it would mix with what pytest prints."""
     with Path(os.devnull).open("wb") as nowhere, pytest.MonkeyPatch.context() as patched:
         patched.setattr(logs.stdout, "_descriptor", nowhere.fileno())
         yield
         logs.stdout.close()
+
+
+@pytest.fixture(scope="session")
+def environment() -> Iterator[dict[str, str]]:
+    """The settings of a service with real servers, with all migrations applied."""
+    with ExitStack() as stack:
+        running = _entered(stack, services.running())
+        USED_SERVERS.extend(running.described)
+        yield {"APP_ENVIRONMENT": "test", **running.environment}
+
+
+@pytest.fixture(scope="session")
+def service(environment: dict[str, str]) -> Iterator[Served]:
+    """The service, started by its one start command, for all tests that do not harm it."""
+    with ExitStack() as stack:
+        yield _entered(stack, serving(environment))
+
+
+@pytest.fixture
+def client(service: Served) -> Iterator[httpx.Client]:
+    with httpx.Client(base_url=service.url) as client:
+        yield client
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for line in USED_SERVERS:
+        terminalreporter.write_line(line)
+
+
+def _entered(stack: ExitStack, context: AbstractContextManager[T]) -> T:
+    """Enter a context; a refusal ends the tests with its text instead of many tracebacks."""
+    try:
+        return stack.enter_context(context)
+    except Refused as refusal:
+        pytest.exit(f"{refusal.output}\n{refusal}", returncode=1)

@@ -1,96 +1,84 @@
-"""Do imports only go downwards? The levels, and what may know Settings.
+"""Imports inside `app`: which part may use which. A new feature needs no entry here.
 
-A new file is a resource and a new folder a feature: they need no entry here.
+app.main puts the features together, app.dependencies builds what lies outside the process; each
+feature is a folder; what features share is a module beside them, such as app/tables.py.
 """
 
 import ast
-from functools import cache
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import pytest
 
-ROOT = Path(__file__).parent.parent
-LEVELS = {
-    "app.__main__": 7,
-    "vitals.server.serve": 6,
-    "app.main": 5,
-    "vitals.install": 4,
-    "app.dependencies": 4,
-    "vitals.health": 1,
-    "vitals.observability": 1,
-    "vitals.security": 1,
-    "vitals.status": 1,
-    "vitals.settings": 0,
-    "vitals.problems": 0,
-    "vitals.database_engine": 0,
-    "vitals.request_stats": 0,
-    "vitals.health.checks": 0,
-    "vitals.setting_types": -1,
-}
-FEATURE, RESOURCE = 3, 2
-SHARED = "vitals.request_stats"  # said on level 0, too
+ROOT = Path(__file__).parents[1]
+ENGINE = {"vitals", "vitals.cache", "vitals.database", "vitals.testing", "vitals.validation"}
+WIRING = {"app.__main__", "app.main", "app.dependencies"}
+FEATURES = {file.parent.name for file in (ROOT / "app").glob("*/*.py")}
 MODULES = {
-    ".".join(file.relative_to(ROOT).with_suffix("").parts): file
-    for package in ("app", "ops")
-    for file in sorted((ROOT / package).rglob("*.py"))
-    if file.name != "__init__.py"
+    ".".join(file.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__"): file
+    for file in sorted((ROOT / "app").rglob("*.py"))
 }
 
+RELATIVE = "An import names the whole path. Fix: from app.… import …"
+PRIVATE = f"app uses only the engine's public API. Fix: import from {', '.join(sorted(ENGINE))}"
+UPWARDS = (
+    "Only app.__main__, app.main and app.dependencies know the wiring and the settings. "
+    "Fix: take the store, client or value as an argument, and pass it in app/dependencies.py"
+)
+SIDEWAYS = (
+    "Features don't import each other, and what they share doesn't import them. "
+    "Fix: move what both need to a module beside the features, such as app/tables.py"
+)
 
-def room(module: str) -> str:
-    """The part of the house that a module belongs to: itself, or its folder in app/."""
-    return module if module in LEVELS else ".".join(module.split(".")[:2])
 
-
-def level(module: str) -> int:
-    default = FEATURE if (ROOT / "app" / room(module).split(".")[-1]).is_dir() else RESOURCE
-    return LEVELS.get(room(module), default)
-
-
-@cache
-def imports(module: str) -> list[str]:
-    """The modules of ours that a module imports."""
-    found = list[str]()
+def imports(module: str) -> set[str]:
+    """The modules of the service and of the engine that a module imports."""
+    found = set[str]()
     for node in ast.walk(ast.parse(MODULES[module].read_text(encoding="utf-8"))):
         if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
+            found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom):
-            names = [f"{node.module}.{a.name}" for a in node.names] + [str(node.module)]
-        else:
-            continue
-        found += [name for name in names if name in MODULES]
-    return found
+            parent = "." * node.level + (node.module or "")
+            names = {f"{parent}.{alias.name}" for alias in node.names}
+            found |= {name for name in names if name in MODULES or is_engine(name)} or {parent}
+    return {name for name in found if name.split(".")[0] in ("", "app", "vitals")}
 
 
-@pytest.mark.parametrize("module", [name for name in MODULES if name.startswith("app.")])
-def test_a_module_imports_only_from_below(module: str) -> None:
-    wrong = [
-        name
-        for name in imports(module)
-        if name != SHARED and room(name) != room(module) and level(name) >= level(module)
+def is_engine(name: str) -> bool:
+    """Whether a name is that of a module of the engine, and not of something inside it."""
+    path = ROOT.joinpath(*name.split("."))
+    return name.startswith("vitals.") and (path.is_dir() or path.with_suffix(".py").exists())
+
+
+def feature(module: str) -> str:
+    """The feature that a module is part of, or an empty text."""
+    name = module.removeprefix("app.").split(".")[0]
+    return name if name in FEATURES else ""
+
+
+def broken_rule(module: str, imported: str) -> str:
+    """The rule that an import breaks, with the fix, or an empty text."""
+    if imported.startswith("."):
+        return RELATIVE
+    if imported.startswith("vitals"):
+        return "" if imported in ENGINE else PRIVATE
+    if module in WIRING:
+        return ""
+    if imported in {*WIRING, "app.settings"}:
+        return UPWARDS
+    return SIDEWAYS if feature(imported) not in ("", feature(module)) else ""
+
+
+@pytest.mark.parametrize("module", MODULES)
+def test_a_module_imports_only_what_its_layer_may_use(module: str) -> None:
+    faults = [
+        f"{module} imports {imported}. {rule}"
+        for imported in sorted(imports(module))
+        if (rule := broken_rule(module, imported))
     ]
 
-    assert wrong == []
-
-
-def test_settings_are_known_from_resources_upwards_only() -> None:
-    knowing = {n for n in MODULES if "vitals.settings" in imports(n) and n.startswith("app.")}
-
-    assert {name for name in knowing if level(name) < LEVELS["app.dependencies"]} == set()
-
-
-def test_the_service_does_not_know_how_it_is_shipped() -> None:
-    sold = {n: [i for i in imports(n) if i.startswith("ops")] for n in MODULES if "app." in n}
-
-    assert {name: found for name, found in sold.items() if found} == {}
-
-
-def test_shipping_knows_of_the_service_its_settings_only() -> None:
-    known = {i for n in MODULES if n.startswith("ops.") for i in imports(n) if "app." in i}
-
-    assert known <= {"vitals.settings"}
+    assert not faults, "\n".join(faults)
 
 
 def test_no_modules_import_each_other_in_a_circle() -> None:
-    TopologicalSorter({module: set(imports(module)) for module in MODULES}).prepare()
+    TopologicalSorter({module: imports(module) & MODULES.keys() for module in MODULES}).prepare()

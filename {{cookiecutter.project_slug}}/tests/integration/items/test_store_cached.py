@@ -1,9 +1,9 @@
-"""What does a real cache server do for items?"""
+"""Items read through a real cache server."""
 
 import httpx
 
 
-def test_a_second_read_comes_from_the_cache_and_a_change_is_seen_at_once(
+def test_the_second_read_comes_from_the_cache_and_a_change_is_seen_at_once(
     client: httpx.Client,
 ) -> None:
     address = client.post("/items", json={"name": "coffee", "price": 1}).headers["Location"]

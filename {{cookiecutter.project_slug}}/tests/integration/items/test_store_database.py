@@ -1,27 +1,27 @@
-"""Does the store keep its promises in the database that staging and production use?"""
+"""Items in a real PostgreSQL: every answered write is stored, and a failed one leaves nothing."""
 
 from collections.abc import AsyncIterator, Iterator
 from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pytest
-from sqlalchemy import text
+from sqlalchemy import delete
 
 from app.items.store import ItemStore
-from app.items.store_database import DatabaseItems
-from tests.database import query
+from app.items.store_database import DatabaseItems, ItemRow
+from tests.database import MIGRATIONS, query
 from tests.unit.items.store_contract import StoreContract
 from vitals.database import Database
 from vitals.ops.services.serving import Served, serving
 
-ANSWERS = 100
-FAILS = """
-CREATE FUNCTION fails() RETURNS trigger LANGUAGE plpgsql AS
+ENOUGH_ANSWERS = 100
+FAIL = """
+CREATE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS
 $$ BEGIN RAISE EXCEPTION 'refused' USING ERRCODE = 'serialization_failure'; END $$
 """
 AT_COMMIT = """
-CREATE CONSTRAINT TRIGGER fails AFTER INSERT OR UPDATE ON items DEFERRABLE INITIALLY DEFERRED
-FOR EACH ROW WHEN (NEW.name = 'refused') EXECUTE FUNCTION fails()
+CREATE CONSTRAINT TRIGGER fail AFTER INSERT OR UPDATE ON items DEFERRABLE INITIALLY DEFERRED
+FOR EACH ROW WHEN (NEW.name = 'refused') EXECUTE FUNCTION fail()
 """
 
 
@@ -31,49 +31,49 @@ class TestDatabaseItems(StoreContract):
     @pytest.fixture
     async def store(self, environment: dict[str, str]) -> AsyncIterator[ItemStore]:
         url = environment["APP_DATABASE_URL"]
-        database = Database(url, pool_size=5, deadline_seconds=5, slow_query_ms=1000)
-        async with database.work() as session:
-            await session.execute(text("DELETE FROM items"))
+        database = Database(url, migrations=MIGRATIONS, pool_size=5, deadline_seconds=5)
+        async with database.transaction() as session:
+            await session.execute(delete(ItemRow))
         yield DatabaseItems(database)
         await database.close()
 
 
-@pytest.fixture
-def commits_of_refused_fail(environment: dict[str, str]) -> Iterator[None]:
-    """A write with the name `refused` goes well until it is committed."""
-    server = environment["APP_DATABASE_URL"]
-    query(server, FAILS)
-    query(server, AT_COMMIT)
-    yield
-    query(server, "DROP FUNCTION fails CASCADE")
-
-
-def write_until_killed(doomed: Served, answered: list[int]) -> None:
+def write_until_killed(service: Served, answered: list[int]) -> None:
     """Create items one by one; kill the service right after the answer that makes it enough."""
-    with httpx.Client(base_url=doomed.url) as client:
+    with httpx.Client(base_url=service.url) as client:
         while True:
             try:
-                answer = client.post("/items", json={"name": "kept", "price": 1})
+                answer = client.post("/items", json={"name": "stored", "price": 1})
             except httpx.TransportError:
                 return
             answered.append(answer.json()["id"])
-            if len(answered) >= ANSWERS:
-                doomed.program.kill()
+            if len(answered) >= ENOUGH_ANSWERS:
+                service.program.kill()
 
 
 def test_every_answered_write_survives_a_kill_right_after_the_answer(
     environment: dict[str, str],
 ) -> None:
     answered: list[int] = []
-    with serving(environment) as doomed, ThreadPoolExecutor(4) as pool:
-        writers = [pool.submit(write_until_killed, doomed, answered) for _ in range(4)]
+    with serving(environment) as service, ThreadPoolExecutor(4) as pool:
+        writers = [pool.submit(write_until_killed, service, answered) for _ in range(4)]
 
     server = environment["APP_DATABASE_URL"]
     rows = query(server, "SELECT id FROM items WHERE id = ANY($1::bigint[])", answered)
 
     assert [writer.exception() for writer in writers] == [None] * 4
-    assert len(answered) >= ANSWERS
+    assert len(answered) >= ENOUGH_ANSWERS
     assert {row["id"] for row in rows} == set(answered)
+
+
+@pytest.fixture
+def commits_of_refused_fail(environment: dict[str, str]) -> Iterator[None]:
+    """A write with the name `refused` goes well until it is committed."""
+    server = environment["APP_DATABASE_URL"]
+    query(server, FAIL)
+    query(server, AT_COMMIT)
+    yield
+    query(server, "DROP FUNCTION fail CASCADE")
 
 
 @pytest.mark.usefixtures("commits_of_refused_fail")

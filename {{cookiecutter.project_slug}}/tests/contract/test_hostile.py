@@ -1,0 +1,98 @@
+"""Hostile requests, byte by byte on a raw socket: none breaks the service."""
+
+import json
+import re
+import socket
+from collections.abc import Callable, Iterator
+from urllib.parse import quote, urlsplit
+
+import pytest
+
+from tests.contract import hostile
+from vitals.ops.measure import load
+from vitals.ops.services.serving import Served
+
+STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
+ANSWER_SECONDS = 5
+EVERY = hostile.MALFORMED | hostile.UNAMBIGUOUS | hostile.SMUGGLING
+
+Send = Callable[[bytes], bytes]
+pytestmark = pytest.mark.skipif(not hostile.PLAN.routes, reason=load.NOTHING)
+
+
+@pytest.fixture
+def send(service: Served) -> Send:
+    """Send bytes and no more, and return all that comes back until the connection ends."""
+    address = ("127.0.0.1", urlsplit(service.url).port or 0)
+
+    def send_and_read(data: bytes) -> bytes:
+        received = b""
+        with socket.create_connection(address, timeout=ANSWER_SECONDS) as connection:
+            try:
+                connection.sendall(data)
+                connection.shutdown(socket.SHUT_WR)
+                while chunk := connection.recv(65_536):
+                    received += chunk
+            except TimeoutError:
+                raise
+            except OSError:  # closed or reset by the service
+                return received
+        return received
+
+    return send_and_read
+
+
+def faults(received: bytes) -> Iterator[str]:
+    """What is wrong with the answers: a server error, or an error in another shape."""
+    for answer in re.split(rb"(?=HTTP/1\.1 \d{3} )", received):
+        status = int(match[1]) if (match := STATUS.match(answer)) else 0
+        head, _, body = answer.partition(b"\r\n\r\n")
+        if status >= 500:
+            yield f"the status is {status}"
+        if status >= 400 and body:
+            if b"content-type: application/problem+json" not in head.lower():
+                yield f"{status} has another shape: {body[:80]!r}"
+            elif json.loads(body)["status"] != status:
+                yield f"{status} has another status in its body"
+        elif status >= 400 and b"connection: close" not in head.lower():
+            yield f"{status} is empty, and the connection stays open"
+
+
+@pytest.mark.parametrize("name", EVERY)
+def test_a_malformed_request_never_breaks_the_service(send: Send, name: str) -> None:
+    assert list(faults(send(EVERY[name]))) == []
+
+
+@pytest.mark.parametrize("name", hostile.SMUGGLING)
+def test_no_request_is_smuggled_in_the_body_of_another(send: Send, name: str) -> None:
+    answers = STATUS.findall(send(hostile.SMUGGLING[name]))
+
+    assert len(answers) <= 1, answers  # the connection is closed behind an ambiguous length
+
+
+@pytest.mark.parametrize("name", [name for name in EVERY if "surrogate" in name])
+def test_a_lone_surrogate_is_refused(send: Send, name: str) -> None:
+    assert STATUS.findall(send(EVERY[name])) == [b"422"]
+
+
+def requests_with(text: str) -> Iterator[bytes]:
+    """The text in every place that a client fills."""
+    encoded, one_line = (
+        quote(text, safe=""),
+        re.sub("[\r\n\0]", "", text).encode().decode("latin-1"),
+    )
+    yield from map(hostile.read, (f"/{encoded}", f"?limit={encoded}", f"?{encoded}=1"))
+    yield hostile.get(f"X-Request-ID: {one_line}")
+    yield hostile.get(f"Authorization: Bearer {one_line}")
+    fields = [{**hostile.FIELDS, name: text} for name in hostile.FIELDS]
+    yield from (hostile.post_body(json.dumps(sent)) for sent in (*fields, {text: text}, text))
+
+
+def test_hostile_texts_never_break_the_service_in_any_place(send: Send) -> None:
+    texts = [text for group in hostile.TEXTS.values() for text in group]
+    requests = [request for text in texts for request in requests_with(text)]
+
+    broken = {request[:120]: found for request in requests if (found := [*faults(send(request))])}
+
+    assert broken == {}
+    assert len(requests) > 800
