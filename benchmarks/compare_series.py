@@ -1,7 +1,7 @@
-"""Can `make compare` be believed? python -m benchmarks.compare_series [RUNS]
+"""Reliability of `make compare`: python -m benchmarks.compare_series [RUNS]
 
-Each run compares a fresh project with itself, and then with one in which the inner work of a
-route takes 20 % more CPU. Prints each run, and at the end how many told the truth.
+Each run compares a fresh project with itself, and then with one in which a route uses 20 % more
+CPU. Prints each run, and at the end how many results were right.
 """
 
 import json
@@ -17,8 +17,8 @@ from tests import baking
 RUNS, SECONDS = 20, 15
 ROUTE = "GET /items"
 DURATIONS = [f"{vital} of {ROUTE}" for vital in ("p50", "p95", "p99")]
-LAYERS = Path("app", "layers.py")
-# Just before the answer's body leaves, a fifth of the CPU that it took so far is spent once more.
+MAIN = Path("app", "main.py")
+# Just before the body is sent, spends 20 % of the CPU time that the request has used so far.
 FAULT = """
 
 class Slower:
@@ -39,8 +39,10 @@ class Slower:
         await self.app(scope, receive, send_later if slow else send)
 
 
-def build_layers(*given, whole=build_layers):
-    return [*whole(*given), Middleware(Slower)]
+def create_app(settings, original=create_app):
+    app = original(settings)
+    app.add_middleware(Slower)
+    return app
 """
 
 
@@ -49,11 +51,11 @@ class Run(NamedTuple):
     rows: list[dict[str, Any]]
 
     def named(self) -> list[str]:
-        """What it says of each row that differs."""
+        """The verdict on each row that differs."""
         return [f"{row['metric']} {row['verdict']}" for row in self.rows if row["seen"]]
 
     def found(self) -> bool:
-        """Whether a duration of the route is named as worse."""
+        """Whether a duration of the route is reported as worse."""
         worse = (row["metric"] for row in self.rows if row["seen"] and not row["better"])
         return any(metric in DURATIONS for metric in worse)
 
@@ -72,14 +74,14 @@ def project(folder: Path) -> Path:
 
 def compare(made: Path, planted: bool, seconds: int = SECONDS) -> Run:
     """Compare the commit with the tree as it is, or with the fault in it."""
-    layers = made / LAYERS
-    whole = layers.read_text(encoding="utf-8")
+    main = made / MAIN
+    original = main.read_text(encoding="utf-8")
     if planted:
-        layers.write_text(f"from time import thread_time\n\n{whole}{FAULT}", encoding="utf-8")
+        main.write_text(f"from time import thread_time\n\n{original}{FAULT}", encoding="utf-8")
     started = time.monotonic()
     done = baking.make(made, "compare", "BASE=HEAD", f"SECONDS={seconds}")
     took = time.monotonic() - started
-    layers.write_text(whole, encoding="utf-8")
+    main.write_text(original, encoding="utf-8")
     if done.returncode:
         sys.exit(done.stdout)
     kept = (made / "build" / "measurements").glob("*.json")
@@ -88,12 +90,12 @@ def compare(made: Path, planted: bool, seconds: int = SECONDS) -> Run:
 
 
 def main() -> int:
-    """Run the series; 1 if it told the truth too seldom."""
+    """Run the series. Returns 1 if too few results were right."""
     runs = int(sys.argv[1]) if sys.argv[1:] else RUNS
     same, planted = list[Run](), list[Run]()
     with tempfile.TemporaryDirectory(prefix="series-") as folder:
         made = project(Path(folder))
-        compare(made, planted=False, seconds=6)  # makes the environment that all others share
+        compare(made, planted=False, seconds=6)  # creates the environment that all others share
         for number in range(1, runs + 1):
             for name, kept in (("same", same), ("planted", planted)):
                 kept.append(run := compare(made, planted=kept is planted))

@@ -1,4 +1,4 @@
-"""What is it like to run a generated service? Generates one, starts it, sends traffic, serves."""
+"""The demo: generates a service, starts it, sends traffic and serves until Ctrl-C."""
 
 import collections
 import contextlib
@@ -25,35 +25,38 @@ DEMO = baking.ROOT / "build" / "demo"
 LOG = DEMO / "service.log"
 FEATURE = baking.ROOT / "benchmarks" / "demo"  # what the demo adds to the generated service
 WIRED = {  # a line of its app/main.py -> the line after it
-    "import app.items.routes\n": "import app.reports.routes\n",
-    "    errors.install(service)\n": (
-        "    service.include_router(app.reports.routes.router(resources.items))\n"
+    "from app.items import routes as items  # example\n": (
+        "from app.reports import routes as reports\n"
+    ),
+    "    app.include_router(items.router(dependencies.items))  # example\n": (
+        "    app.include_router(reports.router(dependencies.items))\n"
     ),
 }
-OURS = f"demo-{os.getpid()}"  # the commit that the service gives: so we know that ours answers
+LOCAL = {"APP_ENVIRONMENT": "local"}
+OURS = f"demo-{os.getpid()}"  # the commit that the service reports: another one is not ours
 START_WITHIN_SECONDS = 30
 
 
 class Failed(Exception):
-    """What was said, what failed, what was expected; the way out is the same for all."""
+    """The output, what failed and what was expected. The fix is the same for all."""
 
     def __init__(self, said: str, found: str, expected: str) -> None:
         super().__init__(
             f"{said.strip()}\n\n{found}; expected {expected}. Nothing is left running. "
-            "Repair what it says above, then repeat: make demo"
+            "Fix: repair what is reported above, then run: make demo"
         )
 
 
 def main() -> int:
-    """Show the whole way; 0 after Ctrl-C while it serves, 130 before that, 1 on a failure."""
+    """Run the demo. Returns 0 after Ctrl-C while it serves, 130 before that, 1 on a failure."""
     for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(end, signal.default_int_handler)
     try:
         project = step("generate a service with the defaults into build/demo/", generate)
-        step("add a slow route, and one that asks the database too often", lambda: add(project))
-        step("make setup: install from the locks", lambda: run(project, "make", "setup"))
+        step("add a slow route, and one with too many queries", lambda: add(project))
+        step("make setup: install the locked packages", lambda: run(project, "make", "setup"))
         step(
-            "make the tables",
+            "apply the migrations",
             lambda: run(project, ".venv/bin/python", "-m", "vitals.ops.project.migration"),
         )
         with started(project) as (service, address):
@@ -65,14 +68,14 @@ def main() -> int:
         print(f"\n{failed}", file=sys.stderr)
         return 1
     except KeyboardInterrupt:
-        print("\nInterrupted. Nothing is left running; safe to repeat: make demo")
+        print("\nInterrupted. Nothing is left running. Safe to retry: make demo")
         return 130
-    print("\nStopped. Nothing is left running; once more: make demo")
+    print("\nStopped. Nothing is left running. To run it again: make demo")
     return 0
 
 
 def step(title: str, work: Callable[[], Done]) -> Done:
-    """Say what begins, do it, and say how long it took."""
+    """Print the title, do the work, and print how long it took."""
     print(f"  {title} …", end="", flush=True)
     begun, over = time.monotonic(), threading.Event()
     threading.Thread(target=dots, args=[over], daemon=True).start()
@@ -85,13 +88,13 @@ def step(title: str, work: Callable[[], Done]) -> Done:
 
 
 def dots(over: threading.Event) -> None:
-    """Show who sits at a terminal that a long step goes on."""
+    """Print a dot every two seconds on a terminal while a long step runs."""
     while not over.wait(2):
         print("." if sys.stdout.isatty() else "", end="", flush=True)
 
 
 def generate() -> Path:
-    """Generate the service anew; what an earlier demo left is deleted."""
+    """Generate the service; delete that of an earlier demo."""
     try:
         template = baking.template()
     except (OSError, subprocess.CalledProcessError) as error:
@@ -116,7 +119,7 @@ def add(project: Path) -> None:
 
 
 def run(folder: Path, *command: str) -> None:
-    """Run a program to its end. Raises Failed with what it said."""
+    """Run a program to its end. Raises Failed with its output."""
     with launched(folder, command, subprocess.PIPE) as program:
         said, _ = program.communicate()
     if program.returncode:
@@ -127,44 +130,48 @@ def run(folder: Path, *command: str) -> None:
 def started(project: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Start the service on a free port of 127.0.0.1."""
     port = baking.free_port()
-    settings = {"APP_PORT": str(port), "APP_COMMIT": OURS, "APP_DRAIN_SECONDS": "0"}
+    settings = {**LOCAL, "APP_PORT": str(port), "APP_COMMIT": OURS, "APP_DRAIN_SECONDS": "0"}
     command = (".venv/bin/python", "-m", "app")
     with LOG.open("wb") as lines, launched(project, command, lines, **settings) as service:
         yield service, f"http://127.0.0.1:{port}"
 
 
 def wait_until_healthy(service: subprocess.Popen[bytes], address: str) -> None:
-    """Wait until our own service says that it is well."""
+    """Wait until our own service is healthy."""
     deadline = time.monotonic() + START_WITHIN_SECONDS
     while service.poll() is None and time.monotonic() < deadline:
         with contextlib.suppress(OSError):
             status, body, _ = traffic.ask("GET", f"{address}/health")
             if status == 200 and json.loads(body).get("releaseId") == OURS:
                 return
-        time.sleep(0.05)  # between two looks
-    raise Failed(log(), "the service is not healthy", f"200 from {address}/health by now")
+        time.sleep(0.05)  # the pause between two polls
+    raise Failed(
+        log(),
+        "the service is not healthy",
+        f"200 from {address}/health within {START_WITHIN_SECONDS} s",
+    )
 
 
 def send_traffic(address: str) -> collections.Counter[int]:
     try:
         return traffic.send(address)
     except (traffic.Unexpected, OSError) as error:
-        raise Failed(log(), "the service did not answer as it should", str(error)) from error
+        raise Failed(log(), "the service gave an unexpected answer", str(error)) from error
 
 
 def report(answers: collections.Counter[int], address: str) -> str:
     counted = ", ".join(f"{times} of {status}" for status, times in sorted(answers.items()))
     return f"""
   {answers.total()} requests were answered: {counted}
-  What a read costs, first from the database, then from the cache:
+  One read, first from the database, then from the cache:
     {traffic.cost(address, "/items/2")}
     {traffic.cost(address, "/items/2")}
 
   Open {address}/status to see the service under load
   and look at {address}/health, {address}/metrics, {address}/docs
-  and at a line for each request in {LOG.relative_to(baking.ROOT)}
+  and at one line for each request in {LOG.relative_to(baking.ROOT)}
 
-  Traffic goes on. Ctrl-C stops it."""
+  Traffic continues. Ctrl-C stops it."""
 
 
 def serve(service: subprocess.Popen[bytes], address: str) -> None:
@@ -173,12 +180,12 @@ def serve(service: subprocess.Popen[bytes], address: str) -> None:
         for path in itertools.cycle(traffic.STEADY):
             if service.poll() is not None:
                 break
-            with contextlib.suppress(OSError):  # if it ended, the next look tells
+            with contextlib.suppress(OSError):  # if it ended, the next poll finds out
                 traffic.ask("GET", address + path)
             time.sleep(traffic.PAUSE_SECONDS)
     except KeyboardInterrupt:
         return
-    ended = f"the service ended by itself with {service.returncode}"
+    ended = f"the service ended by itself with status {service.returncode}"
     raise Failed(log(), ended, "it to serve until Ctrl-C")
 
 

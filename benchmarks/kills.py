@@ -1,6 +1,6 @@
-"""Is an answered write still there after kill -9? .venv/bin/python -m benchmarks.kills
+"""Durability: `python -m benchmarks.kills` counts the answered writes that survive kill -9.
 
-Starts the service on a real PostgreSQL, and after each answered write kills it at once.
+Starts the service on a real PostgreSQL and kills it right after each answered write.
 """
 
 import os

@@ -1,9 +1,9 @@
-"""What is a read worth that the cache answers? Run with the generated project's own environment:
+"""Reads per second of a cache hit over those of a miss, with the project's own environment:
 
 PYTHONPATH={{cookiecutter.project_slug}} <its .venv>/bin/python -m benchmarks.reads
 
-One service on a real PostgreSQL and a real Redis-compatible cache is asked for one item again and
-again, and for another item each time, in turn.
+One service runs on a real PostgreSQL and a real Redis-compatible cache. In turn, one item is read
+again and again, and a new item each time.
 """
 
 import asyncio
@@ -16,6 +16,7 @@ from pathlib import Path
 
 import asyncpg
 import httpx
+
 from vitals.ops import services
 from vitals.ops.services.serving import serving
 

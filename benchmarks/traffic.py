@@ -1,4 +1,4 @@
-"""What does a client of the example feature send, and what is it answered?"""
+"""Requests to the example feature, and their expected answers."""
 
 import collections
 import json
@@ -19,7 +19,7 @@ TRAFFIC = [
     ("GET", "/items/404", None, 404, 1),
     ("POST", "/items", {"name": "", "price": -1}, 422, 1),
 ]
-# What goes on while the demo serves: mostly hits, a miss now and then, and the demo's two faults.
+# Repeated while the demo serves: mostly cache hits, some misses, and the demo's two faults.
 STEADY = [
     *["/items/1", "/items/2", "/items"] * 4,
     "/reports/prices",
@@ -30,13 +30,13 @@ PAUSE_SECONDS = 0.1  # about 7 requests a second
 
 
 class Unexpected(Exception):
-    """An answer with another status than the one that was expected."""
+    """An answer with an unexpected status."""
 
 
 def send(address: str) -> collections.Counter[int]:
     """Send TRAFFIC to a service without items and count the answers by status.
 
-    Raises Unexpected at the first answer that does not fit, and OSError when there is none.
+    Raises Unexpected at the first unexpected status, and OSError when there is no answer.
     """
     answers: collections.Counter[int] = collections.Counter()
     for method, path, body, expected, times in TRAFFIC:
@@ -52,7 +52,7 @@ def send(address: str) -> collections.Counter[int]:
 
 
 def ask(method: str, url: str, body: object = None) -> tuple[int, bytes, Message]:
-    """Send one request; an error status is an answer too. Raises OSError when there is none."""
+    """Send one request; an error status is an answer. Raises OSError when there is no answer."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(
         url, data=data, method=method, headers={"Content-Type": "application/json"}
@@ -66,9 +66,9 @@ def ask(method: str, url: str, body: object = None) -> tuple[int, bytes, Message
 
 
 def cost(address: str, path: str) -> str:
-    """Say what a read costs, as the service's Server-Timing header tells it."""
-    told = ask("GET", address + path)[2]["Server-Timing"]
-    timing = {name: rest for name, _, rest in (part.partition(";") for part in told.split(", "))}
+    """The cost of one read, from its Server-Timing header."""
+    header = ask("GET", address + path)[2]["Server-Timing"]
+    timing = {name: rest for name, _, rest in (part.partition(";") for part in header.split(", "))}
     took_ms = timing["app"].removeprefix("dur=")
     calls = re.search(r"\d+(?= calls)", timing.get("db", ""))
     cache = timing.get("cache", 'desc="none"').split('"')[1]

@@ -1,4 +1,4 @@
-"""Which answers must the template refuse, and which odd ones must it take as they are?"""
+"""Answers that the template must refuse, and unusual ones that it must accept."""
 
 RUN = "cycler.__init__.__globals__.os.system('touch executed')"
 

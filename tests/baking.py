@@ -1,6 +1,6 @@
-"""How do tests get a generated project, and how do they run it?
+"""Generated projects for the tests: how to make one, and how to run it.
 
-Everything lies in one scratch folder of the test process, and goes with it.
+Everything lies in one scratch folder, which is deleted when the test process ends.
 """
 
 import atexit
@@ -54,7 +54,7 @@ def project_files() -> list[str]:
 
 @functools.cache
 def template() -> Path:
-    """Copy the template, as a clone of it would lie."""
+    """Copy the template, as a fresh clone has it."""
     copy = SCRATCH / "template"
     for name in template_files():
         (copy / name).parent.mkdir(parents=True, exist_ok=True)
@@ -64,14 +64,14 @@ def template() -> Path:
 
 @functools.cache
 def user_config() -> Path:
-    """Keep cookiecutter's own records out of the home folder."""
+    """A configuration that keeps cookiecutter's records out of the home folder."""
     config = SCRATCH / "cookiecutter.yaml"
     config.write_text(f"replay_dir: {SCRATCH / 'replay'}\n", encoding="utf-8")
     return config
 
 
 def generate(into: Path, **answers: str) -> Path:
-    """Generate a project of one's own, to run or to change."""
+    """Generate a project that the caller may run and change."""
     return Path(
         cookiecutter(
             str(template()),
@@ -85,7 +85,7 @@ def generate(into: Path, **answers: str) -> Path:
 
 @functools.cache
 def bake(**answers: str) -> Path:
-    """Generate a project to look at, once for each set of answers. Nobody may change it."""
+    """Generate a project to read, once for each set of answers. Do not change it."""
     return generate(Path(tempfile.mkdtemp(dir=SCRATCH)), **answers)
 
 
@@ -99,14 +99,14 @@ def files_of(project: Path) -> dict[str, str]:
 
 
 def environment(**changed: str) -> dict[str, str]:
-    """Take this process's environment without what an outer make or pytest put there."""
+    """This process's environment without what an outer make or pytest has set."""
     ours = ("MAKE", "MFLAGS", "PYTEST_", "APP_", "TEST_")
     kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
     return kept | changed
 
 
 def make(project: Path, *words: str, within_seconds: int = 300) -> subprocess.CompletedProcess[str]:
-    """Run make in a project, as a user would. What it printed is in stdout, both streams in one."""
+    """Run make in a project, as a user does. `stdout` holds both output streams."""
     return subprocess.run(
         ["make", *words],
         cwd=project,
@@ -121,7 +121,7 @@ def make(project: Path, *words: str, within_seconds: int = 300) -> subprocess.Co
 
 
 def set_up(project: Path, *words: str) -> None:
-    """Install a project. What the index can't give now is asked for again, two minutes long."""
+    """Install a project; repeat for two minutes when the package index fails."""
 
     def installed() -> bool:
         done = make(project, "setup", *words)
@@ -132,18 +132,18 @@ def set_up(project: Path, *words: str) -> None:
 
 
 def free_port() -> int:
-    """Find a port that nobody listens on. Somebody may take it before you do: look who answers."""
+    """Find a free port. Another process may take it first: check which one answers."""
     with socket.create_server(("127.0.0.1", 0)) as server:
         return server.getsockname()[1]
 
 
 @contextlib.contextmanager
 def serving(project: Path) -> Iterator[str]:
-    """Start the service of a project that is set up, as it starts everywhere; give its address."""
+    """Start the service of a project that is set up, by its start command; yield its address."""
     python = project / ".venv" / "bin" / "python"
     port = free_port()
-    given = environment(APP_PORT=str(port), APP_DRAIN_SECONDS="0")
-    if (project / "ops" / "migration.py").exists():
+    given = environment(APP_ENVIRONMENT="local", APP_PORT=str(port), APP_DRAIN_SECONDS="0")
+    if (project / "migrations").exists():
         subprocess.run(
             [python, "-m", "vitals.ops.project.migration"], cwd=project, env=given, check=True
         )
@@ -151,7 +151,9 @@ def serving(project: Path) -> Iterator[str]:
     with subprocess.Popen([python, "-m", "app"], cwd=project, env=given) as service:
         try:
             wait_until(lambda: service.poll() is not None or answers(f"{address}/readyz"), 20)
-            assert service.poll() is None, f"it ended with {service.returncode} at its start"
+            assert service.poll() is None, (
+                f"it ended with {service.returncode} at its start"
+            )
             yield address
         finally:
             service.terminate()
@@ -159,7 +161,7 @@ def serving(project: Path) -> Iterator[str]:
 
 
 def ask(url: str, body: object = None) -> str:
-    """Read an answer, to a POST if there is a body. Raises OSError when it is none or an error."""
+    """Send a GET, or a POST if there is a body. Raises OSError for no answer or an error status."""
     data = None if body is None else json.dumps(body).encode()
     request = urllib.request.Request(url, data, {"Content-Type": "application/json"})
     with urllib.request.urlopen(request, timeout=10) as answer:
@@ -174,9 +176,9 @@ def answers(url: str) -> bool:
 
 
 def wait_until(condition: Callable[[], object], within_seconds: float) -> None:
-    """Look again and again until the condition holds. Raises TimeoutError when it never does."""
+    """Poll until the condition holds. Raises TimeoutError when it does not in time."""
     deadline = time.monotonic() + within_seconds
     while not condition():
         if time.monotonic() > deadline:
             raise TimeoutError(f"not within {within_seconds} s: {condition}")
-        time.sleep(0.05)  # between two looks
+        time.sleep(0.05)  # the pause between two polls

@@ -1,7 +1,7 @@
-"""Which package is it when a project breaks on the newest ones, and which version still works?
+"""Newest packages: finds the package that breaks a project, and its last version that works.
 
-The project's runtime dependencies are pinned anew in turns; the tools that check it keep their
-versions, as far as these fit.
+Pins the runtime dependencies again and again; the tools that check the project keep their
+versions where these fit.
 """
 
 import tempfile
@@ -12,6 +12,7 @@ from pathlib import Path
 from packaging.requirements import Requirement
 from packaging.utils import canonicalize_name
 from packaging.version import Version
+
 from vitals.ops.project import lock, setup
 from vitals.ops.run import shell
 
@@ -19,7 +20,7 @@ RUNTIME, DEVELOPMENT = lock.LOCKS[:2]
 
 
 def versions(project: Path) -> dict[str, Version]:
-    """Read what the service runs on; where the Python decides on a version, the newest."""
+    """The locked versions of the service; the newest where they depend on the Python version."""
     found: dict[str, Version] = {}
     for line in (project / RUNTIME.file).read_text(encoding="utf-8").splitlines():
         if "==" in line:
@@ -30,10 +31,10 @@ def versions(project: Path) -> dict[str, Version]:
 
 
 def pin(project: Path, resolution: str, bounds: dict[str, str] | None = None) -> dict[str, Version]:
-    """Pin anew what the service runs on; give the versions.
+    """Lock the service's packages again; return the versions.
 
-    `resolution` is uv's: `highest`, or `lowest-direct` for what pyproject.toml allows at least.
-    `bounds` hold packages where they are: `{"idna": "<=3.20"}`.
+    `resolution` is uv's: `highest`, or `lowest-direct` for the minimum of pyproject.toml.
+    `bounds` limit packages: `{"idna": "<=3.20"}`.
     """
     runtime = project / RUNTIME.file
     runtime.unlink()
@@ -42,7 +43,7 @@ def pin(project: Path, resolution: str, bounds: dict[str, str] | None = None) ->
         constraints.flush()
         asked = [project / "pyproject.toml", "--resolution", resolution]
         given = ["--constraint", constraints.name, "--output-file", runtime]
-        shell.must([setup.uv(), "pip", "compile", *asked, *lock.OPTIONS.split(), *given])
+        shell.check_output([setup.uv(), "pip", "compile", *asked, *lock.OPTIONS.split(), *given])
     lock.write(project, DEVELOPMENT)
     return versions(project)
 
@@ -50,12 +51,12 @@ def pin(project: Path, resolution: str, bounds: dict[str, str] | None = None) ->
 def blame(project: Path, locked: dict[str, Version], works: Callable[[], bool]) -> str:
     """Name the package that breaks a project, and its last version that works.
 
-    `locked` are the versions that it came with; `works` asks the project as it is pinned then.
+    `locked` are the original versions; `works` tests the project as it is pinned then.
     """
     newest = pin(project, "highest")
     moved = sorted(
         (name for name in newest if newest[name] > locked.get(name, newest[name])),
-        key=set(direct(project)).__contains__,  # last: their own parts don't move without them
+        key=set(direct(project)).__contains__,  # last: their own dependencies change only with them
     )
 
     def held(count: int) -> dict[str, str]:
@@ -79,7 +80,7 @@ def blame(project: Path, locked: dict[str, Version], works: Callable[[], bool]) 
 def last_that_works(
     project: Path, name: str, held: dict[str, str], works: Callable[[], bool]
 ) -> str:
-    """Go back from the newest version of a package, which breaks it, release by release."""
+    """Go back from the newest version of a package, which is broken, release by release."""
 
     def before(version: Version) -> Version:
         return pin(project, "highest", {**held, name: f"<{version}"})[name]
@@ -95,6 +96,6 @@ def last_that_works(
 
 
 def direct(project: Path) -> list[str]:
-    """Name what the service itself asks for."""
+    """The direct dependencies of the service."""
     file = tomllib.loads((project / "pyproject.toml").read_text(encoding="utf-8"))
     return [canonicalize_name(Requirement(line).name) for line in file["project"]["dependencies"]]

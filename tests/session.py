@@ -1,6 +1,7 @@
-"""Does README.md show what really happens? `python -m tests.session` plays it again and renews it.
+"""README.md's sessions: `python -m tests.session` runs them and writes their output into it.
 
-A session is a ```console block: lines with `$ ` are typed into one bash, the others are its output.
+A session is a ```console block: lines that start with `$ ` are commands for one bash, the others
+are its output.
 """
 
 import contextlib
@@ -19,7 +20,7 @@ from tests import baking
 
 README = baking.ROOT / "README.md"
 BLOCK = re.compile(r"(?<=```console\n).*?(?=```\n)", re.DOTALL)
-# pytest's minutes, and what is there to be asked
+# pytest's minutes, and what depends on the machine
 VARIES = re.compile(r" \(\d+:\d\d:\d\d\)|; compose (reads|was not asked).*|; pip-audit: .*")
 COMMAND = re.compile(r"^\$ (.*)$", re.MULTILINE)
 READER = {
@@ -31,17 +32,17 @@ READER = {
 
 
 def blocks(readme: str) -> list[str]:
-    """Give the sessions in the order of the page: `make demo` first, then one's own service."""
+    """The sessions in the order of the page: `make demo`, then a new service."""
     return BLOCK.findall(readme)
 
 
 def without_figures(said: str) -> str:
-    """Take out what differs between two runs or two machines, and the blanks that line it up."""
+    """The output without what differs between runs or machines, and without padding."""
     return re.sub(r"[ \d]*\d[\d.]*", " # ", VARIES.sub("", said)).rstrip()
 
 
 def play(session: str, folder: Path) -> str:
-    """Type the session's commands beside a copy of the template; give them with what they print."""
+    """Run the session's commands beside a copy of the template; return them with their output."""
     (folder / "vitals").symlink_to(baking.template())
     (folder / "services").mkdir()
     commands = COMMAND.findall(session)
@@ -64,7 +65,7 @@ def play(session: str, folder: Path) -> str:
 
 
 class Demo:
-    """A demo as a terminal runs it: a group of processes that Ctrl-C reaches together."""
+    """A demo as a terminal runs it: a group of processes that all receive Ctrl-C."""
 
     def __init__(self, log: Path) -> None:
         self.log = log
@@ -87,7 +88,7 @@ class Demo:
         assert text in self.said(), self.said()
 
     def press_ctrl_c(self) -> list[psutil.Process]:
-        """Interrupt it as a terminal does; return the processes that it had started."""
+        """Interrupt it as a terminal does; return its child processes."""
         started = psutil.Process(self.process.pid).children(recursive=True)
         os.killpg(self.process.pid, signal.SIGINT)
         return started
@@ -109,7 +110,7 @@ def show_demo(log: str) -> str:
 
 
 def main() -> None:
-    """Play what README.md shows, and put the output in its place."""
+    """Run the sessions of README.md and replace their output."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         with demo(folder / "demo.log") as running:

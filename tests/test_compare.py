@@ -1,4 +1,4 @@
-"""Does `make compare` of a generated project see what is there, and nothing else?"""
+"""`make compare` of a generated project: real differences are found, others are not."""
 
 import pytest
 
@@ -11,8 +11,8 @@ def project(tmp_path_factory):
 
 
 @pytest.mark.slow
-def test_equals_do_not_differ(project):
-    """Up to one row may: 1 run of 20 is wrong in one."""
+def test_equal_versions_do_not_differ(project):
+    """One row may: 1 run of 20 is wrong in one row."""
     assert len(compare_series.compare(project, planted=False, seconds=30).named()) <= 1
 
 

@@ -1,4 +1,4 @@
-"""Where may an option show? In whole files, and as `# jinja:` lines in these few."""
+"""Options show only in whole files, and as `# jinja:` lines in a few files."""
 
 import ast
 import json
@@ -9,11 +9,11 @@ from cookiecutter.generate import is_copy_only_path
 
 from tests.baking import FOLDER, IN_PLACE, ROOT, project_files
 
+MOST_CONDITIONALS = 7
 MAY_HOLD_CONDITIONALS = {
     "Makefile",
-    "README.md",
     "app/dependencies.py",
-    "vitals/settings.py",
+    "app/settings.py",
     "config/common.env",
     "config/production.env",
     "config/staging.env",
@@ -32,13 +32,19 @@ def text(name: str) -> str:
 def test_conditionals_stand_only_in_the_files_that_may_hold_them():
     holding = {name for name in project_files() if "# jinja:" in text(name)}
 
-    assert holding - MAY_HOLD_CONDITIONALS == set()
-    assert len(MAY_HOLD_CONDITIONALS) <= 9
+    assert holding == MAY_HOLD_CONDITIONALS
+    assert len(MAY_HOLD_CONDITIONALS) <= MOST_CONDITIONALS
     assert sum(name.startswith("app/") for name in MAY_HOLD_CONDITIONALS) <= 2
 
 
 def is_copied(name: str) -> bool:
     return is_copy_only_path(name, {"cookiecutter": TEMPLATE})
+
+
+def test_the_engine_is_copied_and_never_rendered():
+    engine = [name for name in project_files() if name.startswith("vitals/")]
+
+    assert [name for name in engine if not is_copied(name)] == []
 
 
 def test_a_file_that_is_copied_holds_no_answer():
@@ -69,7 +75,7 @@ def test_an_answer_stands_in_python_only_inside_a_string(name):
     )
 
 
-def test_the_hook_holds_no_answer_and_starts_nothing():
+def test_the_hook_holds_no_answer_and_starts_no_program():
     hook = (ROOT / "hooks" / "post_gen_project.py").read_text(encoding="utf-8")
     imported = {
         alias.name
@@ -77,9 +83,11 @@ def test_the_hook_holds_no_answer_and_starts_nothing():
         if isinstance(node, ast.Import)
         for alias in node.names
     }
+    taken = {node.module for node in ast.walk(ast.parse(hook)) if isinstance(node, ast.ImportFrom)}
 
     assert "{{" not in hook
-    assert imported <= {"json", "shutil"}
+    assert imported == {"json", "shutil", "sys"}
+    assert taken == {"pathlib", "vitals.ops.project"}
 
 
 def test_the_template_holds_one_project():

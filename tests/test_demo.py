@@ -1,4 +1,4 @@
-"""Does `make demo` show a running service, and does Ctrl-C leave nothing behind?"""
+"""`make demo`: the running service that it shows, and what Ctrl-C leaves behind."""
 
 import re
 import urllib.request
@@ -17,7 +17,7 @@ def test_ctrl_c_in_set_up_leaves_no_process_and_the_next_demo_serves(tmp_path):
         started = first.press_ctrl_c()
         assert first.process.wait(60) == 130
     assert psutil.wait_procs(started, timeout=10)[1] == []
-    assert "Interrupted. Nothing is left running; safe to repeat: make demo" in first.said()
+    assert "Interrupted. Nothing is left running. Safe to retry: make demo" in first.said()
 
     with session.demo(tmp_path / "second.log") as second:
         second.wait_for("Ctrl-C stops it.")

@@ -1,4 +1,4 @@
-"""What meets who has python3, make and git, and nothing else? More in docs/first-ten-minutes.md."""
+"""A machine with python3, make and git only; docs/first-ten-minutes.md says what else was tried."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ WHO = ("-c", "user.name=A reader", "-c", "user.email=reader@example.com")
 
 @pytest.fixture
 def bare(tmp_path: Path) -> dict[str, str]:
-    """The environment of a machine with the least that is asked for, in no language."""
+    """The environment of a machine with the minimum, without a locale."""
     programs = tmp_path / "programs"
     programs.mkdir()
     for name in MACHINE:
@@ -29,7 +29,7 @@ def bare(tmp_path: Path) -> dict[str, str]:
 
 
 def said(bare: dict[str, str], folder: Path, *command: str, code: int = 0) -> str:
-    """Run a program on the bare machine; give what it printed."""
+    """Run a program on the bare machine; return its output."""
     ran = subprocess.run(
         command,
         cwd=folder,
@@ -65,16 +65,14 @@ def test_a_missing_venv_module_is_named_and_nothing_is_half_done(bare, tmp_path,
     assert not (template / ".venv").exists()
 
 
-def test_an_index_that_does_not_answer_is_named_with_the_way_out(bare, tmp_path):
+def test_an_index_that_does_not_answer_is_reported_with_the_fix(bare, tmp_path):
     project = baking.generate(tmp_path)
     nobody = {"PIP_INDEX_URL": f"http://127.0.0.1:{baking.free_port()}/", "PIP_RETRIES": "1"}
 
     refusal = said({**bare, **nobody}, project, "make", "lint", code=2)
 
     assert "Connection refused" in refusal
-    assert (
-        "set-up could not finish. Fix: repair what it says above, then run the same" in refusal
-    )
+    assert "set-up could not finish. Fix: repair what it says above, then run the same" in refusal
 
 
 @pytest.mark.slow

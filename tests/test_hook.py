@@ -1,4 +1,4 @@
-"""Does a project get its own locks and the template's address, and lose only what exists?"""
+"""The hook: a project's locks, the template's address, and what an answer removes."""
 
 import json
 import re

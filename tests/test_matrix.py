@@ -1,7 +1,7 @@
-"""Does every kind of project work, on each Python and on the oldest and newest packages it allows?
+"""Projects on each Python, and on the oldest and newest packages that they allow.
 
-A row of ROWS is a project: set up, checked, started and asked. Each choice meets each choice of
-another question in some row. What the rows leave out is only type-checked.
+A row of ROWS is a project that is set up, checked, started and called. Each pair of choices is in
+some row. Combinations that are in no row are only type-checked.
 """
 
 import itertools
@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import NamedTuple
 
 import pytest
-from vitals.ops.project import setup
 
 from tests import newest
 from tests.baking import (
@@ -29,6 +28,7 @@ from tests.baking import (
     set_up,
 )
 from tests.test_variants import COMBINATIONS
+from vitals.ops.project import setup
 
 PYTHONS = ["3.11", "3.12", "3.13"]
 RESOLUTIONS = {"locked": None, "newest": "highest", "lowest": "lowest-direct"}
@@ -97,7 +97,7 @@ def test_a_project_passes_its_checks_and_answers(tmp_path, row):
 
 
 def interpreter(version: str) -> str:
-    """Find the Python of a row: uv's own, or one on PATH, where pyenv shows those that it has."""
+    """Find the Python of a row: one of uv, or one on PATH, where pyenv offers its own."""
     found = subprocess.run(
         [setup.uv(), "python", "find", "--no-project", "--system", version],
         env=environment(PYENV_VERSION=version),
@@ -117,7 +117,7 @@ def passes_its_checks(project: Path, python: str) -> bool:
 
 
 def serves(project: Path, python: str) -> bool:
-    """Whether it answers over a socket: its health, its metrics, and the example feature."""
+    """Whether health, metrics and the example feature answer over a socket."""
     try:
         set_up(project, f"PYTHON={python}")
         with serving(project) as address:
@@ -135,7 +135,7 @@ def serves(project: Path, python: str) -> bool:
 
 @pytest.mark.slow
 def test_projects_that_no_row_checks_have_clean_types_too(tmp_path):
-    """On the packages of the full one: the other variants take over its versions."""
+    """With the packages of the full project: the other variants lock the same versions."""
     full = generate(tmp_path)
     set_up(full)
     python = full / ".venv" / "bin" / "python"
@@ -154,7 +154,7 @@ def test_projects_that_no_row_checks_have_clean_types_too(tmp_path):
 
 
 def sources(project: Path) -> tuple[str, ...]:
-    """All that a type checker reads of a project: of two with the same it says the same."""
+    """All that a type checker reads of a project; equal sources have equal results."""
     return tuple(
         part
         for name, text in files_of(project).items()

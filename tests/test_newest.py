@@ -1,4 +1,4 @@
-"""Is a package that breaks projects when it moves named, with its last version that works?"""
+"""A package whose newest version breaks projects is named, with the last version that works."""
 
 import subprocess
 import sys
@@ -10,11 +10,11 @@ import pytest
 from tests import newest
 from tests.baking import VARIANTS, environment, generate, set_up
 
-BROKEN = "raise ImportError('a fault that the test planted')\n"
+BROKEN = "raise ImportError('planted by the test')\n"
 
 
 def release(index: Path, installed: Path, version: str, text: str) -> None:
-    """Publish a version of a package of one file: a wheel in a folder that uv looks into."""
+    """Publish a version of a package of one file: a wheel in a folder that uv reads."""
     index.mkdir(exist_ok=True)
     about = f"{installed.name}-{version}.dist-info"
     name = installed.name.replace("_", "-")

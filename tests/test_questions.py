@@ -1,4 +1,4 @@
-"""Is every bad answer refused in one line, before anything is written or run?"""
+"""Bad answers: each is refused in one line, before anything is written or run."""
 
 import json
 import re

@@ -1,4 +1,4 @@
-"""Is the folder inside the template a real project, as it lies there?"""
+"""The folder inside the template is a real project: it runs unrendered."""
 
 import ast
 import json
@@ -38,7 +38,7 @@ def test_every_file_parses_as_it_lies():
 
 @pytest.fixture(scope="module")
 def in_place(tmp_path_factory) -> Path:
-    """The folder as a clone has it, set up: nothing of ours is left in the template."""
+    """The folder as a clone has it, set up; the template itself stays clean."""
     project = tmp_path_factory.mktemp("clone") / FOLDER
     shutil.copytree(template() / FOLDER, project)
     set_up(project)

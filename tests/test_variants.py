@@ -1,18 +1,29 @@
-"""Is every project that can be generated whole, clean, and free of what was not chosen?"""
+"""All projects that can be generated: clean, and without traces of what was not chosen."""
 
+import hashlib
 import itertools
 import json
 import subprocess
 import sys
 import tomllib
+from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.answers import UNUSUAL
-from tests.baking import VARIANTS, bake, files_of, generate, make
+from tests.baking import (
+    FOLDER,
+    VARIANTS,
+    bake,
+    environment,
+    files_of,
+    generate,
+    make,
+    template,
+)
 
-# Words that an answer takes away. `github` alone may stay: the security checks read workflows.
+# Words that an answer removes from what the team owns. `vitals/` is whole in every project.
 DATABASE = "sqlalchemy alembic asyncpg psycopg aiosqlite postgres sqlite app_database_"
 CACHE = "cashews redis valkey app_cache_"
 COMPOSE = "compose"
@@ -35,10 +46,11 @@ COMBINATIONS = [
         VARIANTS.values(), ["compose", "kubernetes"], ["github", "gitlab", "none"]
     )
 ]
+WITHOUT_EXAMPLE = [{**variant, "_example": "false"} for variant in VARIANTS.values()]
 
 
 def each(rows: list[dict[str, str]]) -> list:
-    """Name each set of answers, and keep its tests in one process, so that it is baked once."""
+    """Name each set of answers, and run its tests in one process, so that it is baked once."""
     names = ["-".join(f"{key}={ascii(answer)[:12]}" for key, answer in row.items()) for row in rows]
     return [
         pytest.param(row, id=name, marks=pytest.mark.xdist_group(name))
@@ -53,6 +65,7 @@ def test_what_was_not_chosen_leaves_no_trace(answers, words):
     traces = [
         f"{name}: {word}"
         for name, text in files.items()
+        if not name.startswith("vitals/")
         for word in words.split()
         if word in name.lower() or word in text.lower()
     ]
@@ -60,7 +73,40 @@ def test_what_was_not_chosen_leaves_no_trace(answers, words):
     assert traces == []
 
 
-@pytest.mark.parametrize("answers", each(COMBINATIONS + UNUSUAL))
+@pytest.mark.parametrize("answers", each(COMBINATIONS))
+def test_the_engine_has_one_checksum_in_all_projects(answers):
+    assert checksum(bake(**answers) / "vitals") == checksum(template() / FOLDER / "vitals")
+
+
+def checksum(folder: Path) -> str:
+    """One sha256 over the names and contents of all files in a folder."""
+    found = hashlib.sha256()
+    for path in sorted(path for path in folder.rglob("*") if path.is_file()):
+        found.update(f"{path.relative_to(folder)}\0".encode())
+        found.update(path.read_bytes())
+    return found.hexdigest()
+
+
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_a_project_without_the_example_equals_one_that_it_was_removed_from(variant, tmp_path):
+    never_there = bake(**VARIANTS[variant], _example="false")
+    removed = generate(tmp_path, **VARIANTS[variant])
+
+    done = subprocess.run(
+        [sys.executable, "-m", "vitals.ops.project.remove_example"],
+        cwd=removed,
+        env=environment(PYTHONDONTWRITEBYTECODE="1"),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    assert files_of(removed) == files_of(never_there)
+    assert json.loads(files_of(removed)[".vitals.json"])["example"] is False
+
+
+@pytest.mark.parametrize("answers", each(COMBINATIONS + WITHOUT_EXAMPLE + UNUSUAL))
 def test_a_fresh_project_is_what_its_own_formatter_and_linter_would_leave(answers):
     project = bake(**answers)
 
@@ -105,7 +151,7 @@ def test_an_unusual_answer_arrives_as_it_was_given(answers):
     ] == []
 
 
-@pytest.mark.parametrize("answers", each(COMBINATIONS))
+@pytest.mark.parametrize("answers", each(COMBINATIONS + WITHOUT_EXAMPLE))
 def test_nothing_of_the_template_is_left(answers):
     files = files_of(bake(**answers))
 
@@ -119,7 +165,7 @@ def test_nothing_of_the_template_is_left(answers):
 
 
 def test_make_check_passes_in_a_fresh_project(tmp_path):
-    """The smallest one; README.md's session checks the full one, test_matrix.py the others."""
+    """The smallest project; README.md's session checks the full one, test_matrix.py the others."""
     answers = {**VARIANTS["plain"], "deploy": "kubernetes", "ci": "none"}
     project = generate(tmp_path / "Über uns", **answers)  # a name that needs quoting
     subprocess.run(["git", "init", "-q", "-b", "main"], cwd=project, check=True)

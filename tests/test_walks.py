@@ -1,4 +1,4 @@
-"""Do the pages that lead a team through its first changes end where they say?"""
+"""Tutorial pages of a project: running them ends in a green check."""
 
 import json
 from pathlib import Path
@@ -8,12 +8,12 @@ import pytest
 from tests import baking, walk
 
 DOCS = baking.IN_PLACE / "docs"
-WALKS = {  # the variant, and the pages that are played one after the other
+WALKS = {  # the variant, and the pages that are run one after the other
     "first feature": ("plain", ["first-feature.md"]),
     "first feature, kept": ("full", ["first-feature.md", "keep-it-in-the-database.md"]),
     "another service": ("full", ["call-another-service.md"]),
 }
-SLOW = ("make ", ".venv/")  # what needs the packages of the project
+SLOW = ("make ", ".venv/")  # what needs the project's packages
 
 
 def test_each_page_with_steps_is_played():
@@ -64,6 +64,6 @@ def test_a_walk_ends_in_a_green_check(tmp_path: Path, name):
     for page in pages:
         walk.play(project / "docs" / page, project)
     if not (kept := project / "build" / "check.json").exists():
-        walk.run(project, "make check")  # the page leaves it to the one that some variants have
+        walk.run(project, "make check")  # this page does not run it
 
     assert json.loads(kept.read_text(encoding="utf-8"))["ok"] is True

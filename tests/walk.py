@@ -1,7 +1,7 @@
-"""Does a page that leads through a change lead to where it says? Plays it, block by block.
+"""Tutorial pages: runs the blocks of a page one after the other in a project.
 
-A block is one of three kinds: ```console has commands behind `$ `; ```diff is applied; any other
-is a file, whose path is the line before, in backticks and with a colon behind.
+A block is one of three kinds: ```console has commands after `$ `; ```diff is applied; any other
+block is a file, whose path is the line before it, in backticks and followed by a colon.
 """
 
 import os
@@ -26,12 +26,12 @@ WRITER = {
 
 class Block(NamedTuple):
     kind: str
-    file: str  # of a file: where it is written
+    file: str  # the path, for a block that is a file
     text: str
 
 
 def blocks(page: str) -> list[Block]:
-    """All blocks of a page in their order. Raises ValueError for one that can't be played."""
+    """All blocks of a page in order. Raises ValueError for a block that cannot be run."""
     found = []
     for fence in FENCE.finditer(page):
         kind, text = fence.groups()
@@ -48,9 +48,9 @@ def blocks(page: str) -> list[Block]:
 
 
 def play(page: Path, project: Path, *, without: tuple[str, ...] = ()) -> None:
-    """Do in the project what its page says, but for commands `without` which it is played quickly.
+    """Run a page in the project; skip commands that start with one of `without`.
 
-    Raises AssertionError with the output of what fails.
+    Raises AssertionError with the output of the command that fails.
     """
     for block in blocks(page.read_text(encoding="utf-8")):
         if block.kind == "console":
@@ -65,13 +65,13 @@ def play(page: Path, project: Path, *, without: tuple[str, ...] = ()) -> None:
 
 
 def repository(project: Path) -> Path:
-    """Make a fresh project a repository with one commit, as the last words of its making say."""
+    """Make a fresh project a git repository with one commit."""
     run(project, 'git init -q -b main && git add -A && git commit -q -m "Start"')
     return project
 
 
 def run(project: Path, command: str, given: str = "") -> None:
-    """Type a command into a shell. Raises AssertionError with its output when it fails."""
+    """Run a command in a shell. Raises AssertionError with its output when it fails."""
     done = subprocess.run(
         [shutil.which("bash") or "sh", "-ec", command],
         cwd=project,

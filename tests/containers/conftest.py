@@ -1,4 +1,4 @@
-"""What do these tests need? A Docker engine that answers, with the images that deploy/ names."""
+"""A Docker engine, which these tests need, with the images that deploy/ names."""
 
 import subprocess
 from collections.abc import Iterator
@@ -18,7 +18,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 @pytest.fixture(scope="session")
 def engine() -> None:
     done = subprocess.run(["docker", "version"], capture_output=True, text=True, check=False)
-    assert done.returncode == 0, f"{done.stderr}\nway out: start a Docker engine, set DOCKER_HOST"
+    assert done.returncode == 0, f"{done.stderr}\nFix: start a Docker engine, set DOCKER_HOST"
 
 
 @pytest.fixture(scope="session")

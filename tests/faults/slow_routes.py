@@ -1,4 +1,4 @@
-"""The generated service with routes that take their time. Run by its own Python, in its folder."""
+"""The generated service with slow routes. Run by its own Python, in its folder."""
 
 import asyncio
 import os
@@ -8,14 +8,12 @@ from collections.abc import AsyncIterator
 from itertools import count
 
 from fastapi.responses import StreamingResponse
-from vitals.observability import logs
-from vitals.server import serve
-from vitals.settings import load
 
 from app.main import create_app
+from app.settings import Settings
+from vitals import load, serve
 
-settings = load(os.environ)
-logs.install(logs.stdout, settings.log_format, settings.log_level)
+settings = load(Settings, os.environ)
 service = create_app(settings)
 
 
@@ -30,7 +28,7 @@ async def stream() -> StreamingResponse:
     async def numbers() -> AsyncIterator[bytes]:
         for number in count():
             yield b"%d\n" % number
-            await asyncio.sleep(0.1)  # the pace of the stream
+            await asyncio.sleep(0.1)  # one line each 100 ms
 
     return StreamingResponse(numbers())
 
@@ -46,4 +44,4 @@ async def echo(body: dict[str, int]) -> dict[str, int]:
     return body
 
 
-sys.exit(serve.serve(service, settings))
+sys.exit(serve(service, settings))

@@ -1,18 +1,18 @@
-"""What do reports say of the items? Two faults on purpose, for the status page to point at."""
+"""Reports on the items, with two deliberate faults that the status page finds."""
 
 import asyncio
 from decimal import Decimal
 from typing import Any, Protocol
 
 from fastapi import APIRouter
-from vitals import validation
 
-PUBLIC: dict[str, Any] = {"security": []}
+from vitals import PUBLIC
+
 SLOW_SECONDS = 1.2
 
 
 class Item(Protocol):
-    """What a report needs of an item."""
+    """The fields of an item that a report reads."""
 
     @property
     def id(self) -> int: ...
@@ -21,25 +21,25 @@ class Item(Protocol):
 
 
 class Items(Protocol):
-    """A store that answers pages of items."""
+    """A store that returns items page by page."""
 
     async def page(self, limit: int, after: int) -> list[Any]: ...
 
 
 def router(items: Items) -> APIRouter:
-    """The paths under /reports."""
-    routes = validation.router("/reports")
+    """The routes under /reports."""
+    routes = APIRouter(prefix="/reports")
 
     @routes.get("/prices", openapi_extra=PUBLIC)
     async def prices() -> list[float]:
-        """The price of each item, asked for one by one: an N+1."""
+        """The price of each item, one query for each: an N+1."""
         found: list[Item] = await items.page(40, 0)
         pages = [await items.page(1, item.id - 1) for item in found]
         return [float(page[0].price) for page in pages]
 
     @routes.get("/sales", openapi_extra=PUBLIC)
     async def sales() -> dict[str, int]:
-        """What was sold, from somewhere that takes its time."""
+        """The number of sales, from a slow source."""
         await asyncio.sleep(SLOW_SECONDS)
         return {"sold": 0}
 
