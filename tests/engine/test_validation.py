@@ -1,0 +1,132 @@
+"""Models and field types of the engine, behind an ordinary router."""
+
+from collections.abc import AsyncIterator
+from typing import Annotated
+
+import httpx
+import pytest
+from fastapi import APIRouter, FastAPI, Query
+from pydantic import BaseModel, Field
+
+from tests.engine.applications import install
+from vitals import testing
+from vitals.validation import Amount, Line, Model
+
+JSON = {"content-type": "application/json"}
+
+
+class Thing(Model):
+    name: Line = Field(max_length=20)
+    amount: Amount
+    times: int = 1
+
+
+class Loose(BaseModel):
+    times: int
+
+
+class ThingQuery(BaseModel):
+    limit: int = Field(20, ge=1)
+
+
+@pytest.fixture(scope="module")
+async def client() -> AsyncIterator[httpx.AsyncClient]:
+    app, routes = FastAPI(openapi_url=None), APIRouter(prefix="/things")
+
+    @routes.post("")
+    async def create(thing: Thing) -> Thing:
+        return thing
+
+    @routes.post("/loose")
+    async def loose(loose: Loose) -> int:
+        return loose.times
+
+    @routes.get("")
+    async def page(query: Annotated[ThingQuery, Query()]) -> int:
+        return query.limit
+
+    @routes.get("/{thing_id}")
+    async def read(thing_id: int) -> int:
+        return thing_id
+
+    app.include_router(routes)
+    async with testing.client(install(app)) as client:
+        yield client
+
+
+async def test_a_body_that_matches_is_accepted_and_answered_as_json_numbers(
+    client: httpx.AsyncClient,
+) -> None:
+    sent = {"name": "tea\u2028\U0001f375", "amount": 2.5, "times": 1}
+
+    assert (await client.post("/things", json=sent)).json() == sent
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        b'{"name": "tea", "amount": "2.5"}',
+        b'{"name": "tea", "amount": true}',
+        b'{"name": "tea", "amount": NaN}',
+        b'{"name": "tea", "amount": -Infinity}',
+        b'{"name": "tea", "amount": 1e999}',
+        b'{"name": "tea", "amount": 1, "times": 1.0}',
+        b'{"name": "tea", "amount": 1, "times": "1"}',
+        b'{"name": "tea", "amount": 1, "more": null}',
+        b'{"name": "te\\u0000a", "amount": 1}',
+        b'{"name": "te\\u001ba", "amount": 1}',
+        b'{"name": "te\\na", "amount": 1}',
+        b'{"name": "\\ud800", "amount": 1}',
+        b'{"name": 7, "amount": 1}',
+        b'["name", "amount"]',
+        b"null",
+        b"",
+        b"{",
+        b"\xff",
+        b'{"name": "tea", "amount": ' + b"9" * 5_000 + b"}",
+        b"[" * 100_000,
+    ],
+)
+async def test_a_body_that_does_not_match_the_model_is_refused(
+    client: httpx.AsyncClient, body: bytes
+) -> None:
+    answer = await client.post("/things", content=body, headers=JSON)
+
+    assert answer.status_code in (400, 422)
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["retry_safe"] is False
+    assert "expected" in answer.json()["detail"]
+
+
+@pytest.mark.parametrize(
+    ("amount", "is_valid"),
+    [(0.01, True), (99_999_999.99, True), (7, True), (0, False), (1.005, False), (1e8, False)],
+)
+async def test_an_amount_is_above_0_with_at_most_two_decimal_places(
+    client: httpx.AsyncClient, amount: float, is_valid: bool
+) -> None:
+    answer = await client.post("/things", json={"name": "tea", "amount": amount})
+
+    assert answer.status_code == (200 if is_valid else 422)
+
+
+async def test_a_model_of_pydantics_own_is_read_as_pydantic_says(
+    client: httpx.AsyncClient,
+) -> None:
+    answer = await client.post("/things/loose", json={"times": "1", "more": None})
+
+    assert answer.json() == 1
+
+
+async def test_an_unknown_query_parameter_is_ignored(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/things?limti=1")).json() == 20
+
+
+@pytest.mark.parametrize("path", ["/things?limit=0", "/things?limit=x", "/things/0x1"])
+async def test_a_path_or_query_that_does_not_match_is_422(
+    client: httpx.AsyncClient, path: str
+) -> None:
+    answer = await client.get(path)
+
+    assert answer.status_code == 422
+    assert answer.headers["content-type"] == "application/problem+json"
