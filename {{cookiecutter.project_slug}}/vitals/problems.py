@@ -125,7 +125,7 @@ def answer(scope: Scope, problem: Problem) -> Response:
         "request_id": request_stats.request_id(),
         "retry_safe": safe,
     }
-    body = json.dumps(problem.members | content, default=str)
+    body = json.dumps(content | problem.members | content, default=str)  # its own members win
     return Response(body, status, problem.headers, media_type=MEDIA_TYPE)
 
 

@@ -10,10 +10,11 @@ When such an assertion fails, the statements that ran more than once are in its 
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import httpx
 from fastapi import FastAPI
-from starlette.types import Message
+from starlette.types import Message, Receive, Scope, Send
 
 from vitals.request_stats import RequestStats, current
 
@@ -66,15 +67,21 @@ async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
 
     Raises RuntimeError with the reason when the application does not start.
     """
-    transport = httpx.ASGITransport(app, raise_app_exceptions=False)
-    async with lifespan(app), httpx.AsyncClient(transport=transport, base_url="http://test") as it:
-        yield it
+    async with lifespan(app) as state:
+
+        async def with_state(scope: Scope, receive: Receive, send: Send) -> None:
+            await app({**scope, "state": state.copy()}, receive, send)
+
+        transport = httpx.ASGITransport(with_state, raise_app_exceptions=False)
+        async with httpx.AsyncClient(transport=transport, base_url="http://test") as it:
+            yield it
 
 
 @asynccontextmanager
-async def lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Run an application from its start to its stop, as a server does (ASGI lifespan)."""
+async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
+    """Run an application from its start to its stop, as a server does; gives its state (ASGI)."""
     to_app, from_app = asyncio.Queue[Message](), asyncio.Queue[Message]()
+    state: dict[str, Any] = {}
 
     async def expect(event: str) -> None:
         await to_app.put({"type": f"lifespan.{event}"})
@@ -87,12 +94,11 @@ async def lifespan(app: FastAPI) -> AsyncIterator[None]:
             await asyncio.gather(running, return_exceptions=True)
             raise RuntimeError(message.get("message", message["type"]))
 
-    running = asyncio.create_task(
-        app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, to_app.get, from_app.put)
-    )
+    scope = {"type": "lifespan", "asgi": {"version": "3.0"}, "state": state}
+    running = asyncio.create_task(app(scope, to_app.get, from_app.put))
     await expect("startup")
     try:
-        yield
+        yield state
     finally:
         await expect("shutdown")
         await running
