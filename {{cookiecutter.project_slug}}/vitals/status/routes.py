@@ -17,12 +17,11 @@ from fastapi import APIRouter, Response
 from vitals.health.checks import CheckState
 from vitals.status.reporter import StatusReporter
 
-TEMPLATE, STYLE, SCRIPT = (
-    Path(__file__).with_name(f"page.{kind}").read_text(encoding="utf-8")
-    for kind in ("html", "css", "js")
+TEMPLATE, STYLE, CHARTS, PAGE = (
+    Path(__file__).with_name(name).read_text(encoding="utf-8")
+    for name in ("page.html", "page.css", "charts.js", "page.js")
 )
 HARMLESS = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&"})  # JSON is ASCII
-METHODS = ["GET", "HEAD"]
 NO_STORE = {"Cache-Control": "no-store"}
 POLICY = (
     "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
@@ -37,7 +36,7 @@ def router(reporter: StatusReporter) -> APIRouter:
     def data() -> str:
         return json.dumps(reporter.snapshot(), default=_plain, separators=(",", ":"))
 
-    @routes.api_route("/status", methods=METHODS)
+    @routes.get("/status")
     async def status() -> Response:
         nonce = secrets.token_urlsafe(16)
         headers = NO_STORE | {"Content-Security-Policy": POLICY.format(nonce=nonce)}
@@ -45,12 +44,12 @@ def router(reporter: StatusReporter) -> APIRouter:
             title=escape(reporter.about["name"]),
             nonce=nonce,
             style=STYLE,
-            script=SCRIPT,
+            script=CHARTS + PAGE,
             data=data().translate(HARMLESS),
         )
         return Response(document, 200, headers, "text/html; charset=utf-8")
 
-    @routes.api_route("/status.json", methods=METHODS)
+    @routes.get("/status.json")
     async def status_json() -> Response:
         return Response(data(), 200, NO_STORE, "application/json")
 
