@@ -13,8 +13,7 @@ const GAUGES = {
   log_lines_dropped_total: "log lines dropped",
 };
 const live = document.getElementById("live");
-let data; // what is being drawn
-let shownAt; // when the data on the page was taken
+let data, shownAt; // what is being drawn, and when it was taken
 
 const mark = (status) => html("span", { class: `mark ${status}` }, MARKS[status]);
 const code = (text) => html("code", {}, text);
