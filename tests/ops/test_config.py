@@ -55,7 +55,7 @@ PLANTED: list[tuple[str, Change, str]] = [
     (COMMON, add("APP_HOST: 0.0.0.0"), "'APP_HOST: 0.0.0.0' that is not read alike"),
     (COMMON, put("APP_HOST", "0.0.0.0\r"), "'APP_HOST' that is not read alike"),
     (COMMON, put("APP_HOST", "ﬁfteen"), "'APP_HOST' that is not read alike"),
-    (COMMON, add("APP_HOST=0.0.0.0"), "APP_HOST stands twice"),
+    (COMMON, add("APP_HOST=0.0.0.0"), "APP_HOST is given twice"),
     (
         STAGING,
         lambda text: re.sub(r"# why:.*\n", "", text, count=1),
@@ -109,7 +109,7 @@ def test_a_planted_fault_is_refused_by_name(
 def test_a_missing_file_is_refused_by_name(project: Path) -> None:
     (project / STAGING).unlink()
 
-    assert f"{STAGING}: not there" in faults(project)[0]
+    assert f"{STAGING}: no such file" in faults(project)[0]
 
 
 def test_all_faults_are_shown_at_once(project: Path) -> None:

@@ -7,8 +7,8 @@ import pytest
 
 from vitals.ops.project import token
 from vitals.ops.run.steps import Refused
-from vitals.security.jwks import Keys
-from vitals.security.tokens import Tokens
+from vitals.security.jwks import JwksCache
+from vitals.security.tokens import JwtVerifier
 from vitals.settings import Settings, load
 
 
@@ -23,22 +23,22 @@ async def test_the_printed_token_is_taken_with_the_printed_settings(
     first, *rest = capsys.readouterr().out.split()
     printed = dict(word.split("=", 1) for word in rest if "=" in word)
     settings = load(Settings, {"APP_ENVIRONMENT": "test", **printed})
-    keys = Keys(settings.auth_jwks_url)
-    scopes = await Tokens(keys, settings.auth_issuer, settings.auth_audience).verify(first)
-    assert scopes == ["items:write", "other"]
+    keys = JwksCache(settings.auth_jwks_url)
+    caller = await JwtVerifier(keys, settings.auth_issuer, settings.auth_audience).verify(first)
+    assert caller.scopes == {"items:write", "other"}
 
 
-def test_the_key_is_kept_and_nobody_else_may_read_it(tmp_path: Path) -> None:
-    first = token.kept(tmp_path)
-    again = token.kept(tmp_path)
+def test_the_key_is_stored_for_its_owner_only(tmp_path: Path) -> None:
+    first = token.stored(tmp_path)
+    again = token.stored(tmp_path)
 
     assert first.key_id == again.key_id
     assert stat.S_IMODE((tmp_path / "key.pem").stat().st_mode) == 0o600
 
 
 def test_another_kind_of_key_is_refused(tmp_path: Path) -> None:
-    token.kept(tmp_path)
+    token.stored(tmp_path)
     (tmp_path / "key.pem").write_text("no key")
 
-    with pytest.raises(Refused, match="is no key of ours"):
-        token.kept(tmp_path)
+    with pytest.raises(Refused, match="the key that was written"):
+        token.stored(tmp_path)

@@ -1,7 +1,7 @@
 """Hash locks of the packages that the project runs on, renewed from pyproject.toml.
 
 `make lock` keeps the versions that still fit, `make upgrade` moves them to the newest. The locks
-hold for every platform and every Python that we allow; they name no index: the machine's is asked.
+hold for every platform and every supported Python; they name no index: the machine's is used.
 """
 
 import re
@@ -37,8 +37,8 @@ OPTIONS = (
 def requirements(folder: Path, groups: tuple[str, ...]) -> list[str]:
     """What pyproject.toml asks for in these groups."""
     project = tomllib.loads((folder / "pyproject.toml").read_text())
-    asked = {"": project["project"]["dependencies"], **project["dependency-groups"]}
-    return [line for group in groups for line in asked[group]]
+    by_group = {"": project["project"]["dependencies"], **project["dependency-groups"]}
+    return [line for group in groups for line in by_group[group]]
 
 
 def write(folder: Path, lock: Lock, upgrade: bool = False) -> str:
@@ -46,10 +46,10 @@ def write(folder: Path, lock: Lock, upgrade: bool = False) -> str:
 
     Raises `Refused` when no versions fit, or when a package would come from outside the index.
     """
-    with tempfile.NamedTemporaryFile("w", suffix=".in") as asked:
-        asked.write("\n".join(requirements(folder, lock.groups)))
-        asked.flush()
-        command = [setup.uv(), "pip", "compile", asked.name, "-o", folder / lock.file]
+    with tempfile.NamedTemporaryFile("w", suffix=".in") as wanted:
+        wanted.write("\n".join(requirements(folder, lock.groups)))
+        wanted.flush()
+        command = [setup.uv(), "pip", "compile", wanted.name, "-o", folder / lock.file]
         command += OPTIONS.split()
         command += ["--constraint", folder / lock.agrees_with] if lock.agrees_with else []
         command += ["--upgrade"] if upgrade else []

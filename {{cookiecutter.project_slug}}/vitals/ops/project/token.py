@@ -1,7 +1,7 @@
-"""A token for a trial: `make token SCOPES="items:write"`. Also the issuer of tests and rehearsals.
+"""Short-lived tokens: `make token SCOPES="items:write"`. Also the issuer of tests and rehearsals.
 
-The key lies in build/issuer, and the public one beside it as a JWKS. A service takes these tokens
-only if it is started with the settings that are printed with them.
+The private key lies in build/issuer, the public one beside it as a JWKS. A service accepts these
+tokens only if it is started with the settings that are printed with them.
 """
 
 import json
@@ -24,7 +24,7 @@ MINUTES = 15
 
 
 class Issuer:
-    """Signs tokens with a key of its own (ES256)."""
+    """Signs tokens with its own key (ES256)."""
 
     name = "https://issuer.internal"
     audience = "api"
@@ -34,7 +34,7 @@ class Issuer:
         self.key_id = key_id or secrets.token_hex(8)
 
     def token(self, *scopes: str, minutes: float = MINUTES, **claims: Any) -> str:
-        """A token that grants the scopes; `claims` are laid over the usual ones."""
+        """A token that grants the scopes; `claims` replace the usual ones."""
         now = int(time.time())
         usual = {
             "iss": self.name,
@@ -52,7 +52,7 @@ class Issuer:
         return described | {"kid": self.key_id, "alg": "ES256", "use": "sig"}
 
     def settings(self, folder: Path) -> dict[str, str]:
-        """The settings of a service that takes these tokens."""
+        """The settings of a service that accepts these tokens."""
         return {
             "APP_AUTH": "jwt",
             "APP_AUTH_ISSUER": self.name,
@@ -62,15 +62,15 @@ class Issuer:
 
 
 def publish(folder: Path, *issuers: Issuer) -> None:
-    """Write the public keys where a service looks for them; whoever reads sees all or the old."""
+    """Write the public keys where a service looks for them, atomically."""
     folder.mkdir(parents=True, exist_ok=True)
     written = folder / "jwks.json.new"
     written.write_text(json.dumps({"keys": [issuer.jwk() for issuer in issuers]}))
     written.replace(folder / "jwks.json")
 
 
-def kept(folder: Path) -> Issuer:
-    """The issuer whose key lies in the folder; it is made at the first time."""
+def stored(folder: Path) -> Issuer:
+    """The issuer whose key lies in the folder; it is made on first use."""
     file = folder / "key.pem"
     if not file.exists():
         issuer = Issuer()
@@ -86,17 +86,17 @@ def kept(folder: Path) -> Issuer:
         key = serialization.load_pem_private_key(file.read_bytes(), password=None)
         listed = json.loads((folder / "jwks.json").read_text())
     except (OSError, ValueError) as error:
-        raise Refused(f"{file} is no key of ours", "what was written", f"rm -r {folder}") from error
+        raise Refused(f"{file}: {error}", "the key that was written", f"rm -r {folder}") from error
     if not isinstance(key, ec.EllipticCurvePrivateKey):
         raise Refused(f"{file} holds another kind of key", "a P-256 key", f"rm -r {folder}")
     return Issuer(key, listed["keys"][0]["kid"])
 
 
 def main() -> None:
-    """Print a token, and what a service must be told to take it."""
-    issuer = kept(FOLDER)
+    """Print a token, and the settings of a service that accepts it."""
+    issuer = stored(FOLDER)
     steps.say(issuer.token(*os.environ.get("SCOPES", "").split()))
-    steps.say(f"\nGood for {MINUTES} minutes, at a service that is started with:")
+    steps.say(f"\nValid for {MINUTES} minutes, at a service that is started with:")
     for name, value in issuer.settings(FOLDER).items():
         steps.say(f"  {name}={value}")
 

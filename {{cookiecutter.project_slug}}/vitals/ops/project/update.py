@@ -185,8 +185,8 @@ def check() -> int:
 
 def main() -> int:
     """Take in VERSION of TEMPLATE, else the newest of the recorded one, and check the tree."""
-    asked = os.environ.get
-    return check() if take_in(asked("TEMPLATE", ""), asked("VERSION", "")) else 0
+    given = os.environ.get
+    return check() if take_in(given("TEMPLATE", ""), given("VERSION", "")) else 0
 
 
 if __name__ == "__main__":

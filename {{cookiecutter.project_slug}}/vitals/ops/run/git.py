@@ -1,4 +1,4 @@
-"""What does git know of this project? The only module that starts git."""
+"""git: everything that is asked of it and done with it. The only module that starts git."""
 
 import os
 import shutil
@@ -13,18 +13,18 @@ from vitals.ops.run.steps import Refused
 ANSWER_SECONDS = 10
 NOBODY = ["-c", "user.name=template", "-c", "user.email=template@localhost"]
 
-# git writes a tag's object first and then asks this hook whether the name may point to it.
-NO_NAME_YET = """#!/bin/sh
+# git writes a tag's object first, then runs this hook before the name points to it.
+REFUSE_NAME = """#!/bin/sh
 [ "$1" = prepared ] || exit 0
-cat > "${0%/*}/asked"
+cat > "${0%/*}/prepared"
 exit 1
 """
 
 
 def git(*words: str, index: Path | None = None) -> str:
-    """Run git in the project; return its answer without the last line end.
+    """Run git in the project; return its output without the last line end.
 
-    Raises `Refused` with git's own words when it fails.
+    Raises `Refused` with git's message when it fails.
     """
     environment = {**os.environ, "GIT_INDEX_FILE": str(index)} if index else None
     finished = subprocess.run(
@@ -51,7 +51,7 @@ def is_repository() -> bool:
 
 
 def no_repository() -> Refused:
-    """What stands in the way of a command that needs a repository where there is none."""
+    """The refusal of a command that needs a repository."""
     if shutil.which("git") is None:
         return Refused("no git on this machine", fix="install git, then `git init -b main`")
     return Refused("no git repository of its own here", fix="`git init -b main`, then commit")
@@ -67,7 +67,7 @@ def head() -> str:
 
 
 def tree_hash() -> str | None:
-    """The tree of all files as they lie here, tracked or not ignored; None without a repository.
+    """The tree of all files here, tracked or not ignored; None without a repository.
 
     The user's index is not touched: git works on a copy.
     """
@@ -77,13 +77,13 @@ def tree_hash() -> str | None:
         index = Path(folder, "index")
         current = shell.ROOT / git("rev-parse", "--git-path", "index")
         if current.exists():
-            shutil.copy2(current, index)  # by its time git knows which files may look unchanged
+            shutil.copy2(current, index)  # git compares its time with those of files
         git("add", "--all", index=index)
         return git("write-tree", index=index)
 
 
 def succeeds(*words: str) -> bool:
-    """Whether git answers a question with exit code 0."""
+    """Whether git ends with exit code 0."""
     command = ["git", *words]
     return not subprocess.run(command, cwd=shell.ROOT, capture_output=True, check=False).returncode
 
@@ -91,22 +91,22 @@ def succeeds(*words: str) -> bool:
 def remote_refs(remote: str, *patterns: str) -> dict[str, str]:
     """What these refs point to in a remote; `^{}` is the commit of a tag object.
 
-    Nobody is asked for a password. Raises `Refused` when there is no answer within 10 s.
+    Asks for no password. Raises `Refused` when there is no answer within 10 s.
     """
     with (
         tempfile.TemporaryFile() as output,
         shell.Program(
             ["git", "-C", shell.ROOT, "ls-remote", remote, *patterns], output=output
-        ) as asked,
+        ) as listing,
     ):
-        asked.wait_until(lambda: False, ANSWER_SECONDS)
-        code = asked.code
+        listing.wait_until(lambda: False, ANSWER_SECONDS)
+        code = listing.code
         output.seek(0)
         answer = output.read().decode(errors="replace")
     if code != 0:
         raise Refused(
             f"{remote} {'refused' if code else f'gave no answer within {ANSWER_SECONDS} s'}",
-            "its branches and tags, without a question",
+            "its branches and tags, without a prompt",
             f"`git ls-remote {remote}` shows why",
             answer,
         )
@@ -127,12 +127,12 @@ def _listed(text: str) -> dict[str, str]:
 def tag_object(name: str, message: str) -> str:
     """Make the annotated tag object of HEAD and no ref; signed where git is set up to sign.
 
-    Raises `Refused` with git's own words when it cannot be made or signed.
+    Raises `Refused` with git's message when it cannot be made or signed.
     """
     with tempfile.TemporaryDirectory() as folder:
         aside = Path(folder)
         (aside / "message").write_text(message, encoding="utf-8")
-        (aside / "reference-transaction").write_text(NO_NAME_YET)
+        (aside / "reference-transaction").write_text(REFUSE_NAME)
         (aside / "reference-transaction").chmod(0o700)
         command = ["git", "-C", shell.ROOT, "-c", f"core.hooksPath={aside}", "tag", "--annotate"]
         command += ["--cleanup=whitespace", f"--file={aside / 'message'}", name]
@@ -145,10 +145,10 @@ def tag_object(name: str, message: str) -> str:
         if code == 0:
             git("update-ref", "-d", f"refs/tags/{name}")
             expected = "git 2.28 or newer, and a folder for temporary files that may hold programs"
-            raise Refused("git asked no hook before it named the tag", expected)
-        if not (aside / "asked").exists():
+            raise Refused("git did not run the reference-transaction hook", expected)
+        if not (aside / "prepared").exists():
             raise Refused("git could not make the tag: nothing was changed", output=said)
-        made = (aside / "asked").read_text().split()[1]
+        made = (aside / "prepared").read_text().split()[1]
     if _signs_tags() and "\n-----BEGIN " not in git("cat-file", "tag", made):
         # git 2.39 goes on without a signature when ssh-keygen fails
         raise Refused("git could not sign the tag: nothing was changed", output=said)
@@ -161,20 +161,22 @@ def _signs_tags() -> bool:
 
 
 def push(remote: str, source: str, ref: str) -> shell.Finished:
-    """Send one object under one name and nothing else; the user's hooks run, deaf to Ctrl-C."""
+    """Push one object under one name and nothing else; Ctrl-C does not reach the user's hooks."""
     only = ["--no-follow-tags", "--recurse-submodules=no"]
     return shell.run(["git", "-C", shell.ROOT, "push", *only, remote, f"{source}:{ref}"])
 
 
 def clone(address: str, folder: Path) -> shell.Finished:
-    """Get a repository's commits and tags, without files; nobody is asked for a password."""
+    """Clone a repository's commits and tags, without files; asks for no password."""
     options = ["--quiet", "--no-checkout"]
     return shell.run(["git", "-C", shell.ROOT, "clone", *options, "--", address, folder])
 
 
 def cherry_pick(commit: str) -> shell.Finished:
-    """Merge what a commit changes into the tree and the index: renames are followed, what git
-    can't decide stays marked there, and nothing is committed."""
+    """Merge a commit's changes into the tree and the index, and commit nothing.
+
+    Renames are followed; conflicts stay marked there.
+    """
     options = [*NOBODY, "-c", "merge.renames=true", "-c", "rerere.enabled=false"]
     return shell.run(["git", "-C", shell.ROOT, *options, "cherry-pick", "--no-commit", commit])
 

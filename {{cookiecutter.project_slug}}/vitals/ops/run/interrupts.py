@@ -1,4 +1,4 @@
-"""Who hears Ctrl-C? While something must come to its end, only we do, and not `make` above us."""
+"""Ctrl-C: lets a block finish that must not be cut, and keeps the signal from `make` above it."""
 
 import os
 import signal
@@ -9,10 +9,10 @@ from vitals.ops.run import steps
 
 
 @contextmanager
-def finishing(told: str) -> Iterator[None]:
-    """Let the block come to its end though Ctrl-C is pressed: the first time `told` is said.
+def finishing(notice: str) -> Iterator[None]:
+    """Let the block finish when Ctrl-C is pressed: the first press prints `notice`.
 
-    A second Ctrl-C interrupts. `make` above us is spared both, as it would give up at once.
+    A second press interrupts. `make` gets neither, since it would end at once.
     """
     pressed: list[int] = []
 
@@ -20,7 +20,7 @@ def finishing(told: str) -> Iterator[None]:
         if pressed:
             raise KeyboardInterrupt
         pressed.append(number)
-        steps.say(told)
+        steps.say(notice)
 
     with _terminal_alone():
         before = signal.signal(signal.SIGINT, on_interrupt)
@@ -32,14 +32,16 @@ def finishing(told: str) -> Iterator[None]:
 
 @contextmanager
 def _terminal_alone() -> Iterator[None]:
-    """Be the only process that the terminal's keys interrupt, where there is a terminal."""
+    """Make this the only process that the terminal's keys interrupt, if there is a terminal."""
     group = os.getpgrp()
     try:
         terminal = os.open("/dev/tty", os.O_RDWR)
     except OSError:
         yield
         return
-    before = signal.signal(signal.SIGTTOU, signal.SIG_IGN)  # raised by whoever moves the terminal
+    before = signal.signal(
+        signal.SIGTTOU, signal.SIG_IGN
+    )  # sent to the process that moves the terminal
     try:
         shared = group != os.getpid() and os.tcgetpgrp(terminal) == group
         if shared:

@@ -1,7 +1,7 @@
-"""How are other programs started? Only here (git: in `git`), and whatever is started also ends.
+"""Other programs: starts them, and makes sure that each one ends. git is started in `git`.
 
 Each program has a guard: a shell that waits until a pipe from this process closes. It closes when
-the program is to stop, or when this process dies, by `kill -9` too; then the guard interrupts the
+the program is to stop, and when this process dies, even by `kill -9`; then the guard interrupts the
 program and its children, kills what is left after 10 s, and deletes the program's folder.
 """
 
@@ -35,7 +35,7 @@ kill -s KILL -- "-$1" 2>/dev/null
 
 
 def free_port() -> int:
-    """A port of 127.0.0.1 that nobody listens on right now."""
+    """A port of 127.0.0.1 that is free now."""
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         return int(probe.getsockname()[1])
@@ -58,12 +58,12 @@ class Program:
         folder: Path | None = None,
         user: int | None = None,
     ) -> None:
-        """Start it; `environment` is laid over this one's, `folder` is its own and goes with it.
+        """Start it; `environment` extends this process's, `folder` is deleted at its end.
 
         Raises `Refused` when there is no such program.
         """
         if shutil.which(command[0]) is None:
-            raise Refused(f"{command[0]} is not there", "a program that can be started")
+            raise Refused(f"no program {command[0]}", "one that is installed")
         with _ctrl_c_later():
             self._process = subprocess.Popen(
                 list(map(str, command)),
@@ -104,7 +104,7 @@ class Program:
         return self.stop()
 
     def wait_until(self, ready: Callable[[], bool], within_seconds: float) -> bool:
-        """Ask `ready` until it says yes; False when the program ended or the time is over."""
+        """Call `ready` until it is true; False when the program ended or the time is over."""
         deadline = time.monotonic() + within_seconds
         while self.code is None and time.monotonic() < deadline and not interrupted.is_set():
             if ready():
@@ -139,7 +139,7 @@ def run(
     environment: Mapping[str, str] | None = None,
     user: int | None = None,
 ) -> Finished:
-    """Run a program to its end and keep what it prints."""
+    """Run a program to its end; return its exit code and output."""
     with (
         tempfile.TemporaryFile() as output,
         Program(command, environment=environment, output=output, user=user) as program,
@@ -150,7 +150,7 @@ def run(
 
 
 def attach(command: Sequence[str | Path], environment: Mapping[str, str] | None = None) -> int:
-    """Run a program to its end while it prints to this terminal; return its exit code."""
+    """Run a program to its end; its output goes to this terminal. Return its exit code."""
     with Program(command, environment=environment) as program:
         return program.wait()
 
@@ -160,10 +160,7 @@ def check_output(
     environment: Mapping[str, str] | None = None,
     user: int | None = None,
 ) -> str:
-    """Run a program that is expected to succeed; return what it printed.
-
-    Raises `Refused` with its output when it does not.
-    """
+    """Run a program; return its output. Raises `Refused` with the output when it fails."""
     finished = run(command, environment, user)
     if finished.code:
         called = " ".join(Path(word).name for word in map(str, command[:3]))
@@ -173,9 +170,9 @@ def check_output(
 
 @contextmanager
 def _ctrl_c_later() -> Iterator[None]:
-    """Hear Ctrl-C only when the block is over: a program without its guard would outlive us."""
+    """Deliver Ctrl-C after the block: a program without its guard would outlive this process."""
     if threading.current_thread() is not threading.main_thread():
-        yield  # it is the main thread that hears it
+        yield  # only the main thread gets it
         return
     pressed: list[int] = []
     before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))

@@ -53,7 +53,7 @@ def say(line: str, end: str = "\n") -> None:
 
 @contextmanager
 def waiting(line: str) -> Iterator[None]:
-    """Count the seconds beside a line for who sits at a terminal; the line goes with the block."""
+    """Count the seconds beside a line at a terminal; the line is erased after the block."""
     if not sys.stdout.isatty() or threading.current_thread() is not threading.main_thread():
         yield  # lines of two threads would overwrite each other
         return
@@ -74,14 +74,11 @@ def waiting(line: str) -> Iterator[None]:
 
 
 def ask(question: str) -> bool:
-    """Whether the answer is yes; anything else is no.
-
-    Raises `Refused` where nobody can answer.
-    """
+    """Whether the answer is yes; anything else is no. Raises `Refused` without a terminal."""
     say(f"{question} [y/N] ", end="")
     answer = sys.stdin.readline()
     if not answer:
-        raise Refused("nobody there to answer", "a terminal", "YES=1 asks nothing")
+        raise Refused("no answer", "a terminal", "YES=1 asks nothing")
     return answer.strip().lower() in ("y", "yes")
 
 
@@ -126,7 +123,7 @@ def report(
 
 
 def in_turn(steps: Sequence[Step]) -> list[Result]:
-    """Run the steps one after the other, and none after the first that fails."""
+    """Run the steps one after the other, up to the first that fails."""
     width = max(len(step.name) for step in steps)
     results: list[Result] = []
     for step in steps:
