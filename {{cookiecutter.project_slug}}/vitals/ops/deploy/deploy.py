@@ -32,18 +32,9 @@ def deploy(target: Target, release: Release) -> history.Entry:
     if release.build.version in history.bad(entries):
         found = f"{release.build.version} is marked bad: a rollback left it"
         raise Refused(found, fix="release the repair as a new version")
-    slot = _idle(target, entries)
-    entry = history.entry("deploy", *release.build, slot)
-    with _nothing_left(target, slot):
-        _in_turn(
-            Step("prepare", partial(target.prepare, release)),
-            Step("migrate", partial(_migrate, target, release)),
-            Step("start", partial(target.start, release, slot)),
-            Step("ready", partial(_ready, target, release, slot)),
-            Step("smoke", partial(_smoke, target, release, slot)),
-            Step("switch", partial(target.switch, slot, history.written([*entries, entry]))),
-        )
-    return entry
+    entries.append(history.entry("deploy", *release.build, _idle(target, entries)))
+    _go_live(target, release, entries, Step("migrate", partial(_migrate, target, release)))
+    return entries[-1]
 
 
 def rollback(target: Target, environment: str, confirmed: Callable[[str], bool]) -> history.Entry:
@@ -59,20 +50,12 @@ def rollback(target: Target, environment: str, confirmed: Callable[[str], bool])
     release = releases.unpacked(build, environment)
     if not confirmed(f"{environment}: go back from {left} to {goal.version}, and mark {left} bad?"):
         raise Refused("not confirmed", fix="nothing was changed; safe to repeat")
-    entry = history.entry("rollback", *build, slot, left)
-    switch = Step("switch", partial(target.switch, slot, history.written([*entries, entry])))
+    entries.append(history.entry("rollback", *build, slot, left))
     if goal.slot == slot and _is_warm(target, release, slot):
-        _in_turn(switch)
-        return entry
-    with _nothing_left(target, slot):
-        _in_turn(
-            Step("prepare", partial(target.prepare, release)),
-            Step("start", partial(target.start, release, slot)),
-            Step("ready", partial(_ready, target, release, slot)),
-            Step("smoke", partial(_smoke, target, release, slot)),
-            switch,
-        )
-    return entry
+        _in_turn(_switch(target, entries))
+    else:
+        _go_live(target, release, entries)
+    return entries[-1]
 
 
 def live(target: Target) -> list[history.Entry]:
@@ -110,6 +93,24 @@ def _entries(target: Target) -> list[history.Entry]:
 def _idle(target: Target, entries: list[history.Entry]) -> str:
     first, second = target.slots
     return second if entries and entries[-1].slot == first else first
+
+
+def _go_live(target: Target, release: Release, entries: list[history.Entry], *more: Step) -> None:
+    """Start the release in the last entry's slot, test it and switch to it."""
+    slot = entries[-1].slot
+    with _nothing_left(target, slot):
+        _in_turn(
+            Step("prepare", partial(target.prepare, release)),
+            *more,
+            Step("start", partial(target.start, release, slot)),
+            Step("ready", partial(_ready, target, release, slot)),
+            Step("smoke", partial(_smoke, target, release, slot)),
+            _switch(target, entries),
+        )
+
+
+def _switch(target: Target, entries: list[history.Entry]) -> Step:
+    return Step("switch", partial(target.switch, entries[-1].slot, history.written(entries)))
 
 
 def _in_turn(*todo: Step) -> None:

@@ -24,7 +24,7 @@ from vitals.ops.measure.load import Request
 from vitals.ops.project.token import Issuer
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
-from vitals.ops.run import git, shell, steps
+from vitals.ops.run import git, project_file, shell, steps
 from vitals.ops.run.steps import Refused, Result, Step
 
 RECORD = shell.ROOT / "build" / "rehearsal.json"
@@ -129,8 +129,10 @@ def _prepared(mode: str, tree: str, issuer: Issuer) -> Iterator[Rehearsal]:
         git.unpack(tree, this.folder)
         broken = Release(Build("broken", tree), folder / "broken", ENVIRONMENT)
         shutil.copytree(this.folder, broken.folder)
-        with (broken.folder / "app" / "main.py").open("a") as source:
-            source.write(FAULT)
+        name = str(project_file.table().get("application", "app.main:create_app"))
+        module, _, factory = name.partition(":")
+        with (broken.folder / f"{module.replace('.', '/')}.py").open("a") as source:
+            source.write(FAULT.replace("create_app", factory))
         started = stack.enter_context(staging.start(mode, folder, issuer))
         yield Rehearsal(started, _last_release(tree), this, broken)
 

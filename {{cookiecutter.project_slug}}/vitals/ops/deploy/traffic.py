@@ -1,21 +1,18 @@
-"""Steady traffic during a rehearsal: reads and writes, and how many of them failed.
+"""Steady traffic during a rehearsal, and how many of its requests failed.
 
 Each request is sent over a kept connection and over new ones.
 """
 
 import http.client
-import json
 import threading
 import time
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from typing import NamedTuple, Self
-from urllib.parse import urlsplit
 
-from vitals.ops.measure.load import Request
+from vitals.ops.measure.load import Connection, Request
 
 RATE = 12  # requests per second of each kind
-ANSWER_SECONDS = 20
 
 
 class Seen(NamedTuple):
@@ -27,14 +24,15 @@ class Traffic:
     """Requests to `url` until the `with` block ends."""
 
     def __init__(self, url: str, headers: Mapping[str, str], requests: Sequence[Request]) -> None:
-        self._address = urlsplit(url).netloc
-        self._headers = headers
         self._end = threading.Event()
         self._requests = 0
         self._failures: Counter[str] = Counter()
         self._lock = threading.Lock()
         kinds = [(request, kept) for request in requests for kept in (True, False)]
-        self._threads = [threading.Thread(target=self._send, args=kind) for kind in kinds]
+        self._threads = [
+            threading.Thread(target=self._send, args=(Connection(url, headers), *kind))
+            for kind in kinds
+        ]
 
     def __enter__(self) -> Self:
         for thread in self._threads:
@@ -57,27 +55,18 @@ class Traffic:
         while self.seen().requests < requests and time.monotonic() < deadline:
             time.sleep(0.05)
 
-    def _send(self, request: Request, kept: bool) -> None:
-        connection = http.client.HTTPConnection(self._address, timeout=ANSWER_SECONDS)
+    def _send(self, connection: Connection, request: Request, kept: bool) -> None:
         due = time.monotonic()
         while not self._end.wait(max(0, due - time.monotonic())):
             due += 1 / RATE
-            failure = self._one(connection, request)
+            try:
+                status = connection.send_once(request, {}).status
+                failure = "" if status < 300 else str(status)
+            except (OSError, http.client.HTTPException) as error:
+                failure = type(error).__name__
             if failure or not kept:
                 connection.close()  # the next request opens a new one
             with self._lock:
                 self._requests += 1
                 self._failures.update([f"{request.method}: {failure}"] if failure else [])
         connection.close()
-
-    def _one(self, connection: http.client.HTTPConnection, request: Request) -> str:
-        """Send one request; return how it failed, or nothing."""
-        body = None if request.body is None else json.dumps(request.body)
-        headers = {**self._headers, "Content-Type": "application/json"}
-        try:
-            connection.request(request.method, request.path, body, headers)
-            answer = connection.getresponse()
-            answer.read()
-        except (OSError, http.client.HTTPException) as error:
-            return type(error).__name__
-        return "" if answer.status < 300 else str(answer.status)

@@ -60,7 +60,8 @@ def _measured(connect: Callable[[], Service], routes: Sequence[Route]) -> dict[s
                 steps.interrupted.set()
                 raise
         for route, costs in zip(routes, found, strict=True):
-            name = vitals.row_name(route.name, state if any(map(vitals.asks_cache, costs)) else "")
+            asked = any(map(vitals.asks_cache, costs))
+            name = f"{route.name}, {state} cache" if asked and state else route.name
             measured[name] = measured.get(name, []) + costs
     return measured
 

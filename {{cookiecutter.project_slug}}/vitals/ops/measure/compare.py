@@ -147,7 +147,8 @@ def _rows(measured: dict[Cell, list[Pair]]) -> list[Row]:
     for vital, cell, pairs in chosen:
         rounds = [([*map(vital.of_one, a)], [*map(vital.of_one, b)]) for a, b in pairs]
         rounds = difference.rescaled(rounds) if vital.of_many is vitals.median else rounds
-        metric = f"{vital.name} of {vitals.row_name(cell.route.name, cell.state)}"
+        cache = f", {cell.state} cache" if cell.state else ""
+        metric = f"{vital.name} of {cell.route.name}{cache}"
         rows.append(difference.between(metric, vital, rounds, len(chosen)))
     return rows
 

@@ -61,21 +61,19 @@ class Connection:
         self._headers = headers
 
     def send(self, request: Request, headers: Mapping[str, str]) -> http.client.HTTPResponse:
-        """Send a request and read the answer. Raises `Refused` when there is none."""
+        """Send a request, again if it fails; raises `Refused` when there is no answer."""
         try:
-            return self._send(request, headers)
+            return self.send_once(request, headers)
         except (ConnectionError, http.client.HTTPException):
             self._connection.close()  # it was idle for too long
         try:
-            return self._send(request, headers)
+            return self.send_once(request, headers)
         except (OSError, http.client.HTTPException) as error:
             found = f"{self._url}: no answer to {request.method} {request.path}: {error!r}"
             raise Refused(found, "an answer", "read its log; safe to repeat") from error
 
-    def close(self) -> None:
-        self._connection.close()
-
-    def _send(self, request: Request, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+    def send_once(self, request: Request, headers: Mapping[str, str]) -> http.client.HTTPResponse:
+        """Send a request and read the answer."""
         body = None if request.body is None else json.dumps(request.body)
         kind = {"Content-Type": "application/json"} if body else {}
         sent = {**self._headers, **kind, **headers}
@@ -83,6 +81,9 @@ class Connection:
         answer = self._connection.getresponse()
         answer.read()
         return answer
+
+    def close(self) -> None:
+        self._connection.close()
 
 
 def _seeds(table: dict[str, Any]) -> list[Request]:

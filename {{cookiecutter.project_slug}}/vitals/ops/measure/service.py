@@ -127,18 +127,15 @@ def deployed(release: Release, plan: Load) -> Iterator[Callable[[], Service]]:
             log, caches = folder / f"{slot}.log", "APP_CACHE_URL" in secrets
             return LocalService(Connection(url, headers), log, ops_token, caches)
 
-        _seed(connect(), plan.seeds)
+        seeding = connect()
+        for seed in plan.seeds:
+            if (status := seeding.send(seed)) >= 400:
+                found = f"the seed {seed.method} {seed.path} was answered {status}"
+                raise Refused(found, "success", "correct config/slo.toml")
+        seeding.close()
         yield connect
 
 
 def working_tree() -> Release:
     """Return the files as they lie here."""
     return Release(Build("this-tree", "unknown"), shell.ROOT, staging.ENVIRONMENT)
-
-
-def _seed(service: Service, seeds: Sequence[Request]) -> None:
-    for seed in seeds:
-        if (status := service.send(seed)) >= 400:
-            found = f"the seed {seed.method} {seed.path} was answered {status}"
-            raise Refused(found, "success", "correct config/slo.toml")
-    service.close()

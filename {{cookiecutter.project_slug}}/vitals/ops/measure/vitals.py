@@ -68,8 +68,3 @@ VITALS = [
     Vital("database calls", "", lambda cost: cost.db_calls, mean, lambda cost: cost.db_calls),
     Vital("database time", "ms", lambda cost: cost.db_ms, median, lambda cost: cost.db_calls),
 ]
-
-
-def row_name(route: str, state: str) -> str:
-    """Name a route in one state of the cache; "" where it does not ask the cache."""
-    return f"{route}, {state} cache" if state else route
