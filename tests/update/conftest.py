@@ -1,4 +1,4 @@
-"""A project to update, and git as a stranger's machine has it."""
+"""A project to update, and git as on another machine."""
 
 import shutil
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Does `make update` leave the tree as it was whenever it can't, and say why?"""
+"""Refusals of `make update`: each says why, and nothing is changed."""
 
 import json
 import shutil

@@ -1,4 +1,4 @@
-"""Does `make update` bring what is new, lose nothing of the user's, and tell every conflict?"""
+"""`make update`: brings the new version, loses nothing of the team's, names each conflict."""
 
 import json
 import shutil
@@ -51,7 +51,7 @@ def test_without_edits_a_project_becomes_what_is_generated_fresh(tmp_path, befor
 
 
 def test_from_an_address_it_needs_no_more_than_the_command(tmp_path):
-    """Then `make update` alone is enough, and the check that follows is the new version's."""
+    """Then `make update` alone is enough, and it runs the check of the new version."""
     with daemon(repository().parent) as address:
         url = f"{address}/vitals"
         project = shutil.copytree(started(NOW, url), tmp_path / "Über uns", symlinks=True)
@@ -104,7 +104,7 @@ def test_a_renamed_example_takes_the_changes_and_tells_each_conflict(project):
         {"app/orders/routes.py", MOVED[1].replace("items", "orders")} <= set(unmerged) <= set(told)
     )
     assert told["app/orders/routes.py"].endswith("both changed it")
-    assert "and what does a client send?" in (project / "app/orders/models.py").read_text()
+    assert "what clients may send." in (project / "app/orders/models.py").read_text()
     assert own - lines(project) == set()
     assert "Fix: settle each, `git add` it, `make check`, `git commit`" in done.stdout
     assert "checking" not in done.stdout

@@ -1,4 +1,4 @@
-"""What does a user do in a project, and is it all still there?"""
+"""Work of a team in a project, and whether all of it is still there."""
 
 from pathlib import Path
 
@@ -6,9 +6,15 @@ from tests import baking
 from tests.release.world import append, run
 from tests.update.versions import add_to_lock, commit, edit, files, packages
 
+FIELD = "from pydantic import Field\n\n"
+GREETING = """
+    greeting: str = Field("hello", min_length=1)
+    \"\"\"what the service says\"\"\"
+"""
+
 
 def lines(project: Path) -> set[str]:
-    """Every line of every file, but of what git ignores."""
+    """Every line of every file that git does not ignore."""
     names = files(project)
     if (project / ".git").exists():
         listed = run(project, "git", "ls-files", "-z", "--cached", "--others", "--exclude-standard")
@@ -17,13 +23,9 @@ def lines(project: Path) -> set[str]:
 
 
 def make_own(project: Path) -> None:
-    """A user's work that lies beside the template's: a setting, a dependency, a text."""
-    edit(
-        project / "app" / "settings.py",
-        '    host: str = Field("127',
-        '    greeting: str = Field("hello", min_length=1, description="what the service says")\n'
-        '    host: str = Field("127',
-    )
+    """Work that no change of the template touches: a setting, a dependency, a text."""
+    edit(project / "app" / "settings.py", "import vitals\n", f"{FIELD}import vitals\n")
+    append(project / "app" / "settings.py", GREETING)
     append(project / "config" / "common.env", "\nAPP_GREETING=hello\n")
     edit(
         project / "pyproject.toml",
@@ -38,7 +40,7 @@ def make_own(project: Path) -> None:
 
 
 def rename_the_example(project: Path) -> None:
-    """A user's work that the template's changes run into: items are orders now."""
+    """Work that conflicts with the template's changes: items become orders."""
     run(project, "git", "mv", "app/items", "app/orders")
     run(project, "git", "mv", "tests/unit/items", "tests/unit/orders")
     for path in (*project.glob("app/**/*.py"), *project.glob("tests/**/*.py")):
