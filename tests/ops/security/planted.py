@@ -241,6 +241,21 @@ ROUTE_FAULTS = [
         "def nested(notes: list[Note] = Body(max_length=9, embed=True)): ...",
     ),
 ]
+DATA_FAULTS = [  # only a handler that was reached, and that has data, shows them
+    Fault(
+        {"SEC-207": "the text from: body"},
+        "app/items/routes.py",
+        "        item = await store.add(new)\n",
+        '        item = await store.add(new)\n        logging.getLogger("x").info("%s", item)\n',
+    ),
+    Fault({}, "app/items/routes.py", "from typing import", "import logging\nfrom typing import"),
+    Fault(
+        {"SEC-307": "POST /items: Cache-Control: public"},
+        "app/items/routes.py",
+        "        return item\n",
+        '        response.headers["Cache-Control"] = "public"\n        return item\n',
+    ),
+]
 CORS_FAULTS = [
     route(
         {"SEC-313": ": Access-Control-Allow-Origin: *"},
@@ -256,7 +271,12 @@ SETTING_FAULTS = [
     setting("SEC-316", "APP_TRUSTED_PROXIES", "0.0.0.0/1,128.0.0.0/1", "common"),
     setting("SEC-413", "APP_MAX_BODY_BYTES", "90000000", "common"),
     setting("SEC-414", "APP_REQUEST_SECONDS", "300", "common"),
-    setting("SEC-510", "APP_LOG_LEVEL", "debug", "common"),
+    Fault(  # the driver of the database logs parameters then
+        {"SEC-510": ": APP_LOG_LEVEL=debug", "SEC-207": "the text from: body"},
+        "config/common.env",
+        "APP_LOG_LEVEL=",
+        "APP_LOG_LEVEL=debug",
+    ),
 ]
 FILE_FAULTS = [
     Fault(

@@ -15,6 +15,7 @@ from vitals.ops.check.security.__main__ import CHECKS
 RUNS = {
     "routes that stop the start": planted.NEVER_STARTS,
     "routes": planted.ROUTE_FAULTS,
+    "data": planted.DATA_FAULTS,
     "origins": planted.CORS_FAULTS,
     "settings": planted.SETTING_FAULTS,
     "files": planted.FILE_FAULTS,

@@ -11,7 +11,7 @@ from fastapi.routing import APIRoute
 
 import vitals
 from vitals.ops.run import project_file
-from vitals.settings import load
+from vitals.settings import DatabaseSettings, load
 
 PATH = "/defect"
 PUBLIC = {"security": list[str]()}
@@ -28,7 +28,16 @@ def main() -> int:
     app = project_file.load("application")(settings)
     route = APIRoute(PATH, fail, include_in_schema=False, openapi_extra=PUBLIC)
     app.router.routes.insert(0, route)  # before a mount or a route that takes all paths
+    if isinstance(settings, DatabaseSettings) and "metadata" in project_file.table():
+        create_tables(settings.database_url.get_secret_value())
     return vitals.serve(app, settings)
+
+
+def create_tables(url: str) -> None:
+    """Create the service's tables in an empty database."""
+    from sqlalchemy import create_engine
+
+    project_file.load("metadata").create_all(create_engine(url))
 
 
 if __name__ == "__main__":

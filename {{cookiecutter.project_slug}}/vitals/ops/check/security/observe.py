@@ -68,6 +68,8 @@ def dummy_secrets(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     for name in secret_names(settings_type):
         canary = canaries[PREFIX + name.upper()] = secrets.token_urlsafe(24)
         examples = settings_type.model_fields[name].examples or ["{password}"]
+        if name == "database_url":  # a real one, so that handlers get data
+            examples = [f"sqlite:///{folder}/{{password}}.db"]
         (folder / name).write_text(str(examples[0]).format(password=canary))
         settings[PREFIX + name.upper()] = REFERENCE + name
     return settings, canaries

@@ -3,6 +3,7 @@
 Bodies and parameters are made from the description, so that valid ones reach the handlers.
 """
 
+import re
 import time
 from collections.abc import Iterator, Mapping
 from typing import Any
@@ -130,8 +131,11 @@ def _sample(
 
 
 def _value(schema: Description, description: Description, text: str) -> Any:
-    """A value that fits the schema; a string without another form is `text`."""
+    """A value that fits the schema; a string that may be `text` is."""
     schema = resolve(schema, description)
+    fits = re.search(schema.get("pattern", ""), text) and not {"format", "enum"} & schema.keys()
+    if schema.get("type") == "string" and fits and len(text) <= schema.get("maxLength", len(text)):
+        return text.ljust(schema.get("minLength", 0), "x")
     for key in ("const", "default"):
         if schema.get(key) is not None:
             return schema[key]
@@ -153,5 +157,4 @@ def _value(schema: Description, description: Description, text: str) -> Any:
         case "boolean":
             return True
         case _:
-            plain = text.ljust(schema.get("minLength", 0), "x")[: schema.get("maxLength")]
-            return FORMATS.get(schema.get("format", ""), plain)
+            return FORMATS.get(schema.get("format", ""), text[: schema.get("maxLength")])
