@@ -1,4 +1,4 @@
-"""What does the database promise when it is late, away, full, older or newer than the code?"""
+"""The database when it is slow, down, full, or its schema older or newer than the code."""
 
 import asyncio
 import sqlite3
@@ -6,33 +6,43 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from alembic import command
-from alembic.config import Config
 from sqlalchemy import text
-from sqlalchemy.exc import OperationalError
-from tests.database import migrated
+from sqlalchemy.exc import IntegrityError, OperationalError
 
+from vitals import Problem, testing
 from vitals.database import Database
 from vitals.database_engine import driver_url
-from vitals.problems import Problem
-from vitals.request_stats import Tally, current
+
+OLDEST, NEWEST = "r1", "r2"
+REVISION = 'revision, down_revision = "{}", {}\n\ndef upgrade(): ...\ndef downgrade(): ...\n'
 
 
-def database_at(url: str, deadline_seconds: float = 5, slow_query_ms: float = 1000) -> Database:
+def database_at(
+    folder: Path, url: str, deadline_seconds: float = 5, slow_query_ms: float = 1000
+) -> Database:
+    """A database whose code needs the newer one of two migrations."""
+    versions = folder / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    (versions / "1.py").write_text(REVISION.format(OLDEST, None))
+    (versions / "2.py").write_text(REVISION.format(NEWEST, repr(OLDEST)))
     return Database(
-        url, pool_size=1, deadline_seconds=deadline_seconds, slow_query_ms=slow_query_ms
+        url,
+        migrations=versions.parent,
+        pool_size=1,
+        deadline_seconds=deadline_seconds,
+        slow_query_ms=slow_query_ms,
     )
 
 
 @pytest.fixture
 async def database(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> AsyncIterator[Database]:
     monkeypatch.setattr("vitals.database.PROBE_SECONDS", 10)  # it is not what these tests are about
-    database = database_at(f"sqlite:///{tmp_path / 'some.db'}")
+    database = database_at(tmp_path, f"sqlite:///{tmp_path / 'some.db'}")
     yield database
     await database.close()
 
 
-def give_schema(file: Path, revision: str) -> None:
+def set_schema(file: Path, revision: str) -> None:
     with sqlite3.connect(file) as connection:
         connection.execute("CREATE TABLE alembic_version (version_num TEXT)")
         connection.execute("INSERT INTO alembic_version VALUES (?)", [revision])
@@ -55,53 +65,54 @@ async def test_a_schema_without_migrations_is_too_old(database: Database) -> Non
 
 
 async def test_a_newer_schema_is_good_enough(database: Database, tmp_path: Path) -> None:
-    give_schema(tmp_path / "some.db", "a_revision_of_tomorrow")
+    set_schema(tmp_path / "some.db", "a_revision_of_tomorrow")
 
     assert await outcome(database, "migrations") == ""
 
 
 async def test_the_newest_known_schema_is_good_enough(database: Database, tmp_path: Path) -> None:
-    (newest,) = database._needed
-    give_schema(tmp_path / "some.db", newest)
+    set_schema(tmp_path / "some.db", NEWEST)
 
     assert await outcome(database, "migrations") == ""
 
 
-async def test_a_database_that_is_away_is_told_to_the_client_and_by_its_check() -> None:
-    database = database_at("postgresql://user:secret-word@127.0.0.1:1/orders")
+async def test_a_database_that_is_down_is_503_and_fails_its_check(tmp_path: Path) -> None:
+    database = database_at(tmp_path, "postgresql://user:secret-word@127.0.0.1:1/orders")
 
-    with pytest.raises(Problem) as told:
-        async with database.work():
+    with pytest.raises(Problem) as raised:
+        async with database.transaction():
             pytest.fail("there is no database")
 
-    assert told.value.status == 503
-    assert "secret-word" not in told.value.detail
+    assert raised.value.status == 503
+    assert "secret-word" not in raised.value.detail
     assert await outcome(database, "database") != ""
 
 
-async def test_work_ends_at_its_deadline_and_gives_its_connection_back(tmp_path: Path) -> None:
-    database = database_at(f"sqlite:///{tmp_path / 'some.db'}", deadline_seconds=1)
+async def test_a_transaction_ends_at_its_deadline_and_returns_its_connection(
+    tmp_path: Path,
+) -> None:
+    database = database_at(tmp_path, f"sqlite:///{tmp_path / 'some.db'}", deadline_seconds=1)
 
-    with pytest.raises(Problem, match="late") as told:
-        async with database.work():
+    with pytest.raises(Problem, match="slow") as raised:
+        async with database.transaction():
             await asyncio.Event().wait()
 
-    assert told.value.status == 503
+    assert raised.value.status == 503
     assert database.gauges()["db_client_connections_in_use"] == 0
-    async with database.work() as session:
+    async with database.transaction() as session:
         assert await session.scalar(text("SELECT 1")) == 1
     await database.close()
 
 
-async def test_cancelled_work_gives_its_connection_back(database: Database) -> None:
+async def test_a_cancelled_transaction_returns_its_connection(database: Database) -> None:
     started = asyncio.Event()
 
-    async def work() -> None:
-        async with database.work():
+    async def use() -> None:
+        async with database.transaction():
             started.set()
             await asyncio.Event().wait()
 
-    task = asyncio.create_task(work())
+    task = asyncio.create_task(use())
     await started.wait()
     task.cancel()
     await asyncio.wait([task])
@@ -110,12 +121,12 @@ async def test_cancelled_work_gives_its_connection_back(database: Database) -> N
 
 
 async def test_the_pool_fails_its_check_while_requests_wait_for_it(database: Database) -> None:
-    async def work() -> None:
-        async with database.work():
+    async def use() -> None:
+        async with database.transaction():
             pass
 
-    async with database.work():
-        waiting = asyncio.create_task(work())
+    async with database.transaction():
+        waiting = asyncio.create_task(use())
         await asyncio.sleep(0)
         assert "1 requests wait" in await outcome(database, "pool")
     await waiting
@@ -126,26 +137,25 @@ async def test_the_pool_fails_its_check_while_requests_wait_for_it(database: Dat
 async def test_statements_are_counted_with_their_repeats_also_failing_ones(
     database: Database,
 ) -> None:
-    tally = Tally("request-1")
-    current.set(tally)
-
-    async with database.work() as session:
+    async with testing.cost() as cost, database.transaction() as session:
         for _ in range(3):
             await session.execute(text("SELECT 1"))
-    with pytest.raises(OperationalError):  # a defect, and no passing state of the database
-        async with database.work() as session:
-            await session.execute(text("SELECT no_such_column"))
+    async with testing.cost() as failed:
+        with pytest.raises(OperationalError):  # a defect, not a temporary state
+            async with database.transaction() as session:
+                await session.execute(text("SELECT no_such_column"))
 
-    assert tally.total("db")[0] == 4
-    assert tally.statements()[:1] == [("SELECT 1", 3)]
+    assert cost.db_calls == 3
+    assert cost.statements() == [("SELECT 1", 3)]
+    assert (failed.db_calls, failed.total("db_failed")[0]) == (1, 1)
 
 
 async def test_a_slow_statement_is_logged_with_its_text_but_not_its_parameters(
     tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
-    database = database_at(f"sqlite:///{tmp_path / 'some.db'}", slow_query_ms=0)
+    database = database_at(tmp_path, f"sqlite:///{tmp_path / 'some.db'}", slow_query_ms=0)
 
-    async with database.work() as session:
+    async with database.transaction() as session:
         await session.execute(text("SELECT :word"), {"word": "private"})
     await database.close()
 
@@ -161,13 +171,49 @@ async def test_a_slow_statement_is_logged_with_its_text_but_not_its_parameters(
         ("sqlite:///some.db", "sqlite+aiosqlite:///some.db"),
     ],
 )
-def test_the_driver_is_ours_to_choose(given: str, used: str) -> None:
+def test_the_driver_is_chosen_by_the_kind_of_database(given: str, used: str) -> None:
     assert driver_url(given).render_as_string(hide_password=False) == used
 
 
-def test_the_migrations_give_what_the_tables_in_the_code_have(
-    monkeypatch: pytest.MonkeyPatch,
+async def test_an_older_schema_fails_the_check_and_names_both(
+    database: Database, tmp_path: Path
 ) -> None:
-    monkeypatch.setenv("APP_DATABASE_URL", f"sqlite:///{migrated()}")
+    set_schema(tmp_path / "some.db", OLDEST)
 
-    command.check(Config("alembic.ini"))
+    assert await outcome(database, "migrations") == (
+        "the schema is at r1, this code needs r2: apply migrations"
+    )
+
+
+async def test_a_transaction_that_raises_leaves_nothing_behind(database: Database) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("CREATE TABLE items (name TEXT NOT NULL)"))
+
+    async def fail() -> None:
+        async with database.transaction() as session:
+            await session.execute(text("INSERT INTO items VALUES ('tea')"))
+            raise ValueError("mine")
+
+    with pytest.raises(ValueError, match="mine"):
+        await fail()
+
+    async with database.transaction() as session:
+        assert await session.scalar(text("SELECT count(*) FROM items")) == 0
+
+
+async def test_a_constraint_that_is_broken_is_raised_as_it_is(database: Database) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("CREATE TABLE items (name TEXT NOT NULL)"))
+
+    with pytest.raises(IntegrityError):
+        async with database.transaction() as session:
+            await session.execute(text("INSERT INTO items VALUES (NULL)"))
+
+
+async def test_a_statement_for_each_row_fails_a_budget_by_its_text(database: Database) -> None:
+    async with testing.cost() as cost, database.transaction() as session:
+        for number in range(12):
+            await session.scalar(text("SELECT :n"), {"n": number})
+
+    with pytest.raises(AssertionError, match=r"12 x SELECT \?"):
+        assert cost.db_calls <= 2
