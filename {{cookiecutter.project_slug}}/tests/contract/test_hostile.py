@@ -17,7 +17,9 @@ ANSWER_SECONDS = 5
 EVERY = hostile.MALFORMED | hostile.UNAMBIGUOUS | hostile.SMUGGLING
 
 Send = Callable[[bytes], bytes]
-pytestmark = pytest.mark.skipif(not hostile.PLAN.routes, reason=load.NOTHING)
+
+if not hostile.PLAN.routes:
+    pytest.skip(load.NOTHING, allow_module_level=True)
 
 
 @pytest.fixture
