@@ -26,7 +26,7 @@ def test_an_entry_whose_switch_never_happened_does_not_count() -> None:
     assert history.read(history.written(kept), "green") == kept[:2]
 
 
-def test_where_nothing_is_live_nothing_counts() -> None:
+def test_where_nothing_is_live_the_history_is_empty() -> None:
     assert history.read("", "") == []
     assert history.read(history.written(entries("v1")), "") == []
 
@@ -41,12 +41,12 @@ def test_where_nothing_is_live_nothing_counts() -> None:
         (["v1", "v2", "v2", "v2"], "v1"),
     ],
 )
-def test_the_way_back_leads_to_the_previous_good_version(versions: list[str], goal: str) -> None:
+def test_a_rollback_goes_to_the_previous_good_version(versions: list[str], goal: str) -> None:
     assert history.previous_good(entries(*versions)).version == goal
 
 
 @pytest.mark.parametrize("versions", [[], ["v1"], ["v1", "v1"], ["v1", "v2", "v1<v2"]])
-def test_without_an_earlier_good_version_there_is_no_way_back(versions: list[str]) -> None:
+def test_without_an_earlier_good_version_a_rollback_is_refused(versions: list[str]) -> None:
     with pytest.raises(Refused):
         history.previous_good(entries(*versions))
 
@@ -57,7 +57,7 @@ def test_many_entries_do_not_grow_without_bounds() -> None:
     assert len(kept) == history.KEPT
 
 
-def test_an_entry_says_who_what_and_when() -> None:
+def test_an_entry_states_who_what_and_when() -> None:
     [said] = map(str, entries("v1<v2"))
 
     assert "v1  rollback by " in said

@@ -31,7 +31,7 @@ def faults() -> str:
 
 @pytest.mark.usefixtures("project")
 @pytest.mark.parametrize("name", ["app/a.py", "config/common.env", "requirements.txt"])
-def test_a_change_without_a_record_is_named_with_the_way_out(name: str) -> None:
+def test_a_change_without_a_record_is_named_with_the_fix(name: str) -> None:
     change(name)
 
     assert faults().startswith(f"{name}: changed since the last record")
@@ -67,7 +67,7 @@ def test_a_record_that_is_not_committed_yet_answers_for_what_is_not_either() -> 
 
 
 @pytest.mark.usefixtures("project")
-def test_a_change_that_was_taken_back_needs_no_record() -> None:
+def test_a_change_that_was_reverted_needs_no_record() -> None:
     before = (shell.ROOT / "app" / "main.py").read_text()
     commit("app/main.py")
     (shell.ROOT / "app" / "main.py").write_text(before)
@@ -154,7 +154,7 @@ def test_the_changelog_is_what_the_tags_say_the_newest_first() -> None:
 
 
 @pytest.mark.usefixtures("repository")
-def test_a_changelog_without_versions_says_how_to_get_them() -> None:
+def test_a_changelog_without_versions_names_the_command_that_fetches_them() -> None:
     with pytest.raises(Refused, match="git fetch --tags"):
         changelog.everything()
     with pytest.raises(Refused, match=r"no version v1\.0\.0 here"):

@@ -24,6 +24,8 @@ def test_a_rehearsal_that_is_not_the_demanded_one_is_refused(
     ready: Path, demanded: str, otherwise: dict[str, object], said: str
 ) -> None:
     (ready / "pyproject.toml").write_text(DEMANDED.format(demanded))
+    (ready / "deploy").mkdir()
+    (ready / "deploy" / "compose.yaml").write_text("")
     ran("rehearsal", "process", otherwise)
 
     with pytest.raises(steps.Refused, match=said):

@@ -163,7 +163,7 @@ def test_a_forge_gets_the_page_of_a_release_once(
 
 
 @pytest.mark.usefixtures("released")
-def test_a_page_that_is_refused_fails_and_says_that_it_may_be_repeated(
+def test_a_page_that_the_forge_refuses_fails_and_is_safe_to_repeat(
     pages: Pages, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     with pytest.raises(Refused, match="no PAGES, PAGE, PAGE_HEADER, PAGE_NOTES in the environment"):

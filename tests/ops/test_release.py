@@ -71,7 +71,7 @@ def test_a_dry_run_and_a_no_change_nothing(
 
 
 @pytest.mark.usefixtures("ready")
-def test_nobody_to_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_question_without_a_terminal_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("sys.stdin", io.StringIO(""))
 
     with pytest.raises(steps.Refused, match="YES=1 asks nothing"):
@@ -127,7 +127,7 @@ def test_a_release_that_was_cut_off_is_finished_by_the_same_command(
 
 
 @pytest.mark.usefixtures("ready")
-def test_somebody_else_may_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_release_that_comes_second_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     push = git.push
 
     def too_late(remote: str, source: str, ref: str) -> shell.Finished:
@@ -137,7 +137,7 @@ def test_somebody_else_may_be_faster(monkeypatch: pytest.MonkeyPatch) -> None:
 
     monkeypatch.setattr("vitals.ops.run.git.push", too_late)
 
-    with pytest.raises(steps.Refused, match=r"somebody else has just released v0\.1\.0"):
+    with pytest.raises(steps.Refused, match=r"another release of v0\.1\.0 came first"):
         release.release("minor", dry=False, unasked=True)
 
     assert git.local_refs("refs/tags/v*") == {}

@@ -48,7 +48,7 @@ def test_a_released_version_is_unpacked_with_its_own_configuration() -> None:
 
 
 @pytest.mark.usefixtures("released")
-def test_a_version_that_is_not_here_is_fetched() -> None:
+def test_a_version_that_is_not_local_is_fetched() -> None:
     git.git("tag", "--delete", "v1.0.0")
 
     assert releases.released("v1.0.0", "staging").build.version == "v1.0.0"
@@ -62,7 +62,7 @@ def test_what_was_not_released_is_refused(version: str) -> None:
 
 
 @pytest.mark.usefixtures("released")
-def test_a_version_that_is_only_here_is_refused() -> None:
+def test_a_version_that_is_only_local_is_refused() -> None:
     tag("v2.0.0")
 
     with pytest.raises(Refused, match=r"v2\.0\.0 is not on the remote"):
@@ -70,7 +70,7 @@ def test_a_version_that_is_only_here_is_refused() -> None:
 
 
 @pytest.mark.usefixtures("released")
-def test_a_version_that_was_moved_here_is_refused() -> None:
+def test_a_version_that_was_moved_locally_is_refused() -> None:
     git.git(*WHO, "commit", "--quiet", "--allow-empty", "--message", "second")
     git.git("tag", "--delete", "v1.0.0")
     tag("v1.0.0")

@@ -26,7 +26,7 @@ def test_every_kind_of_failure_is_counted() -> None:
     assert seen.failures.total() == seen.requests
 
 
-def test_where_nobody_listens_every_request_fails() -> None:
+def test_every_request_to_a_closed_port_fails() -> None:
     with Traffic(f"http://127.0.0.1:{shell.free_port()}", {}, BOTH) as traffic:
         traffic.wait_for(20)
         seen = traffic.seen()

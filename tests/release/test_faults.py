@@ -211,7 +211,7 @@ def test_10_after_kill_9_while_it_is_signed_the_same_command_works(world: World)
     releases_now(world)
 
 
-def test_10_after_kill_9_before_the_name_is_given_here_the_same_command_finishes(
+def test_10_after_kill_9_before_the_local_tag_is_written_the_same_command_finishes(
     world: World,
 ) -> None:
     world.hook("reference-transaction", "case $1 in prepared) kill -9 $(ps -o ppid= $PPID);; esac")
@@ -273,7 +273,7 @@ def test_11_a_remote_that_stays_away_leaves_it_open_and_the_same_command_settles
         releases_now(world)
 
 
-def test_12_of_two_at_once_exactly_one_wins_and_the_other_is_told(
+def test_12_of_two_at_once_exactly_one_wins_and_the_other_is_refused(
     remote: World, second: Callable[..., World]
 ) -> None:
     other = second()
@@ -288,7 +288,7 @@ def test_12_of_two_at_once_exactly_one_wins_and_the_other_is_told(
         runs: list[Releasing] = sorted((first, late), key=lambda each: each.code)
 
         assert [each.code == 0 for each in runs] == [True, False]
-    assert "somebody else has just released v0.2.0" in runs[1].output
+    assert "another release of v0.2.0 came first" in runs[1].output
     assert len(remote.released() + other.released()) == 1
 
 

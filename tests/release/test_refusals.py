@@ -120,7 +120,7 @@ def test_3_a_remote_that_is_away_is_refused(world: World) -> None:
     assert refused(world).fixes == ["git ls-remote origin"]
 
 
-def test_3_without_a_remote_the_refusal_says_how_to_name_one(world: World) -> None:
+def test_3_without_a_remote_the_refusal_names_the_command_that_adds_one(world: World) -> None:
     world.git("remote", "remove", "origin")
 
     assert refused(world).fixes == ["git remote add origin ADDRESS"]
@@ -138,7 +138,7 @@ def test_3_a_remote_that_hangs_is_refused_soon(world: World) -> None:
     assert seconds < 4 * 15
 
 
-def test_4_a_version_that_is_only_here_is_refused(world: World) -> None:
+def test_4_a_version_that_is_only_local_is_refused(world: World) -> None:
     world.git("tag", "v0.2.0")
 
     (fix,) = refused(world).fixes
@@ -149,7 +149,7 @@ def test_4_a_version_that_is_only_here_is_refused(world: World) -> None:
 
 
 @pytest.mark.parametrize("commit", ["HEAD", "HEAD~1"])
-def test_4_a_version_that_is_only_there_is_refused(
+def test_4_a_version_that_is_only_on_the_remote_is_refused(
     world: World, second: Callable[..., World], commit: str
 ) -> None:
     other = second()
@@ -159,7 +159,7 @@ def test_4_a_version_that_is_only_there_is_refused(
     assert "git fetch --tags origin" in refused(world).fixes
 
 
-def test_4_a_version_that_is_another_here_than_there_is_refused(world: World) -> None:
+def test_4_a_version_that_differs_from_the_remote_is_refused(world: World) -> None:
     world.git("tag", "--force", "--annotate", "--message=moved", "v0.1.0", "v0.1.0^{}")
 
     (fix,) = refused(world).fixes
@@ -304,7 +304,7 @@ def test_a_dry_run_shows_the_notes_and_changes_nothing(world: World) -> None:
     assert world.state() == before
 
 
-def test_without_a_terminal_and_without_yes_nobody_is_asked(world: World) -> None:
+def test_without_a_terminal_and_without_yes_it_is_refused(world: World) -> None:
     before = world.state()
 
     done = subprocess.run(

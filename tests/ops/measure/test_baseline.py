@@ -70,7 +70,7 @@ def test_a_route_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch
         baseline.baseline()
 
 
-def test_a_service_elsewhere_is_asked_gently_and_left_as_it_is(
+def test_a_remote_service_gets_few_requests_and_is_not_changed(
     kept: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     asked: list[Pretended] = []

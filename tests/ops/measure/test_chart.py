@@ -32,14 +32,14 @@ def test_worse_is_red_better_is_green_and_none_is_grey() -> None:
     assert colours == [chart.GREY, chart.RED, chart.GREEN, chart.RED]
 
 
-def test_it_says_how_many_rows_differ_and_by_how_much() -> None:
+def test_the_picture_names_how_many_rows_differ_and_by_how_much() -> None:
     said, _ = drawn(SAME, WORSE)
 
     assert "v1 → this tree: 1 of 2 differ" in said
     assert "2 → 4 ms   +100 %" in said
 
 
-def test_it_says_that_no_difference_is_seen() -> None:
+def test_the_picture_states_that_no_difference_is_seen() -> None:
     said, _ = drawn(SAME)
 
     assert "no difference seen" in said

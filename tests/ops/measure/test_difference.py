@@ -81,7 +81,7 @@ def test_errors_that_were_not_there_before_are_seen() -> None:
     assert between(rounds, mean).verdict == "new, 95 % interval +50 to +50"
 
 
-def test_a_verdict_tells_the_change_and_its_interval_in_percent_of_before() -> None:
+def test_a_verdict_states_the_change_and_its_interval_in_percent_of_before() -> None:
     found = Row("p50", "ms", 200, 100, -120, -80, seen=True, better=True)
 
     assert found.verdict == "-50 %, 95 % interval -60 to -40 %"

@@ -30,7 +30,7 @@ def written(folder: Path, text: str) -> Path:
     return folder
 
 
-def test_a_seed_is_sent_as_often_as_it_says(tmp_path: Path) -> None:
+def test_a_seed_is_sent_as_often_as_times(tmp_path: Path) -> None:
     plan = load.read(written(tmp_path, SEED + ROUTE))
 
     assert plan.seeds == [Request("POST", "/v1/price-lists", {"name": "a"})] * 2
@@ -67,7 +67,7 @@ def test_the_load_of_this_project_can_be_sent() -> None:
     assert load.read(shell.ROOT).routes
 
 
-def test_where_nobody_listens_it_is_refused() -> None:
+def test_a_closed_port_is_refused() -> None:
     connection = Connection(f"http://127.0.0.1:{shell.free_port()}", {})
 
     with pytest.raises(Refused, match="no answer to GET /items"):

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from vitals.ops.measure.difference import Row
 
 WIDTH, LEFT, RIGHT, ROW, TOP = 1040, 400, 260, 24, 64
-MIDDLE = (LEFT + WIDTH - RIGHT) / 2
+CENTRE = (LEFT + WIDTH - RIGHT) / 2
 HALF = (WIDTH - RIGHT - LEFT) / 2
 MOST = 60.0  # percent at the edge; what is beyond lies there
 GREY, GREEN, RED, INK = "#8c959f", "#1a7f37", "#cf222e", "#1f2328"
@@ -17,7 +17,7 @@ def picture(title: str, rows: Sequence[Row]) -> str:
     """Draw the rows around a line of no change; what differs is coloured."""
     height = TOP + ROW * len(rows) + 16
     seen = sum(row.seen for row in rows)
-    said = f"{seen} of {len(rows)} differ" if seen else "no difference seen"
+    outcome = f"{seen} of {len(rows)} differ" if seen else "no difference seen"
     ends = [_percent(row, end) for row in rows for end in (row.low, row.high)]
     scale = max(10.0, *(min(MOST, abs(end)) for end in ends))
     drawn = "".join(_row(TOP + at * ROW, row, scale) for at, row in enumerate(rows))
@@ -25,9 +25,9 @@ def picture(title: str, rows: Sequence[Row]) -> str:
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
         f'aria-label="{html.escape(title)}" font-family="system-ui, sans-serif" font-size="12">'
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>'
-        f"{_text(16, 24, f'{title}: {said}', 'start', 15)}"
+        f"{_text(16, 24, f'{title}: {outcome}', 'start', 15)}"
         f"{_text(16, 44, LEGEND, 'start')}"
-        f'<path d="M{MIDDLE} {TOP - 8}V{height - 8}" stroke="{GREY}" stroke-dasharray="3 3"/>'
+        f'<path d="M{CENTRE} {TOP - 8}V{height - 8}" stroke="{GREY}" stroke-dasharray="3 3"/>'
         f"{_text(LEFT, TOP - 4, f'{-scale:.0f} %', 'middle')}"
         f"{_text(WIDTH - RIGHT, TOP - 4, f'{scale:+.0f} %', 'middle')}{drawn}</svg>\n"
     )
@@ -36,18 +36,18 @@ def picture(title: str, rows: Sequence[Row]) -> str:
 def _row(top: float, row: Row, scale: float) -> str:
     colour = (GREEN if row.better else RED) if row.seen else GREY
     low, at, high = (
-        MIDDLE + HALF * max(-1.0, min(1.0, _percent(row, change) / scale))
+        CENTRE + HALF * max(-1.0, min(1.0, _percent(row, change) / scale))
         for change in (row.low, row.after - row.before, row.high)
     )
-    middle = top + ROW / 2
+    centre = top + ROW / 2
     figures = f"{row.before:.4g} → {row.after:.4g} {row.unit}".strip()
     if row.seen:
         figures += f"   {row.verdict.partition(',')[0]}"
     return (
-        f"{_text(LEFT - 14, middle + 4, row.metric, 'end')}"
-        f'<path d="M{low:.1f} {middle}H{high:.1f}" stroke="{colour}" stroke-width="3"/>'
-        f'<circle cx="{at:.1f}" cy="{middle}" r="5" fill="{colour}"/>'
-        f"{_text(WIDTH - RIGHT + 14, middle + 4, figures, 'start')}"
+        f"{_text(LEFT - 14, centre + 4, row.metric, 'end')}"
+        f'<path d="M{low:.1f} {centre}H{high:.1f}" stroke="{colour}" stroke-width="3"/>'
+        f'<circle cx="{at:.1f}" cy="{centre}" r="5" fill="{colour}"/>'
+        f"{_text(WIDTH - RIGHT + 14, centre + 4, figures, 'start')}"
     )
 
 
@@ -57,8 +57,8 @@ def _percent(row: Row, change: float) -> float:
     return MOST * ((change > 0) - (change < 0))
 
 
-def _text(x: float, y: float, said: str, anchor: str, size: int = 12) -> str:
+def _text(x: float, y: float, text: str, anchor: str, size: int = 12) -> str:
     return (
         f'<text x="{x}" y="{y}" font-size="{size}" text-anchor="{anchor}" fill="{INK}">'
-        f"{html.escape(said)}</text>"
+        f"{html.escape(text)}</text>"
     )

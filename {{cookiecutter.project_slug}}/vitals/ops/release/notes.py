@@ -106,7 +106,7 @@ def _entry(name: str, files: list[str]) -> str:
         "files": _shortened(files),
         "record": name,
     }
-    lines = [f"  {word}: {said}" for word, said in rest.items() if said]
+    lines = [f"  {name}: {value}" for name, value in rest.items() if value]
     return "\n".join([f"- {record['change']} ({record['owner']})", *lines])
 
 

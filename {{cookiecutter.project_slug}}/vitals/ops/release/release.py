@@ -80,7 +80,7 @@ def send(state: RepositoryState, tag: str) -> None:
     if there is None:
         raise Refused(found, fix=AGAIN, output=pushed.output)
     if there != tag:
-        found = f"somebody else has just released {state.version}: nothing was changed here"
+        found = f"another release of {state.version} came first: nothing was changed here"
         raise Refused(found, fix="`git pull --ff-only`", output=pushed.output)
 
 
@@ -104,8 +104,8 @@ def cut_off(state: RepositoryState) -> str | None:
 
 def main() -> int:
     """Release as LEVEL, DRY and YES say."""
-    asked = os.environ.get
-    return release(asked("LEVEL", ""), asked("DRY") == "1", asked("YES") == "1")
+    given = os.environ.get
+    return release(given("LEVEL", ""), given("DRY") == "1", given("YES") == "1")
 
 
 if __name__ == "__main__":

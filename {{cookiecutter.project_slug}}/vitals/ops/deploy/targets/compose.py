@@ -86,8 +86,8 @@ class Compose:
 
     def running(self, slot: str) -> bool:
         state = "{{.State.Running}} {{.RestartCount}}"
-        said = shell.run(["docker", "inspect", "--format", state, self._name(f"app-{slot}")])
-        return said.output.strip() == "true 0"
+        inspected = shell.run(["docker", "inspect", "--format", state, self._name(f"app-{slot}")])
+        return inspected.output.strip() == "true 0"
 
     @contextmanager
     def reach(self, slot: str) -> Iterator[str]:
@@ -111,8 +111,8 @@ class Compose:
 
     def address(self, service: str, port: str) -> str:
         """Return where a port of a service can be reached on this host."""
-        said = shell.check_output(["docker", "port", self._name(service), f"{port}/tcp"])
-        return f"http://{said.split()[0]}"
+        ports = shell.check_output(["docker", "port", self._name(service), f"{port}/tcp"])
+        return f"http://{ports.split()[0]}"
 
     def _compose(self, release: Release, *words: str) -> None:
         files = (release.folder / FILE, *self._overlays)

@@ -64,8 +64,8 @@ class Kubernetes:
             if status.get("failed"):
                 break
             time.sleep(1)
-        said = self._kubectl("logs", f"job/migrate-{slot}", "--tail", "30")
-        raise Refused("the migration failed", output=said)
+        log = self._kubectl("logs", f"job/migrate-{slot}", "--tail", "30")
+        raise Refused("the migration failed", output=log)
 
     def start(self, release: Release, slot: str) -> None:
         self._apply(release, slot, "service")
