@@ -1,4 +1,4 @@
-"""What do the tests of ops need?"""
+"""Projects and repositories for the tests of ops."""
 
 import shutil
 import subprocess
@@ -20,7 +20,7 @@ def repository(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 @pytest.fixture
 def somebody(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """The repository of somebody whose git knows the name and nothing else."""
+    """The repository of a person whose git has a name and no other setting."""
     shipping.work_in(repository, monkeypatch)
     return repository
 
