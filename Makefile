@@ -24,10 +24,12 @@ demo: .venv/demo ## Generate a service with the defaults into build/demo/, start
 	@.venv/bin/python -m benchmarks.demo
 
 ##@ Before a change is shared
-test: .venv/ready ## Run the fast tests: questions, the template as it lies, bakes, make check of two variants
+test: .venv/ready ## Lint, format and type-check the engine; run the fast tests: questions, engine, bakes, make check
 	.venv/bin/ruff check --quiet $(PYTHON_FILES) && .venv/bin/ruff format --quiet --check $(PYTHON_FILES)
+	cd '$(PROJECT)/vitals' && ../../.venv/bin/ruff check --quiet . && \
+	  ../../.venv/bin/ruff format --quiet --check --exclude '*.md' .
 	cd '$(PROJECT)' && ../.venv/bin/pyrefly check --config pyproject.toml --python-interpreter-path ../.venv/bin/python \
-	  --search-path .. --search-path . ../tests/ops
+	  --search-path .. --search-path . vitals ../tests/engine ../tests/ops
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report= --durations=10
 
 test-all: test ## Run the slow tests too: every kind of project on each Python, on its oldest and newest packages

@@ -1,6 +1,7 @@
-"""What can be set, called, scraped and found? `python -m tests.reference` writes docs/reference.md.
+"""The reference: `python -m tests.reference` writes docs/reference.md.
 
-It is read from the code of the project inside the template, without running any of it.
+Settings, targets, metrics, health checks and security checks are read from the code of the project
+inside the template, without running it.
 """
 
 import ast
@@ -17,8 +18,8 @@ TARGET = re.compile(r"^##@ (.+)$|^([a-z-]+):.*## (.+)$", re.MULTILINE)
 HEAD = """\
 # Reference
 
-Settings, targets, metrics and findings of a generated service, with all options on.
-`.venv/bin/python -m tests.reference` writes this page from the code; a test proves it current.
+Settings, targets, metrics and security checks of a generated service, with all options on.
+`.venv/bin/python -m tests.reference` writes this page from the code; a test refuses a stale one.
 """
 
 
@@ -34,7 +35,7 @@ def parsed(name: str) -> ast.Module:
 
 
 def shown(node: ast.expr | None) -> str:
-    """A value as somebody would type it into the environment."""
+    """A value as it is written in the environment."""
     match node:
         case ast.Call(args=[inner, *_]):  # SecretStr("…"), Path("…")
             return shown(inner)
@@ -48,9 +49,9 @@ def shown(node: ast.expr | None) -> str:
 
 
 def bounds(annotation: ast.expr, limits: dict[str, ast.expr]) -> str:
-    """The values that are taken: a choice, or from least to most."""
+    """The valid values: a choice, or a range."""
     match annotation:
-        case ast.Subscript(value=ast.Attribute(attr="Literal"), slice=ast.Tuple(elts=choices)):
+        case ast.Subscript(value=ast.Name(id="Literal"), slice=ast.Tuple(elts=choices)):
             return ", ".join(f"`{shown(choice)}`" for choice in choices)
         case ast.Name(id="bool"):
             return "`true`, `false`"
@@ -60,21 +61,29 @@ def bounds(annotation: ast.expr, limits: dict[str, ast.expr]) -> str:
 
 
 def settings() -> Iterator[Setting]:
-    """The fields of `Settings`, in their order."""
-    (model,) = [
-        node
-        for node in ast.walk(parsed("vitals/settings.py"))
-        if isinstance(node, ast.ClassDef) and node.name == "Settings"
-    ]
-    for field, said in pairwise(model.body):
+    """The fields of all settings classes, in their order."""
+    classes = [node for node in parsed("vitals/settings.py").body if isinstance(node, ast.ClassDef)]
+    for field, said in (pair for model in classes for pair in pairwise(model.body)):
         match field, said:
             case (
-                ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=ast.Call() as call),
+                ast.AnnAssign(target=ast.Name(id=name), annotation=kind, value=value),
                 ast.Expr(value=meaning),
             ):
+                call = value if isinstance(value, ast.Call) else ast.Call(kind, [], [])
                 given = {word.arg: word.value for word in call.keywords if word.arg}
-                default = shown(call.args[0])
+                default = shown(call.args[0]) if call.args else ""
                 yield Setting(f"APP_{name.upper()}", default, bounds(kind, given), shown(meaning))
+
+
+def not_required() -> str:
+    """The settings that have a default in staging and production too."""
+    (names,) = [
+        node.value
+        for node in parsed("vitals/settings_loader.py").body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "OPTIONAL"
+    ]
+    *first, last = (f"`APP_{name.upper()}`" for name in sorted(ast.literal_eval(names)))
+    return f"{', '.join(first)} and {last}"
 
 
 def targets(makefile: Path) -> list[tuple[str, str, str]]:
@@ -89,19 +98,19 @@ def targets(makefile: Path) -> list[tuple[str, str, str]]:
 
 
 def metrics() -> dict[str, tuple[str, str]]:
-    """Type and meaning of each metric: the table that /metrics is written from."""
+    """Type and meaning of each metric, from the table behind /metrics."""
     (table,) = [
         node.value
         for node in ast.walk(parsed("vitals/observability/metrics.py"))
-        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "TABLE"
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METRICS"
     ]
     return ast.literal_eval(table)
 
 
 def findings() -> list[tuple[str, str]]:
-    """Id and title of each check that `make security` makes."""
+    """Id and title of each check of `make security`."""
     found = []
-    for file in sorted((IN_PLACE / "ops" / "security").glob("*.py")):
+    for file in sorted((IN_PLACE / "vitals/ops/check/security").glob("*.py")):
         for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(node, ast.FunctionDef):
                 first = (ast.get_docstring(node) or "").split("\n")[0]
@@ -123,7 +132,7 @@ def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
 
 def page() -> str:
     """The whole page."""
-    told = [
+    described = [
         (f"`{s.variable}`", f"`{s.default}`" if s.default else "", s.bounds, s.meaning)
         for s in settings()
     ]
@@ -135,24 +144,27 @@ def page() -> str:
     return f"""{HEAD}
 ## Settings
 
-Environment variables, with their defaults in `local` and `test`; in `local` the log is text, the
-API's pages and `Server-Timing` are on. Staging and production must be given every one of them.
+Environment variables, with their defaults in `local` and `test`. In `local` the log is text, and
+`/docs` and `Server-Timing` are on. `APP_ENVIRONMENT` has no default. Staging and production need a
+value for each setting, except {not_required()}.
+`APP_AUTH=jwt` needs the settings of tokens.
+The settings of the database and of the cache exist only in a service that has them.
 
-{table(("setting", "default", "takes", "what for"), told)}
+{table(("setting", "default", "valid values", "meaning"), described)}
 ## Targets
 
 {table(("when", "target", "what it does"), called)}
 ## Metrics
 
-Labels and units stand in the project's `deploy/prometheus/README.md`.
+The project's `deploy/prometheus/README.md` lists labels and units.
 
-{table(("metric", "type", "what"), scraped)}
-## Findings of `make security`
+{table(("metric", "type", "meaning"), scraped)}
+## Checks of `make security`
 
-Each finding says what was found, what is expected, the way out, and where the rule comes from.
-Besides these there are SEC-001, an accepted exception that is over, and SEC-002, one without need.
+Each finding says what was found, what is expected, how to fix it, and the rule's source. Two more
+are about accepted findings: SEC-001, the exception expired; SEC-002, it is not needed.
 
-{table(("id", "what holds"), findings())}"""
+{table(("id", "rule"), findings())}"""
 
 
 def main() -> None:
