@@ -5,10 +5,10 @@ import re
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
-from typing import TypeVar, get_args
+from typing import Any, Literal, TypeVar, get_args, get_origin
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, SecretStr, ValidationError
+from pydantic import BaseModel, SecretBytes, SecretStr, ValidationError
 
 PREFIX = "APP_"
 REFERENCE = "secret://"
@@ -51,6 +51,9 @@ def load(settings_type: type[AnySettings], environ: Mapping[str, str]) -> AnySet
         settings = settings_type.model_validate(values)
     except ValidationError as error:
         for each in error.errors():
+            if not each["loc"]:  # a validator of the whole
+                faults.append(each["msg"].removeprefix("Value error, "))
+                continue
             name = str(each["loc"][0])
             if each["type"] != "missing":
                 faults.append(_wrong(settings_type, name, each["msg"], given.get(name)))
@@ -65,11 +68,12 @@ def load(settings_type: type[AnySettings], environ: Mapping[str, str]) -> AnySet
 def secret_names(settings_type: type[BaseModel]) -> list[str]:
     """The fields whose value may never be shown."""
     fields = settings_type.model_fields.items()
-    return [
-        name
-        for name, field in fields
-        if SecretStr in (field.annotation, *get_args(field.annotation))
-    ]
+    return [name for name, field in fields if _is_secret(field.annotation)]
+
+
+def _is_secret(annotation: Any) -> bool:
+    """Whether a type is a secret or holds one: optional, annotated, in a list."""
+    return annotation in (SecretStr, SecretBytes) or any(map(_is_secret, get_args(annotation)))
 
 
 def redacted(settings: BaseModel) -> dict[str, str]:
@@ -131,8 +135,9 @@ def _required(settings_type: type[BaseModel], name: str, when: str) -> str:
 
 
 def _choices(settings_type: type[BaseModel], name: str) -> str:
-    choices = get_args(settings_type.model_fields[name].annotation)
-    return f"({', '.join(map(str, choices))})" if choices else "(it has no default)"
+    annotation = settings_type.model_fields[name].annotation
+    is_choice = get_origin(annotation) is Literal
+    return f"({', '.join(map(str, get_args(annotation)))})" if is_choice else "(it has no default)"
 
 
 def _wrong(settings_type: type[BaseModel], name: str, message: str, value: str | None) -> str:
