@@ -1,7 +1,7 @@
-"""Which commands do the documents name, and which of them does a test play?
+"""Commands in the documents, and the tests that run them.
 
-A command stands in a session (a ```console or ```sh block) or alone: on an indented line, or as
-`code` of more than one word. `make TARGET` without more is a name, not a command.
+A command is in a session (a ```console or ```sh block) or alone: on an indented line, or as `code`
+of more than one word. `make TARGET` without arguments is a name, not a command.
 """
 
 import re
@@ -28,7 +28,7 @@ class Document(NamedTuple):
 
     @property
     def sessions(self) -> list[str]:
-        """The commands of its blocks, as they are typed."""
+        """The commands of its blocks."""
         found = []
         for _, language, block in FENCE.findall(self.text):
             if language == "console":
@@ -39,7 +39,7 @@ class Document(NamedTuple):
 
     @property
     def alone(self) -> list[str]:
-        """The commands that stand in its text."""
+        """The commands in its text."""
         text = FENCE.sub("", self.text)
         found = [command(line) for line in INDENTED.findall(text) + INLINE.findall(text)]
         named = [line for line in found if TARGET.fullmatch(line)]
@@ -47,7 +47,7 @@ class Document(NamedTuple):
 
     @property
     def targets(self) -> set[str]:
-        """The targets that it names, in commands and alone."""
+        """The targets that it names, in commands or alone."""
         lines = [*self.sessions, *INDENTED.findall(self.text), *INLINE.findall(self.text)]
         return {target for line in lines for target in TARGET.findall(line)}
 
@@ -58,7 +58,7 @@ class Document(NamedTuple):
 
 
 def command(line: str) -> str:
-    """A line without the comment behind it, and with a name in place of the slug."""
+    """A line without its comment, with a name in place of the slug."""
     named = line.replace("{{ cookiecutter.project_slug }}", "orders-api")
     return re.sub(r"\s+# .*$", "", named).strip()
 
@@ -73,7 +73,7 @@ def document(path: str) -> Document:
     return Document(path, (ROOT / path).read_text(encoding="utf-8"))
 
 
-# Whose sessions are played, and by which test.
+# Documents whose sessions a test runs, and this test.
 PLAYED = {
     "README.md": "tests/session.py",
     "docs/how-to.md": "tests/test_documents.py",
@@ -84,7 +84,7 @@ PLAYED = {
     f"{FOLDER}/docs/keep-it-in-the-database.md": "tests/test_walks.py",
 }
 
-# Commands in the text of a project's documents that tests/test_documents.py plays there as well.
+# Commands in the text of a project's documents that tests/test_documents.py runs, too.
 PLAYED_ALONE = (
     ".venv/bin/python -m vitals.ops.slo",
     'make change TITLE="Cache the list"',
@@ -97,14 +97,14 @@ MONITORING = (
     "needs a host with Docker; tests/containers/test_monitoring.py starts the same profiles"
 )
 A_CLUSTER = "needs a cluster"
-AS_FILES = "needs a cluster; tests/pictures/test_rules.py plays it up to the pipe"
+AS_FILES = "needs a cluster; tests/pictures/test_rules.py runs it up to the pipe"
 ADDRESS = "needs an address of your own"
-NAMED = "is a name in a sentence, nothing to type"
-ITSELF = "runs the tests, or makes the figures: it would play itself"
-SHIPS = "is about the template's own release, which tests/release/test_template.py plays"
-LONG = "takes a minute; tests/test_compare.py plays it"
+NAMED = "is a name in a sentence, not a command"
+ITSELF = "runs the tests or takes the figures: it would run itself"
+SHIPS = "is about the template's own release, which tests/release/test_template.py runs"
+LONG = "takes a minute; tests/test_compare.py runs it"
 
-# What no test plays as it is written, and why.
+# Commands that no test runs as they are written, and why.
 EXCEPTIONS = {
     ".venv/bin/pytest -m slow tests/faults": ITSELF,
     ".venv/bin/python -m benchmarks.foundation": ITSELF,
@@ -125,9 +125,9 @@ EXCEPTIONS = {
     'make change TITLE="Refuse a name in brackets"': SHIPS,
     "make compare BASE=v0.1.0": LONG,
     "make run": "serves until Ctrl-C; tests/ops/test_run.py starts and stops it",
-    "make setup PYTHON=python3.13": "needs a second Python; the matrix of make test-all has three",
-    "kill -USR1 <pid>": "needs a stuck process; the tests of the server send it to a fresh one",
-    "promtool check rules rules/*.yaml": "tests/pictures/test_rules.py asks promtool, all at once",
+    "make setup PYTHON=python3.13": "needs a second Python; tests/test_matrix.py has three",
+    "kill -USR1 <pid>": "needs a process that hangs; tests/engine/server sends it to a running one",
+    "promtool check rules rules/*.yaml": "tests/pictures/test_rules.py runs promtool on all files",
     "make deploy ENV=staging VERSION=v0.1.0": A_HOST,
     "make deploy ENV=staging VERSION=v1.2.0": A_CLUSTER,
     "make deploy ENV=production VERSION=v1.2.0 DOMAIN=orders.internal": A_HOST,

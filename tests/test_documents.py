@@ -1,9 +1,10 @@
-"""Is what the documents say true: commands, targets, links, and tables that come from elsewhere?"""
+"""Documents: commands, targets, links, examples, and tables that come from elsewhere."""
 
 import json
 import os
 import re
 import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -30,6 +31,7 @@ from tests.documents import (
 )
 from tests.faults.service import Project, Service
 
+ENGINE = f"{FOLDER}/vitals/README.md"
 ALL = [pytest.param(each, id=each.path) for each in documents()]
 
 
@@ -38,14 +40,14 @@ def targets(makefile: Path) -> set[str]:
 
 
 @pytest.mark.parametrize("page", ALL)
-def test_every_command_is_played_by_a_test_or_named_with_a_reason(page: Document):
+def test_every_command_is_run_by_a_test_or_listed_with_a_reason(page: Document):
     asked = page.alone if page.path in PLAYED else [*page.sessions, *page.alone]
     played = {line for path in PLAYED for line in document(path).sessions}
 
     assert set(asked) - {*EXCEPTIONS, *PLAYED_ALONE} - played == set()
 
 
-def test_no_exception_is_left_over():
+def test_no_listed_exception_is_unused():
     said = {line for page in documents() for line in [*page.sessions, *page.alone]}
 
     assert {*EXCEPTIONS, *PLAYED_ALONE} - said == set()
@@ -58,7 +60,7 @@ def test_every_test_that_a_reason_names_exists():
 
 
 @pytest.mark.parametrize(("path", "test"), PLAYED.items())
-def test_the_test_that_plays_a_document_reads_it(path: str, test: str):
+def test_the_test_that_runs_a_document_reads_it(path: str, test: str):
     assert (ROOT / path).name in (ROOT / test).read_text(encoding="utf-8")
 
 
@@ -87,14 +89,14 @@ def test_every_file_that_is_linked_exists(page: Document):
     assert [link for link in page.links if not (folder / link).exists()] == []
 
 
-def test_readme_leads_to_every_document_of_the_template():
+def test_readme_links_to_every_document_of_the_template():
     led_to = {os.path.normpath(link) for link in document("README.md").links}
 
     paths = {page.path for page in documents() if not page.path.startswith(FOLDER)}
     assert paths - {"README.md"} - led_to == set()
 
 
-def test_the_readme_of_a_project_leads_to_every_page_of_its_docs():
+def test_the_readme_of_a_project_names_every_page_of_its_docs():
     folder = f"{FOLDER}/docs/"
     text = "".join(page.text for page in documents() if page.path.startswith(FOLDER))
 
@@ -102,10 +104,10 @@ def test_the_readme_of_a_project_leads_to_every_page_of_its_docs():
     assert [name for name in names if name not in text] == []
 
 
-def test_the_reference_is_what_the_code_says():
+def test_the_reference_is_what_the_code_has():
     current = reference.page() == reference.PAGE.read_text(encoding="utf-8")
 
-    assert current, "docs/reference.md is old: `.venv/bin/python -m tests.reference` renews it"
+    assert current, "docs/reference.md is stale. Fix: .venv/bin/python -m tests.reference"
 
 
 def test_readme_shows_rows_of_the_measured_tables_as_they_are():
@@ -129,6 +131,32 @@ def test_a_new_project_has_no_more_files_than_the_comparison_says():
     said = int(re.findall(r"\| (\d+), all options on \|", document("docs/peers.md").text)[0])
 
     assert len(files_of(bake(**VARIANTS["full"]))) <= said
+
+
+def test_a_first_change_needs_at_most_350_lines_in_5_files():
+    page = document(f"{FOLDER}/docs/first-feature.md").text
+    section = page.partition("## Lines to read before a first change")[2]
+    named = re.findall(r"^\| `([\w/.]+)` \|", section, re.MULTILINE)
+
+    lines = [len((IN_PLACE / name).read_text(encoding="utf-8").splitlines()) for name in named]
+    assert 1 <= len(named) <= 5
+    assert sum(lines) <= 350
+
+
+def test_the_examples_of_the_engines_readme_run(tmp_path):
+    examples = re.findall(r"^```python\n(.*?)^```", document(ENGINE).text, re.MULTILINE | re.DOTALL)
+
+    for example in examples:
+        done = subprocess.run(
+            [sys.executable, "-c", example],
+            cwd=tmp_path,
+            env=environment(PYTHONPATH=str(IN_PLACE)),
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == 0, f"{example}\n{done.stderr}"
+    assert examples
 
 
 def test_assistants_read_at_most_forty_lines():
