@@ -1,4 +1,4 @@
-"""A generated service that asks for tokens, with real servers behind it."""
+"""A generated service that requires tokens, with real servers behind it."""
 
 from collections.abc import Iterator
 from pathlib import Path

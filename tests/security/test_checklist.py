@@ -47,3 +47,17 @@ def test_an_unguarded_route_is_named_with_the_line_to_add_and_without_a_tracebac
     assert "SEC-101 GET /says-nothing: does not say who may call it" in said
     assert "openapi_extra=vitals.PUBLIC" in said
     assert "Traceback" not in said
+
+
+def test_without_the_example_there_is_nothing_to_test_until_the_first_path(copy: Path) -> None:
+    removed = baking.make(copy, "-s", "remove-example")
+    nothing = baking.make(copy, "-s", "security")
+    first = next(fault for fault in planted.ROUTE_FAULTS if "GET /pages" in str(fault.finds))
+    planted.apply(copy, [first])
+    done = baking.make(copy, "-s", "security")
+
+    assert (removed.returncode, nothing.returncode) == (0, 0), removed.stdout + nothing.stdout
+    assert "nothing to test yet" in nothing.stdout
+    assert re.findall(r"^SEC-\d+ [^;]*", done.stdout, re.MULTILINE) == [
+        "SEC-406 GET /pages: limit may be 100000"
+    ]

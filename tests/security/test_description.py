@@ -1,4 +1,4 @@
-"""Does the service do what its description says, whatever is sent? schemathesis, all checks."""
+"""The service does what its description says, whatever is sent: all checks of schemathesis."""
 
 import re
 import subprocess

@@ -1,4 +1,4 @@
-"""Does the documentation work in a real browser, under its content policy and with nothing else?"""
+"""The documentation works in a real browser, under its content policy and with nothing else."""
 
 from collections.abc import Iterator
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""Does an upload that is too large cost anything but its refusal?"""
+"""An upload that is too large costs nothing but its refusal."""
 
 import http.client
 import re
