@@ -27,7 +27,9 @@ def test_confounders_are_named_by_the_changed_files(files: list[str], found: lis
     assert confounders.changed(files) == found
 
 
-def test_a_change_of_two_things_is_warned_of(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_change_of_two_things_is_warned_of(
+    somebody: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     server = SimpleNamespace(given_by="TEST_THING_URL")
     monkeypatch.setattr("vitals.ops.services.known", lambda: [server])
     monkeypatch.delenv(server.given_by, raising=False)

@@ -49,13 +49,24 @@ def test_a_route_is_known_by_its_template_and_clears_the_cache_of_its_feature(
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (SEED.replace("times", "often") + ROUTE, "a seed with body, often, request"),
-        (ROUTE.replace("250", "260"), "p95_ms = 260"),
+        (SEED.replace("times", "often"), "a seed or a route without 'times'"),
+        (ROUTE.replace("rate", "speed"), "a seed or a route without 'rate'"),
     ],
 )
 def test_a_load_that_cannot_be_sent_is_refused(tmp_path: Path, text: str, found: str) -> None:
     with pytest.raises(Refused, match=found):
         load.read(written(tmp_path, text))
+
+
+def test_wrong_objectives_are_refused_in_this_project_and_not_in_an_older_release(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    written(tmp_path, ROUTE.replace("p95_ms = 250", "p95_ms = 260"))
+
+    assert load.read(tmp_path).routes[0].rate == 20
+    monkeypatch.setattr(shell, "ROOT", tmp_path)
+    with pytest.raises(Refused, match="p95_ms = 260"):
+        load.read(tmp_path)
 
 
 def test_a_project_without_a_route_or_without_the_file_has_an_empty_load(tmp_path: Path) -> None:

@@ -9,10 +9,10 @@ from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 from vitals.ops import slo
+from vitals.ops.run import shell
 from vitals.ops.run.steps import NOTHING_TO_TEST, Refused
 
 ANSWER_SECONDS = 30
-SEED_KEYS = {"request", "body", "times"}
 NOTHING = f"{NOTHING_TO_TEST}: {slo.SOURCE} names no route"
 
 
@@ -38,13 +38,19 @@ class Load(NamedTuple):
 def read(folder: Path) -> Load:
     """Return the load that the project in `folder` names; it may be empty.
 
-    Raises `Refused` for one that can't be sent.
+    Raises `Refused` where a part of a request is missing, and for wrong objectives of this project.
+    Those of another folder are not looked at: an older release's must not hinder a rollback.
     """
-    if not (folder / slo.SOURCE).is_file():
-        return Load([], [], "")
-    table = tomllib.loads((folder / slo.SOURCE).read_text())
-    seeds = [seed for each in table.get("seed", []) for seed in _seeds(each)]
-    routes = [_route(each, folder) for each in slo.read(folder)]
+    file = folder / slo.SOURCE
+    if folder == shell.ROOT and file.is_file():
+        slo.read(folder)
+    table = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    try:
+        seeds = [seed for each in table.get("seed", []) for seed in _seeds(each)]
+        routes = [_route(each, folder) for each in table.get("route", [])]
+    except KeyError as error:
+        found = f"{slo.SOURCE}: a seed or a route without {error}"
+        raise Refused(found, "request, body and times, or route, request and rate") from error
     return Load(seeds, routes, table.get("scopes", ""))
 
 
@@ -87,9 +93,6 @@ class Connection:
 
 
 def _seeds(table: dict[str, Any]) -> list[Request]:
-    if table.keys() != SEED_KEYS:
-        found = f"{slo.SOURCE}: a seed with {', '.join(sorted(table))}"
-        raise Refused(found, ", ".join(sorted(SEED_KEYS)))
     method, _, path = table["request"].partition(" ")
     return [Request(method, path, table["body"])] * int(table["times"])
 
