@@ -128,8 +128,12 @@ def _migrate(target: Target, release: Release) -> str | None:
 
 
 def _ready(target: Target, release: Release, slot: str) -> None:
-    with _log_on_refusal(target, slot), target.reach(slot) as url:
-        smoke.wait_until_ready(url, partial(target.running, slot), release)
+    try:
+        with target.reach(slot) as url:
+            smoke.wait_until_ready(url, partial(target.running, slot), release)
+    except Refused as refused:
+        refused.output = target.log(slot)
+        raise
 
 
 def _smoke(target: Target, release: Release, slot: str) -> str:
@@ -143,15 +147,6 @@ def _is_warm(target: Target, release: Release, slot: str) -> bool:
         return bool(_smoke(target, release, slot))
     except Refused:
         return False
-
-
-@contextmanager
-def _log_on_refusal(target: Target, slot: str) -> Iterator[None]:
-    try:
-        yield
-    except Refused as refused:
-        refused.output = target.log(slot)
-        raise
 
 
 @contextmanager
@@ -172,7 +167,7 @@ def main() -> None:
     if environment not in ENVIRONMENTS:
         found = f"ENV={environment}" if environment else "no ENV"
         raise Refused(found, " or ".join(ENVIRONMENTS), f"`make {verb} ENV=staging`")
-    target = targets.of_project(environment)
+    target, unasked = targets.of_project(environment), bool(os.environ.get("YES"))
     if verb == "live":
         steps.say("\n".join(map(str, live(target))))
         return
@@ -181,12 +176,8 @@ def main() -> None:
             release = releases.released(os.environ.get("VERSION", ""), environment)
             entry = deploy(target, release)
         else:
-            entry = rollback(target, environment, _confirmed)
+            entry = rollback(target, environment, lambda q: unasked or steps.ask(q))
     steps.say(f"{environment}: {entry}\nto go back: `make rollback ENV={environment}`")
-
-
-def _confirmed(question: str) -> bool:
-    return bool(os.environ.get("YES")) or steps.ask(question)
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
 SECONDS = 10  # for each state of the cache
-MOST_ELSEWHERE = 10.0  # requests a second for each route
+MOST_REMOTE_RATE = 10.0  # requests a second for each route
 ENOUGH = 0.9  # of the rate
 HEAD = ("", "requests", *(vital.name for vital in VITALS[:4]), "db calls", "db ms", "cache")
 
@@ -30,7 +30,7 @@ def baseline() -> None:
     started: AbstractContextManager[Callable[[], Service]]
     if url:
         reads = [route for route in routes if route.request.method == "GET"]
-        routes = [route._replace(rate=min(route.rate, MOST_ELSEWHERE)) for route in reads]
+        routes = [route._replace(rate=min(route.rate, MOST_REMOTE_RATE)) for route in reads]
         started = nullcontext(lambda: Service(Connection(url, {})))
     else:
         started = service.deployed(service.working_tree(), plan)
