@@ -18,8 +18,11 @@ from vitals.ops.run.steps import Result, Step
 STEPS = {
     "lint": ["ruff check --quiet .", "ruff format --quiet --check ."],
     "types": ["pyrefly check"],
-    "unit": ["coverage run -m pytest tests --ignore tests/integration", "coverage report"],
-    "integration": ["pytest tests/integration"],
+    "unit": [
+        "coverage run -m pytest tests --ignore tests/contract --ignore tests/integration",
+        "coverage report",
+    ],
+    "integration": ["pytest tests/contract tests/integration"],
     "config": ["vitals.ops.check.config"],
     "schema": ["vitals.ops.check.schema"],
     "api": ["vitals.ops.check.api"],
