@@ -13,7 +13,9 @@ from vitals.ops.run import shell
 
 PLAN = load.read(shell.ROOT)
 READ = PLAN.routes[0].request.path.partition("?")[0] if PLAN.routes else "/"
-WRITE, FIELDS = (PLAN.seeds[0].path, PLAN.seeds[0].body) if PLAN.seeds else (READ, {"name": "x"})
+WITH_FIELDS = [seed for seed in PLAN.seeds if isinstance(seed.body, dict)]
+SEED = next(iter(WITH_FIELDS), load.Request("POST", READ, {"name": "x"}))
+WRITE = f"{SEED.method} {SEED.path} HTTP/1.1"
 
 TEXTS: dict[str, list[str]] = json.loads(
     Path(__file__).with_name("hostile_texts.json").read_text(encoding="utf-8")
@@ -41,7 +43,7 @@ def read(behind: str) -> bytes:
 
 def post(*headers: str, body: str = "{}", content_type: str = "application/json") -> bytes:
     kind = f"Content-Type: {content_type}"
-    return request(f"POST {WRITE} HTTP/1.1", HOST, kind, *headers, body=body)
+    return request(WRITE, HOST, kind, *headers, body=body)
 
 
 def post_body(body: str, *headers: str, content_type: str = "application/json") -> bytes:
@@ -184,7 +186,7 @@ MALFORMED = {
     "a content type of bytes": post_body("{}", content_type="\xff/json"),
     "two content types": post_body("{}", "Content-Type: text/html"),
     "a broken form": post_body("--x--", content_type="multipart/form-data; boundary=x"),
-    "no content type": request(f"POST {WRITE} HTTP/1.1", HOST, "Content-Length: 2", body="{}"),
+    "no content type": request(WRITE, HOST, "Content-Length: 2", body="{}"),
     # bodies
     "a byte order mark": post_body("\xef\xbb\xbf{}"),
     "duplicate keys": post_body('{"name":"a","name":"b"}'),
@@ -192,7 +194,7 @@ MALFORMED = {
     "a class": post_body('{"__class__": "os", "a": "id"}'),
     "a comment": post_body("{/* a */} "),
     "single quotes": post_body("{'name': 'a'}"),
-    "lone surrogates": post_body(json.dumps(dict.fromkeys(FIELDS, "\ud800"))),
+    "lone surrogates": post_body(json.dumps(dict.fromkeys(SEED.body, "\ud800"))),
     "a lone surrogate as a key": post_body('{"\\udfff": 1}'),
     "only surrogates": post_body('"\\ud83d\\ud83d"'),
     "half a body": post("Content-Length: 2000", body="{"),

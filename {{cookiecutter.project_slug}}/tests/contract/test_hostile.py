@@ -72,6 +72,7 @@ def test_no_request_is_smuggled_in_the_body_of_another(send: Send, name: str) ->
     assert len(answers) <= 1, answers  # the connection is closed behind an ambiguous length
 
 
+@pytest.mark.skipif(not hostile.WITH_FIELDS, reason="nothing to test yet: no seed has a body")
 @pytest.mark.parametrize("name", [name for name in EVERY if "surrogate" in name])
 def test_a_lone_surrogate_is_refused(send: Send, name: str) -> None:
     assert STATUS.findall(send(EVERY[name])) == [b"422"]
@@ -86,7 +87,7 @@ def requests_with(text: str) -> Iterator[bytes]:
     yield from map(hostile.read, (f"/{encoded}", f"?limit={encoded}", f"?{encoded}=1"))
     yield hostile.get(f"X-Request-ID: {one_line}")
     yield hostile.get(f"Authorization: Bearer {one_line}")
-    fields = [{**hostile.FIELDS, name: text} for name in hostile.FIELDS]
+    fields = [{**hostile.SEED.body, name: text} for name in hostile.SEED.body]
     yield from (hostile.post_body(json.dumps(sent)) for sent in (*fields, {text: text}, text))
 
 
