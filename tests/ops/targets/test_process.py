@@ -9,6 +9,7 @@ from vitals.ops.deploy import smoke
 from vitals.ops.deploy.targets.process import Processes, _adapted
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
 # Answers with its own settings, in place of a service.
 SERVICE = """
@@ -71,9 +72,27 @@ def test_what_ends_by_itself_does_not_run_and_leaves_its_last_words(
 
     place.start(release, slot)
 
-    with place.reach(slot) as url, pytest.raises(smoke.Refused):
+    with place.reach(slot) as url, pytest.raises(Refused):
         smoke.wait_until_ready(url, lambda: place.running(slot), release)
     assert place.log(slot) == "no such setting"
+
+
+def test_a_migration_runs_in_the_folder_of_the_release_and_with_its_code(
+    place: Processes, release: Release
+) -> None:
+    """So a release works whose code lies elsewhere than this engine's."""
+    program = release.folder / "alembic" / "__main__.py"
+    program.parent.mkdir()
+    (program.parent / "__init__.py").touch()
+    program.write_text("import pathlib, sys\npathlib.Path('ran').write_text(str(sys.argv[1:]))")
+
+    place.migrate(release)
+
+    assert (release.folder / "ran").read_text() == "['upgrade', 'head']"
+    program.write_text("raise SystemExit('no such column')")
+    with pytest.raises(Refused, match="the migration failed") as refused:
+        place.migrate(release)
+    assert "no such column" in refused.value.output
 
 
 def test_what_is_switched_is_what_is_live(place: Processes) -> None:

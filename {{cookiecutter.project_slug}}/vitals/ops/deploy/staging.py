@@ -5,8 +5,7 @@ the mode.
 """
 
 import importlib
-import secrets
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import NamedTuple
@@ -50,11 +49,3 @@ def headers(release: Release, issuer: Issuer, scopes: str) -> dict[str, str]:
     """Return what a client sends whose token grants the scopes."""
     token = issuer.token(scopes, minutes=60)
     return {"Host": releases.host(release), "Authorization": f"Bearer {token}"}
-
-
-def keep_secrets(folder: Path, release: Release, known: Mapping[str, str]) -> None:
-    """Write a file for each secret that the release asks for: the known value, or a random one."""
-    folder.mkdir(exist_ok=True)
-    for name, file in releases.secret_files(release).items():
-        if not (folder / file).exists():
-            (folder / file).write_text(known.get(name) or secrets.token_urlsafe(32))

@@ -7,16 +7,18 @@ Everything ends with this process.
 import hashlib
 import importlib.metadata
 import json
+import secrets
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
 
 from vitals.ops import services
-from vitals.ops.deploy.staging import ThrowawayStaging, keep_secrets
+from vitals.ops.deploy.staging import ThrowawayStaging
 from vitals.ops.env_files import Configuration
 from vitals.ops.project import setup
 from vitals.ops.project.token import Issuer
+from vitals.ops.release import releases
 from vitals.ops.release.releases import Release
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
@@ -34,20 +36,25 @@ class Processes:
         self,
         folder: Path,
         changed: Mapping[str, str],
-        secrets: Mapping[str, str],
+        known_secrets: Mapping[str, str],
         stack: ExitStack,
     ) -> None:
         """Take the settings and the secrets that differ from those of a real environment."""
         self.slots = (str(shell.free_port()), str(shell.free_port()))
         self._folder = folder
         self._changed = changed
-        self._secrets = secrets
+        self._known_secrets = known_secrets
         self._stack = stack
         self._programs: dict[str, shell.Program] = {}
         self.proxy_url = f"http://127.0.0.1:{shell.free_port()}"
 
     def open(self, release: Release) -> None:
-        keep_secrets(self._folder / "secrets", release, self._secrets)
+        folder = self._folder / "secrets"
+        folder.mkdir(exist_ok=True)
+        for name, file in releases.secret_files(release).items():
+            if not (folder / file).exists():
+                text = self._known_secrets.get(name) or secrets.token_urlsafe(32)
+                (folder / file).write_text(text)
         if "proxy" not in self._programs:
             file = self._folder / "caddy.json"
             text = (release.folder / "deploy" / "caddy.json").read_text()
