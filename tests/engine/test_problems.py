@@ -8,8 +8,10 @@ import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, HTTPException
 from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
 
+import vitals
 from tests.engine.applications import install
 from vitals import Problem, problems, testing
 
@@ -249,3 +251,28 @@ async def test_an_unhandled_error_is_500_without_its_message(client: httpx.Async
 
 async def test_unknown_query_parameters_are_ignored(client: httpx.AsyncClient) -> None:
     assert (await client.get("/livez?limti=1")).status_code == 200
+
+
+async def test_another_shape_of_errors_replaces_ours_everywhere() -> None:
+    def error_response(status: int, problem: dict[str, Any]) -> Response:
+        return JSONResponse({"errors": {"body": [problem["detail"]]}}, status)
+
+    app = FastAPI()
+
+    @app.get("/busy", openapi_extra=vitals.PUBLIC)
+    async def busy() -> None:
+        raise vitals.Problem(503, "busy", retry_after=7)
+
+    settings = vitals.Settings(environment="test", allowed_hosts=("test",))
+    vitals.install(app, settings, error_response=error_response)
+
+    async with testing.client(app) as client:
+        answers = [
+            await client.get("/busy"),
+            await client.get("/nowhere"),
+            await client.get("/busy", headers={"Host": "elsewhere"}),
+        ]
+
+    assert [answer.status_code for answer in answers] == [503, 404, 400]
+    assert all(list(answer.json()) == ["errors"] for answer in answers)
+    assert answers[0].headers["Retry-After"] == "7"

@@ -13,9 +13,9 @@ STATEMENT = "SELECT price\nFROM prices\nWHERE item_id = ?"
 
 
 async def _read_items(how_many: int) -> None:
-    request_stats.add("db", 1, "SELECT id FROM items")
+    request_stats.add_call("db", 1, "SELECT id FROM items")
     for _ in range(how_many):
-        request_stats.add("db", 1, STATEMENT)
+        request_stats.add_call("db", 1, STATEMENT)
 
 
 async def test_a_budget_that_is_kept_passes() -> None:

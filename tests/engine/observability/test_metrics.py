@@ -19,7 +19,7 @@ async def test_a_request_is_counted_under_method_route_and_status(
     @app.get("/spend/{calls}")
     async def spend(calls: int) -> None:
         for _ in range(calls):
-            request_stats.add("db", 20, "SELECT 1")
+            request_stats.add_call("db", 20, "SELECT 1")
         request_stats.cache("miss")
 
     await client.get("/spend/3")

@@ -29,10 +29,10 @@ def app(app: FastAPI) -> FastAPI:
     async def spend(calls: int, later: BackgroundTasks) -> str:
         async def one(number: int) -> None:
             await asyncio.sleep(0)
-            await asyncio.to_thread(request_stats.add, "db", 1, f"SELECT {number % 2}")
+            await asyncio.to_thread(request_stats.add_call, "db", 1, f"SELECT {number % 2}")
 
         await asyncio.gather(*(one(number) for number in range(calls)))
-        later.add_task(request_stats.add, "db", 1, "AFTERWARDS")
+        later.add_task(request_stats.add_call, "db", 1, "AFTERWARDS")
         return "done"
 
     @app.get("/fail")
@@ -114,12 +114,31 @@ async def test_a_call_of_another_service_is_on_the_line_and_in_server_timing(
 ) -> None:
     @app.get("/ask")
     async def ask() -> None:
-        request_stats.add("http", 7.5)
+        request_stats.add_call("http", 7.5)
 
     answer = await client.get("/ask")
 
     assert (lines.last()["http_calls"], lines.last()["http_ms"]) == (1, 7.5)
     assert answer.headers["server-timing"].endswith(', http;dur=7.5;desc="1 calls"')
+
+
+async def test_an_own_field_joins_the_line_and_replaces_none_of_the_engine(
+    app: FastAPI, client: httpx.AsyncClient, lines: Lines
+) -> None:
+    @app.get("/own")
+    async def own() -> None:
+        request_stats.add_field("tenant", "t" * 300)
+        request_stats.add_field("status", 999)
+        for number in range(20):
+            request_stats.add_field(f"field_{number}", number)
+
+    await client.get("/own")
+
+    line = lines.last()
+    assert line["tenant"] == "t" * 200
+    assert line["status"] == 200
+    assert "field_7" in line
+    assert "field_8" not in line
 
 
 async def test_an_unhandled_error_is_one_500_and_one_log_entry_without_its_message(
