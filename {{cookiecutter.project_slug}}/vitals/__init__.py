@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from vitals.dependency import Check, CheckFailed, Dependency
     from vitals.installation import install
     from vitals.problems import Problem
+    from vitals.request_stats import add_call, add_field, request_id
     from vitals.security.callers import PUBLIC, Caller, caller
     from vitals.server.serve import main, serve
     from vitals.settings import (
@@ -29,6 +30,7 @@ _HOMES = {
     "vitals.dependency": ("Check", "CheckFailed", "Dependency"),
     "vitals.installation": ("install",),
     "vitals.problems": ("Problem",),
+    "vitals.request_stats": ("add_call", "add_field", "request_id"),
     "vitals.security.callers": ("PUBLIC", "Caller", "caller"),
     "vitals.server.serve": ("main", "serve"),
     "vitals.settings": (
@@ -52,10 +54,13 @@ __all__ = [
     "Problem",
     "Settings",
     "SettingsRefused",
+    "add_call",
+    "add_field",
     "caller",
     "install",
     "load",
     "main",
+    "request_id",
     "serve",
 ]
 

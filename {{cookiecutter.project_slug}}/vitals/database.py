@@ -124,7 +124,7 @@ class Database:
             await session.connection()
         finally:
             self._waiting -= 1
-            request_stats.add("pool_wait", (time.perf_counter() - started) * 1000)
+            request_stats.add_call("pool_wait", (time.perf_counter() - started) * 1000)
 
     async def _read_once(self) -> set[str]:
         """Read the schema's revisions; checks that run at once share one statement."""
@@ -159,14 +159,14 @@ class Database:
 
     def _count(self, connection: Connection, _: object, statement: str, *_rest: object) -> None:
         ms = (time.perf_counter() - connection.info["started"]) * 1000
-        request_stats.add("db", ms, statement)
+        request_stats.add_call("db", ms, statement)
         if ms >= self._slow_query_ms:
             request_stats.slow(statement, ms)
 
     def _count_failed(self, failure: ExceptionContext) -> None:
         if failure.execution_context is not None and failure.statement is not None:  # it was sent
             self._count(failure.execution_context.root_connection, None, failure.statement)
-            request_stats.add("db_failed", 0)
+            request_stats.add_call("db_failed", 0)
 
 
 def _start_clock(connection: Connection, *_: object) -> None:

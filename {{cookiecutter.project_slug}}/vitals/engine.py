@@ -18,6 +18,7 @@ from vitals.observability import metrics, tracing
 from vitals.observability.access_log import AccessLog
 from vitals.observability.middleware import ObservabilityMiddleware
 from vitals.observability.observed_request import Answers
+from vitals.problems import ErrorResponse
 from vitals.security import guard, headers
 from vitals.security.callers import Verify
 from vitals.security.middleware import build_middleware
@@ -50,6 +51,7 @@ class Options:
     guards: Collection[Callable[..., Any]]
     public: Collection[str]
     verify: Verify | None
+    error_response: ErrorResponse | None
     sections: Mapping[str, Section]
 
 
@@ -59,6 +61,7 @@ class Engine:
     def __init__(self, app: FastAPI, options: Options) -> None:
         settings = options.settings
         self.verify = options.verify or _jwt_verify(settings)
+        self.error_response = options.error_response
         self._app, self._options = app, options
         self._parts = (EventLoop(), *options.dependencies)
         found = [check for part in self._parts for check in part.checks()]

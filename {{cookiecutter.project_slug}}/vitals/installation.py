@@ -10,6 +10,7 @@ from pydantic import SecretStr
 
 from vitals.dependency import Check, Dependency
 from vitals.engine import Engine, Options
+from vitals.problems import ErrorResponse
 from vitals.security.callers import Verify
 from vitals.settings import Settings
 from vitals.status.reporter import Section
@@ -42,6 +43,7 @@ def install(
     guards: Collection[Callable[..., Any]] = (),
     public: Collection[str] = (),
     verify: Verify | None = None,
+    error_response: ErrorResponse | None = None,
     sections: Mapping[str, Section] | None = None,
 ) -> None:
     """Add visibility, health, the status page and operators' paths to an application.
@@ -59,6 +61,7 @@ def install(
     guards: dependencies of the application's own that refuse a caller.
     public: paths for everyone, of what has no dependencies: static files, mounted applications.
     verify: how a bearer token becomes a Caller, in the place of APP_AUTH's JSON Web Tokens.
+    error_response: how an error is answered, in the place of application/problem+json.
     sections: tables for the status page, by title: functions that give names and values.
     runbook: where the headings of the findings are; RUNBOOK.md by default.
     prefix: a path before all of the engine's own.
@@ -93,6 +96,7 @@ def install(
         guards=guards,
         public=public,
         verify=verify,
+        error_response=error_response,
         sections=sections or {},
     )
     Engine(app, options).attach()

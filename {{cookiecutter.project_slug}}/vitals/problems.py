@@ -8,7 +8,7 @@ value is never echoed. A problem type of your own is a subclass:
 """
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar
 
@@ -56,6 +56,9 @@ READABLE = (
     "the body can't be read; expected JSON in UTF-8, with nesting and numbers of ordinary size"
 )
 DEFECT = "the service failed; its log has the error under this request_id"
+
+# Another shape of errors: made of the status and the members of a problem.
+ErrorResponse = Callable[[int, dict[str, Any]], Response]
 
 
 class Problem(Exception):
@@ -125,7 +128,12 @@ def answer(scope: Scope, problem: Problem) -> Response:
         "request_id": request_stats.request_id(),
         "retry_safe": safe,
     }
-    body = json.dumps(content | problem.members | content, default=str)  # its own members win
+    content = content | problem.members | content  # none of these is replaced
+    if (render := getattr(scope.get("vitals"), "error_response", None)) is not None:
+        response: Response = render(status, content)
+        response.headers.update(problem.headers)
+        return response
+    body = json.dumps(content, default=str)
     return Response(body, status, problem.headers, media_type=MEDIA_TYPE)
 
 

@@ -10,6 +10,8 @@ from contextvars import ContextVar
 from typing import Literal
 
 CacheResult = Literal["hit", "miss", "bypass", "error"]
+MAX_FIELDS = 10  # of your own on the line of a request
+MAX_TEXT = 200  # characters of each
 
 log = logging.getLogger(__name__)
 
@@ -17,7 +19,7 @@ log = logging.getLogger(__name__)
 class RequestStats:
     """What one request costs. Shared by all tasks and threads that work for it."""
 
-    __slots__ = ("bytes_out", "cache", "cache_reason", "calls", "error", "request_id")
+    __slots__ = ("bytes_out", "cache", "cache_reason", "calls", "error", "fields", "request_id")
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
@@ -26,6 +28,7 @@ class RequestStats:
         self.cache_reason = ""
         self.bytes_out = 0
         self.error = ""
+        self.fields: dict[str, object] | None = None
 
     def add(self, kind: str, ms: float, statement: str) -> None:
         """Count one call."""
@@ -52,10 +55,25 @@ class RequestStats:
 current: ContextVar[RequestStats | None] = ContextVar("request_stats", default=None)
 
 
-def add(kind: str, ms: float, statement: str = "") -> None:
-    """Count one call of a kind ("db", "http"), its milliseconds and, for "db", its statement."""
+def add_call(kind: str, ms: float, statement: str = "") -> None:
+    """Count one call of a kind ("db", "http"), its milliseconds and, for "db", its statement.
+
+    `http` joins the line of the running request as `http_calls` and `http_ms`.
+    """
     if (stats := current.get()) is not None:
         stats.add(kind, ms, statement)
+
+
+def add_field(name: str, value: str | float | None) -> None:
+    """Put a field of your own on the line of the running request: at most 10, texts are cut.
+
+    A field of the engine keeps its value. Nothing personal or secret belongs in a log.
+    """
+    if (stats := current.get()) is None:
+        return
+    stats.fields = stats.fields or {}
+    if name in stats.fields or len(stats.fields) < MAX_FIELDS:
+        stats.fields[name] = value[:MAX_TEXT] if isinstance(value, str) else value
 
 
 def slow(statement: str, ms: float) -> None:

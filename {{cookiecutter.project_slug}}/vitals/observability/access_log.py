@@ -87,7 +87,7 @@ class AccessLog:
         took.counts[bisect_left(DURATION_BUCKETS, seconds)] += 1  # `observe`, without a call
         took.sum += seconds
         costs, more = NO_COSTS, None
-        if stats.calls or stats.cache != "none":
+        if stats.calls or stats.cache != "none" or stats.fields:
             costs = self._look_closer(stats, route, called)
             more = _more_fields(stats)
         else:
@@ -105,7 +105,8 @@ class AccessLog:
                 f',"error":"{stats.error}"}}\n'
             )
             if more or self._as_text:
-                line = self._format(json.loads(line) | (more or {}))
+                fields = json.loads(line)
+                line = self._format(fields | (more or {}) | fields)  # none of these is replaced
             self._write_line(line)
 
     def _look_closer(self, stats: RequestStats, route: str, called: Histogram) -> str:
@@ -151,7 +152,7 @@ class AccessLog:
 
 def _more_fields(stats: RequestStats) -> dict[str, object]:
     """The fields that join only when they have something to say."""
-    more = dict[str, object]()
+    more = dict(stats.fields or {})
     for kind, (calls, ms) in stats.totals().items():
         if kind != "db" and (kind != "pool_wait" or ms >= NOTICED_MS):
             more |= {f"{kind}_calls": calls, f"{kind}_ms": round(ms, 3)}

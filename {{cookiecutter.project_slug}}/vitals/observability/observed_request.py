@@ -57,6 +57,7 @@ class ObservedRequest(RequestStats):
         self.cache_reason = ""
         self.bytes_out = 0
         self.error = ""
+        self.fields = None
         self.answers = answers
         self.scope = scope
         self.receive = receive
