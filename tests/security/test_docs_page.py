@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 from tests.security.conftest import Guarded
 
 CHROMIUM = Path("/usr/bin/chromium")
+LIST, CREATE = '[id^="operations-items-list_items"]', '[id^="operations-items-create_item"]'
 
 
 @pytest.fixture
@@ -28,9 +29,9 @@ def test_the_page_shows_the_operations_and_tries_one(guarded: Guarded, page: Pag
     page.on("request", lambda request: asked.append(request.url))
 
     page.goto(f"{guarded.url}/docs")
-    expect(page.locator("#operations-items-list_items")).to_be_visible()
+    expect(page.locator(LIST)).to_be_visible()
     expect(page.get_by_role("button", name="Authorize")).to_be_visible()
-    page.locator("#operations-items-list_items").click()
+    page.locator(LIST).click()
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()
     expect(page.locator(".live-responses-table tbody .response-col_status")).to_contain_text("200")
@@ -48,7 +49,7 @@ def test_who_authorises_on_the_page_may_create_an_item(guarded: Guarded, page: P
     scheme.locator("button.authorize").click()
     page.get_by_role("button", name="Close").first.click()
 
-    page.locator("#operations-items-create_item").click()
+    page.locator(CREATE).click()
     page.get_by_role("button", name="Try it out").click()
     page.get_by_role("button", name="Execute").click()
 
