@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from tests import baking, walk
+from vitals.ops.project import remove_example
 
 DOCS = baking.IN_PLACE / "docs"
 WALKS = {  # the variant, and the pages that are run one after the other
@@ -49,6 +50,8 @@ def test_the_files_and_differences_of_all_pages_go_into_a_fresh_project(tmp_path
     pages = ["call-another-service.md", "first-feature.md", "keep-it-in-the-database.md"]
 
     for page in filter(Path.is_file, (project / "docs" / name for name in pages)):
+        if "$ make remove-example" in page.read_text(encoding="utf-8"):
+            remove_example.remove(project)
         walk.play(page, project, without=SLOW)
 
     assert not (project / "app" / "items").exists()
