@@ -4,13 +4,6 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import FastAPI
-
-import vitals
-from app.items.routes import router
-from app.items.store import MemoryItems
-from app.settings import Settings
-from vitals import testing
 
 PATH = "/items/1/attachment"
 PNG = b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR"
@@ -20,14 +13,9 @@ HTML = b"<html><script>alert(1)</script>"
 SVG = b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>'
 
 
-@pytest.fixture
-async def client() -> AsyncIterator[httpx.AsyncClient]:
-    app = FastAPI()
-    app.include_router(router(MemoryItems()))
-    vitals.install(app, Settings(environment="test"))
-    async with testing.client(app) as client:
-        await client.post("/items", json={"name": "tea", "price": 2.5})
-        yield client
+@pytest.fixture(autouse=True)
+async def _item(client: httpx.AsyncClient) -> None:
+    await client.post("/items", json={"name": "tea", "price": 2.5})
 
 
 async def upload(client: httpx.AsyncClient, content: bytes, media_type: str) -> httpx.Response:

@@ -1,32 +1,14 @@
-"""The paths under /items, on a store in memory."""
-
-from collections.abc import AsyncIterator
+"""The paths under /items."""
 
 import httpx
 import pytest
 from fastapi import FastAPI
 
 import vitals
-from app.items.routes import router
-from app.items.store import MemoryItems
 from app.settings import Settings
 from vitals import testing
 
 TEA = {"name": "tea", "price": 2.5}
-
-
-@pytest.fixture
-def app() -> FastAPI:
-    app = FastAPI()
-    app.include_router(router(MemoryItems()))
-    return app
-
-
-@pytest.fixture
-async def client(app: FastAPI) -> AsyncIterator[httpx.AsyncClient]:
-    vitals.install(app, Settings(environment="test"))
-    async with testing.client(app) as client:
-        yield client
 
 
 async def test_a_created_item_is_found_at_the_address_in_the_answer(
