@@ -6,6 +6,7 @@ import urllib.request
 import psutil
 import pytest
 
+from benchmarks import demo
 from tests import session
 
 pytestmark = pytest.mark.xdist_group("demo")  # there is one build/demo
@@ -28,6 +29,7 @@ def test_ctrl_c_in_set_up_leaves_no_process_and_the_next_demo_serves(tmp_path):
         assert second.process.wait(60) == 0
     assert started
     assert psutil.wait_procs(started, timeout=10)[1] == []
+    assert [line for line in demo.LOG.read_text().splitlines() if "Z error " in line] == []
     shown = session.blocks(session.README.read_text(encoding="utf-8"))[0]
     said = session.show_demo(second.said())
     assert session.without_figures(said) == session.without_figures(shown)
