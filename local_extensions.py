@@ -1,7 +1,7 @@
-"""Which answers does the template take?
+"""Rules for answers: what the template accepts, and its refusals.
 
-Each question has one row in RULES; cookiecutter.json applies its filter right after the question.
-An answer is text and never a template, whichever way it comes in.
+Each question has a row in RULES; cookiecutter.json applies its filter right after the question.
+An answer is text and never a template, wherever it comes from.
 """
 
 import difflib
@@ -31,7 +31,7 @@ class Rule(NamedTuple):
 
 
 def is_one_line(value: str, shortest: int, longest: int) -> bool:
-    """Tell whether the text can stand between quotes in Python, TOML, YAML and JSON as it is.
+    """Whether the text needs no escapes between quotes in Python, TOML, YAML and JSON.
 
     isprintable() also refuses control, bidirectional and invisible characters.
     """
@@ -64,7 +64,7 @@ RULES = {
 
 
 def refusal(question: str, got: object, expected: str, example: str) -> FailedHookException:
-    """Word the one line that the user sees; cookiecutter prints it and exits with 1."""
+    """The one line that the user sees; cookiecutter prints it and exits with 1."""
     shown = repr(got) if len(repr(got)) <= 80 else repr(got)[:80] + "…"
     return FailedHookException(
         f"{question}: got {shown}; expected {expected}, e.g. '{example}'. "
@@ -73,7 +73,7 @@ def refusal(question: str, got: object, expected: str, example: str) -> FailedHo
 
 
 def check_for(question: str) -> Callable[[object], str]:
-    """Make the filter that hands the question's answer on, or raises FailedHookException."""
+    """Make the filter that returns the question's answer, or raises FailedHookException."""
     rule = RULES[question]
 
     def check(answer: object) -> str:
@@ -85,7 +85,7 @@ def check_for(question: str) -> Callable[[object], str]:
 
 
 def refuse_unknown_questions() -> None:
-    """Refuse what cookiecutter drops without a word: answers on the command line to no question."""
+    """Refuse answers to unknown questions, which cookiecutter ignores silently."""
     context = click.get_current_context(silent=True)
     answers = context.params.get("extra_context") if context else None
     if not isinstance(answers, Mapping):
@@ -97,7 +97,7 @@ def refuse_unknown_questions() -> None:
 
 
 def template_url(source: str) -> str:
-    """Give the address that the template came from, without credentials; nothing for a path."""
+    """The template's address without credentials; nothing for a path."""
     if re.match(r"[\w.-]+@[\w.-]+:", source):
         return source
     url = urlsplit(source)
@@ -108,7 +108,7 @@ def template_url(source: str) -> str:
 
 
 def template_commit(clone: str) -> str:
-    """Give the commit that a plain clone stands on; nothing where its files don't tell."""
+    """The commit that a plain clone is on; nothing where its files don't say."""
     git = STARTED_IN / clone / ".git"
     if not (git / "HEAD").is_file():
         return ""
@@ -122,7 +122,7 @@ def template_commit(clone: str) -> str:
 
 
 def template_version(clone: str) -> str:
-    """Give the version that a clone stands on, if that was known when it was cloned."""
+    """The version that a clone is on, if it existed when the repository was cloned."""
     commit = template_commit(clone)
     refs = packed_refs(STARTED_IN / clone / ".git")
     tags = (ref.removeprefix("refs/tags/") for ref, found in refs.items() if found == commit)
@@ -130,7 +130,7 @@ def template_version(clone: str) -> str:
 
 
 def packed_refs(git: Path) -> dict[str, str]:
-    """Give the commit of each ref in the file that `git clone` writes; `^` is a tag's commit."""
+    """The commit of each ref in the file that `git clone` writes; `^` marks a tag's commit."""
     packed = git / "packed-refs"
     refs: dict[str, str] = {}
     for line in packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else ():
@@ -143,7 +143,7 @@ def packed_refs(git: Path) -> dict[str, str]:
 
 
 class Answers(Extension):
-    """Adds the filters, and keeps Jinja from running an answer as a template."""
+    """Adds the filters, and prevents Jinja from running an answer as a template."""
 
     def __init__(self, environment: Environment) -> None:
         super().__init__(environment)

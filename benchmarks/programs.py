@@ -1,4 +1,4 @@
-"""How does the demo start programs, so that Ctrl-C is ours and all of them end with us?"""
+"""Child processes of the demo: it handles Ctrl-C itself, and all of them end with it."""
 
 import contextlib
 import os
@@ -17,7 +17,7 @@ STOP_WITHIN_SECONDS = 30
 def launched(
     folder: Path, command: Sequence[str], output: int | IO[bytes], **settings: str
 ) -> Iterator[subprocess.Popen[bytes]]:
-    """Start a program in a session of its own, so that Ctrl-C is ours; end all of it with us."""
+    """Start a program in its own session, which Ctrl-C does not reach; end it with the block."""
     with subprocess.Popen(
         command,
         cwd=folder,

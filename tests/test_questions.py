@@ -64,7 +64,7 @@ def test_the_installed_command_refuses_without_a_traceback(empty, answer):
     assert list(empty.iterdir()) == []
 
 
-def test_refusing_needs_no_hook(empty):
+def test_a_refusal_needs_no_hook(empty):
     words = command_line("project_slug=../orders", "--accept-hooks", "no")
 
     result = CliRunner().invoke(main, words)
@@ -117,7 +117,7 @@ def test_the_refusal_says_what_was_found_what_fits_and_that_a_retry_is_safe():
 
 
 @pytest.mark.usefixtures("empty")
-def test_a_mistyped_question_is_answered_with_the_nearest_one():
+def test_a_mistyped_question_is_refused_with_the_nearest_one():
     result = CliRunner().invoke(main, command_line("projct_slug=orders"))
 
     assert "e.g. 'project_slug'" in result.output

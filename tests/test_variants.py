@@ -152,7 +152,7 @@ def test_an_unusual_answer_arrives_as_it_was_given(answers):
 
 
 @pytest.mark.parametrize("answers", each(COMBINATIONS + WITHOUT_EXAMPLE))
-def test_nothing_of_the_template_is_left(answers):
+def test_no_template_syntax_is_left(answers):
     files = files_of(bake(**answers))
 
     left = [

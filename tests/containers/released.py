@@ -1,4 +1,4 @@
-"""A generated project with released versions, and how it is deployed on this machine."""
+"""A generated project with released versions, and its deployment on this machine."""
 
 import os
 import subprocess
@@ -61,7 +61,7 @@ class Released:
         git(self.project, "push", "--quiet", "origin", "main", version)
 
     def start(self, *words: str, **changed: str) -> subprocess.Popen[str]:
-        """Start a module of ops, by itself, so that it is what a signal reaches."""
+        """Start a module of `vitals.ops` as our own child, so that it receives signals."""
         return subprocess.Popen(
             [self.project / ".venv" / "bin" / "python", "-u", "-m", *words],
             cwd=self.project,
@@ -81,7 +81,7 @@ class Released:
         return self.run("vitals.ops.deploy.deploy", "deploy", VERSION=version)
 
     def live(self) -> str:
-        """The version that is live, by the last line of the trail."""
+        """The live version, from the last line of the history."""
         done = self.run("vitals.ops.deploy.deploy", "live")
         return done.stdout.splitlines()[-1].split()[1] if done.returncode == 0 else done.stdout
 

@@ -1,4 +1,4 @@
-"""The real deployment on a real engine: what a host would go through."""
+"""The real deployment on a real Docker engine."""
 
 import json
 import signal
@@ -32,7 +32,7 @@ def staging(engine: None, released: Released) -> Released:  # noqa: ARG001
 
 
 def served_version() -> str:
-    """What the front door's visitors get."""
+    """The version that clients of the proxy get."""
     address = docker("port", f"{PROJECT}-front-1", "80/tcp").split()[0]
     request = urllib.request.Request(
         f"http://{address}/health", headers={"Host": "staging.internal"}
@@ -63,7 +63,7 @@ def test_killed_after_a_step_the_old_one_stays_live_until_the_same_command_again
     assert sorted(slots) == [f"{PROJECT}-app-blue-1", f"{PROJECT}-app-green-1"]
 
 
-def test_the_way_back_is_one_command_and_what_it_left_is_refused_from_then_on(
+def test_a_rollback_is_one_command_and_the_bad_version_is_refused_afterwards(
     staging: Released,
 ) -> None:
     for version in ("v0.5.0", "v0.6.0"):
@@ -78,7 +78,7 @@ def test_the_way_back_is_one_command_and_what_it_left_is_refused_from_then_on(
     assert "v0.6.0 is marked bad" in refused.stdout
 
 
-def test_what_is_no_released_tag_is_refused(staging: Released) -> None:
+def test_a_version_that_is_not_released_is_refused(staging: Released) -> None:
     before = served_version()
 
     for version in ("v9.9.9", "main", ""):
@@ -93,7 +93,7 @@ def test_the_service_can_change_nothing_inside_its_container(staging: Released) 
     assert seen == "10001 0 1 ['/tmp']"
 
 
-def test_no_secret_stands_in_what_the_engine_tells_of_a_container(staging: Released) -> None:  # noqa: ARG001
+def test_docker_inspect_shows_no_secret(staging: Released) -> None:  # noqa: ARG001
     told = docker("inspect", *containers(PROJECT))
 
     assert [name for name, secret in SECRETS.items() if secret in told] == []

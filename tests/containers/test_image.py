@@ -1,4 +1,4 @@
-"""The image by itself: what is in it, as whom it runs, and when it says that it is well."""
+"""The image: its contents, its user, its health check."""
 
 import json
 import subprocess
@@ -18,7 +18,7 @@ KEPT = "sqlite:////tmp/kept.db"
 
 @pytest.fixture(scope="module")
 def image(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:  # noqa: ARG001
-    """Built from a folder in which secrets lie about."""
+    """An image that is built from a folder with secrets in it."""
     project = generate(tmp_path_factory.mktemp("image"))
     for name in (".env", "local.db", "secrets/ops_token", "config/secret.env", "app/.env"):
         (project / name).parent.mkdir(exist_ok=True)
@@ -32,7 +32,7 @@ def image(engine: None, tmp_path_factory: pytest.TempPathFactory) -> Iterator[st
 
 @pytest.fixture
 def container(image: str, request: pytest.FixtureRequest) -> Iterator[str]:
-    """A running container, on the database that the test names."""
+    """A running container with the database that the test names."""
     hardened = ["--read-only", "--tmpfs", "/tmp", "--cap-drop", "ALL"]
     settings = ["APP_ENVIRONMENT=test", f"APP_DATABASE_URL={request.param}"]
     given = [word for setting in settings for word in ("--env", setting)]
@@ -41,8 +41,8 @@ def container(image: str, request: pytest.FixtureRequest) -> Iterator[str]:
     docker("rm", "--force", name)
 
 
-def says_well(container: str) -> bool:
-    """Run the image's own health check, as the engine would."""
+def reports_healthy(container: str) -> bool:
+    """Run the image's own health check, as the engine does."""
     told = json.loads(docker("inspect", container))[0]["Config"]["Healthcheck"]["Test"]
     assert told[0] == "CMD", "no shell is needed"
     done = subprocess.run(
@@ -81,20 +81,20 @@ def test_without_version_and_commit_it_does_not_start(image: str) -> None:  # no
 
 
 @pytest.mark.parametrize("container", [KEPT], indirect=True)
-def test_it_is_well_once_its_database_is(container: str) -> None:
+def test_it_is_healthy_once_its_database_is(container: str) -> None:
     wait_until(lambda: answers(container), within_seconds=30)
-    assert not says_well(container), "the schema is not there yet"
+    assert not reports_healthy(container), "the schema is not there yet"
 
     docker("exec", container, "python", "-m", "alembic", "upgrade", "head")
 
-    wait_until(lambda: says_well(container), within_seconds=30)
+    wait_until(lambda: reports_healthy(container), within_seconds=30)
 
 
 @pytest.mark.parametrize("container", ["postgresql://a:b@127.0.0.1:1/c"], indirect=True)
-def test_a_503_is_not_well(container: str) -> None:
+def test_a_503_is_unhealthy(container: str) -> None:
     wait_until(lambda: answers(container), within_seconds=30)
 
-    assert not says_well(container)
+    assert not reports_healthy(container)
 
 
 @pytest.mark.parametrize("container", [KEPT], indirect=True)
@@ -110,7 +110,7 @@ def test_the_bytecode_is_compiled_in(image: str) -> None:
     assert docker("run", "--rm", image, "python", "-c", look) == "True"
 
 
-def test_hadolint_has_nothing_to_say() -> None:
+def test_hadolint_finds_nothing() -> None:
     hadolint = Path(sys.executable).with_name("hadolint")
     done = subprocess.run(
         [hadolint, IN_PLACE / "deploy" / "Dockerfile"], capture_output=True, text=True, check=False

@@ -1,6 +1,6 @@
-"""What kubectl makes of the manifests, and whether they keep to the published schemas.
+"""The Kubernetes manifests: rendered by kubectl, validated by the published schemas.
 
-No API server took part: deploy/kubernetes/README.md says what was never run on a cluster.
+There is no API server: deploy/kubernetes/README.md says what never ran on a cluster.
 """
 
 import subprocess
@@ -31,7 +31,7 @@ def project(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
 
 
 def rendered(project: Path, environment: str) -> str:
-    """A slot as `make deploy` has it, by the real kubectl."""
+    """The manifests of a slot as `make deploy` applies them, rendered by kubectl."""
     command = [sys.executable, "-c", RENDER, environment]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stderr
@@ -43,7 +43,9 @@ def manifests(project: Path, environment: str) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
-def test_the_manifests_keep_to_the_schemas(project: Path, environment: str, tmp_path: Path) -> None:
+def test_the_manifests_are_valid_by_the_schemas(
+    project: Path, environment: str, tmp_path: Path
+) -> None:
     slot, front = tmp_path / "slot.yaml", project / "deploy" / "kubernetes" / "front"
     slot.write_text(rendered(project, environment))
     validate = [Path(sys.executable).with_name("kubernetes-validate"), "--strict", slot]
@@ -56,7 +58,7 @@ def test_the_manifests_keep_to_the_schemas(project: Path, environment: str, tmp_
 
 
 @pytest.mark.parametrize("environment", ["staging", "production"])
-def test_the_parts_of_a_slot_find_each_other(project: Path, environment: str) -> None:
+def test_the_parts_of_a_slot_refer_to_each_other(project: Path, environment: str) -> None:
     found = manifests(project, environment)
     deployment, job = found["Deployment"], found.get("Job")
     pod = deployment["spec"]["template"]

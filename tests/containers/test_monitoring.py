@@ -1,4 +1,4 @@
-"""Do Prometheus and Alertmanager come up beside the service, with what the project brings?"""
+"""Prometheus and Alertmanager next to the service, with the project's configuration."""
 
 import contextlib
 import json
@@ -18,7 +18,7 @@ OVERLAY = "services: {alertmanager: {image: 'prom/alertmanager:latest'}}\n"  # o
 
 @pytest.fixture
 def project(tmp_path: Path) -> Path:
-    """A project whose token everybody may read, as compose.md asks for."""
+    """A project whose token is readable for all, as compose.md requires."""
     folder = baking.generate(tmp_path, database="true", cache="true")
     (tmp_path / "overlay.yaml").write_text(OVERLAY, encoding="utf-8")
     (tmp_path / "ops_token").write_text("token-of-the-operators", encoding="utf-8")
@@ -29,7 +29,7 @@ def project(tmp_path: Path) -> Path:
 
 @contextlib.contextmanager
 def up(project: Path, profile: str) -> Iterator[str]:
-    """Bring a profile up; the address of its Prometheus."""
+    """Start a profile; yield the address of its Prometheus."""
     ports = {"PROMETHEUS_PORT": str(baking.free_port()), "ALERTMANAGER_PORT": "0"}
     given = baking.environment(SECRETS=str(project.parent), **ports)
     files = ["-f", "deploy/compose.yaml", "-f", str(project.parent / "overlay.yaml")]

@@ -1,4 +1,4 @@
-"""The rehearsal that needs nothing but Python, in a project with a released version before."""
+"""The rehearsal that needs only Python, in a project with a released version."""
 
 import json
 import re
@@ -27,7 +27,7 @@ def upgrade() -> None:
 
 @pytest.fixture(scope="module")
 def changed(tmp_path_factory: pytest.TempPathFactory) -> Released:
-    """A project with v0.1.0, and since then a migration."""
+    """A project with v0.1.0 and a migration since."""
     released = Released(tmp_path_factory.mktemp("changed"))
     released.release("v0.1.0")
     versions = released.project / "migrations" / "versions"
@@ -39,7 +39,9 @@ def changed(tmp_path_factory: pytest.TempPathFactory) -> Released:
     return released
 
 
-def test_the_last_release_works_on_the_new_schema_and_nobody_notices(changed: Released) -> None:
+def test_the_last_release_works_on_the_new_schema_without_a_failed_request(
+    changed: Released,
+) -> None:
     done = changed.run("vitals.ops.deploy.rehearse")
 
     assert done.returncode == 0, done.stdout
@@ -51,7 +53,7 @@ def test_the_last_release_works_on_the_new_schema_and_nobody_notices(changed: Re
     assert "not rehearsed: the image" in done.stdout
 
 
-def test_before_the_first_release_and_without_anything_behind_it_passes_too(
+def test_it_passes_before_the_first_release_and_without_dependencies(
     tmp_path: Path,
 ) -> None:
     released = Released(tmp_path, **VARIANTS["plain"], deploy="kubernetes")
@@ -61,7 +63,7 @@ def test_before_the_first_release_and_without_anything_behind_it_passes_too(
     assert done.returncode == 0, done.stdout
 
 
-def test_killed_in_the_middle_it_leaves_no_process_and_no_folder(changed: Released) -> None:
+def test_a_killed_rehearsal_leaves_no_process_and_no_folder(changed: Released) -> None:
     with changed.start("vitals.ops.deploy.rehearse") as process:
         assert process.stdout
         assert any(line.startswith("deploy this tree") for line in process.stdout)

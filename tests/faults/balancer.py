@@ -1,4 +1,4 @@
-"""A real haproxy in front of two instances, that asks /readyz and never tries twice."""
+"""A real haproxy in front of two instances, which calls /readyz and never retries."""
 
 import subprocess
 from collections.abc import Iterator, Sequence
@@ -31,7 +31,7 @@ backend instances
 
 @contextmanager
 def balancer(folder: Path, ports: Sequence[int]) -> Iterator[int]:
-    """Balance over the ports; yields the port to ask, once both instances are in use."""
+    """Balance over the ports; yield the port to call once both instances are in use."""
     port = baking.free_port()
     config = folder / "haproxy.cfg"
     servers = "".join(f"  server i{p} 127.0.0.1:{p}\n" for p in ports)
@@ -52,7 +52,7 @@ def balancer(folder: Path, ports: Sequence[int]) -> Iterator[int]:
 
 
 def all_in_use(port: int) -> bool:
-    """Does the balancer send requests to both instances?"""
+    """Whether the balancer sends requests to both instances."""
     try:
         return ask(port, "/all-in-use").status == 200
     except OSError:

@@ -1,4 +1,4 @@
-"""How do the tests talk to the service, alone and in crowds?"""
+"""Clients of the service: one alone, and many at once."""
 
 import http.client
 import json
@@ -27,7 +27,7 @@ class Answer:
 
 
 class Client:
-    """One connection that is kept; as long as the server keeps it, too."""
+    """One connection that stays open until the server closes it."""
 
     def __init__(self, port: int, timeout: float = 20) -> None:
         self._connection = http.client.HTTPConnection("127.0.0.1", port, timeout=timeout)
@@ -46,7 +46,7 @@ class Client:
         return Answer(answer.status, {k.lower(): v for k, v in answer.headers.items()}, read, ms)
 
     def send(self, path: str) -> None:
-        """Ask, and don't wait for an answer."""
+        """Send a request without waiting for the answer."""
         self._connection.request("GET", path)
 
     def close(self) -> None:
@@ -62,13 +62,13 @@ class Client:
 def ask(
     port: int, path: str, method: str = "GET", content: object = None, token: str = ""
 ) -> Answer:
-    """Ask once, on a connection of its own."""
+    """Send one request on its own connection."""
     with Client(port) as client:
         return client.ask(path, method, content, token)
 
 
 def raw(port: int, data: bytes, wait_seconds: float = 10) -> bytes:
-    """Send bytes as they are; return what came back until the server closed."""
+    """Send raw bytes; return what the server sent until it closed."""
     with socket.create_connection(("127.0.0.1", port), wait_seconds) as connection:
         came = bytearray()
         with suppress(OSError):  # refused before all was sent: the answer may be there already
@@ -81,13 +81,13 @@ def raw(port: int, data: bytes, wait_seconds: float = 10) -> bytes:
 
 @dataclass
 class Crowd:
-    """Clients that do the same over and over, and what became of it."""
+    """Clients that repeat the same request, and their results."""
 
     answers: list[Answer] = field(default_factory=list)
     failures: list[str] = field(default_factory=list)
 
     def failed(self) -> list[str]:
-        """Every exception, and every answer that is the server's fault."""
+        """All exceptions, and all answers with a server error."""
         return self.failures + [
             f"{a.status} {a.body[:80]!r}" for a in self.answers if a.status > 499
         ]
@@ -100,7 +100,7 @@ class Crowd:
 def crowd(
     clients: int, port: int, request: Callable[[Client], Answer], pause_seconds: float = 0
 ) -> Iterator[Crowd]:
-    """Let clients ask again and again while the block runs; on its own connection each."""
+    """Let clients send requests during the block, each on its own connection."""
     result, over = Crowd(), threading.Event()
 
     def one() -> None:
@@ -125,9 +125,9 @@ def crowd(
 
 @contextmanager
 def crowd_apart(clients: int, port: int, path: str) -> Iterator[set[int]]:
-    """Let a process of its own ask; the statuses are there when the block has ended.
+    """Let another process send requests; the statuses are complete after the block.
 
-    Many threads here would keep whoever is measured meanwhile from sending what it has to.
+    Many threads in this process would slow down the client that is measured.
     """
     ours, theirs = SPAWN.Pipe()
     process = SPAWN.Process(target=_ask_until_told, args=(theirs, clients, port, path))
@@ -148,7 +148,7 @@ def _ask_until_told(told: Connection, clients: int, port: int, path: str) -> Non
 
 
 def all_at_once(count: int, request: Callable[[int], Answer]) -> Crowd:
-    """Ask `count` times at the same time, and wait for all the answers."""
+    """Send `count` requests at once, and wait for all answers."""
     result = Crowd()
 
     def one(number: int) -> None:

@@ -6,7 +6,7 @@ LIBRARY = "usr/lib/*/faketime/libfaketime.so.1"  # below /
 
 
 class Clock:
-    """What libfaketime tells a process, from a file that can be changed while it runs."""
+    """The time that libfaketime gives a process, from a file that can change at run time."""
 
     def __init__(self, file: Path) -> None:
         self._file = file
@@ -19,5 +19,5 @@ class Clock:
         }
 
     def jump(self, hours: int) -> None:
-        """Be that many hours off from now on, within a second."""
+        """Be off by that many hours, starting within a second."""
         self._file.write_text(f"{hours:+d}h\n", encoding="utf-8")

@@ -1,4 +1,4 @@
-"""The service, real servers, and one table at the end."""
+"""The service, real servers, and the table of results."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -55,7 +55,7 @@ def cache(held: tuple[Server, Server]) -> Iterator[Server]:
 def start(
     project: Project, database: Server, cache: Server, tmp_path: Path
 ) -> Iterator[Callable[..., Service]]:
-    """Start a service on the real servers, that is up, and ended after the test."""
+    """Start a service on the real servers; it is stopped after the test."""
     started: list[Service] = []
 
     def start(**options: object) -> Service:
@@ -71,7 +71,7 @@ def start(
 
 @pytest.fixture
 def row(request: pytest.FixtureRequest) -> Iterator[Callable[..., table.Row]]:
-    """Begin a row of the table; it is shown also when the test fails."""
+    """Begin a row of the table; it is also shown when the test fails."""
     rows: list[table.Row] = []
 
     def begin(number: str, fault: str, elsewhere: str = "") -> table.Row:

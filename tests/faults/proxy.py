@@ -1,4 +1,4 @@
-"""A network between the service and a server that is slow, or mad."""
+"""A network between the service and a server that is slow or sends garbage."""
 
 import socket
 import threading
@@ -8,7 +8,7 @@ from time import sleep
 
 
 class Proxy:
-    """Passes bytes on between its own port and another of 127.0.0.1, as its switches say."""
+    """Passes bytes on between its port and another one of 127.0.0.1, as its attributes say."""
 
     def __init__(self, target: int) -> None:
         self.delay_seconds = 0.0  # for each piece that the server says
@@ -64,7 +64,7 @@ def _hang_up(*ends: socket.socket) -> None:
 
 @contextmanager
 def between(target: int) -> Iterator[Proxy]:
-    """A proxy to a port, for the block."""
+    """A proxy to a port during the block."""
     proxy = Proxy(target)
     try:
         yield proxy

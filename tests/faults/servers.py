@@ -1,4 +1,4 @@
-"""How are the real servers that the service depends on frozen, stopped and brought back?"""
+"""Real servers: how to freeze, stop and restart what the service depends on."""
 
 import json
 import signal
@@ -31,7 +31,7 @@ class Server:
         self._user, self._group = process.uids().real, process.gids().real
 
     def freeze(self) -> None:
-        """It keeps its connections and answers nothing."""
+        """Suspend it: it keeps its connections and answers nothing."""
         self._send(signal.SIGSTOP)
 
     def thaw(self) -> None:
@@ -45,7 +45,7 @@ class Server:
             self._process.wait()
 
     def start(self) -> None:
-        """Bring it back as it was, on the same port."""
+        """Start it again on the same port."""
         self._process = psutil.Popen(
             self._command,
             user=self._user,
@@ -58,7 +58,7 @@ class Server:
         baking.wait_until(lambda: accepts(self.port), 20)
 
     def restore(self) -> None:
-        """Have it up for the next test, whatever this one did."""
+        """Have it run for the next test."""
         if self._runs():
             self.thaw()
         else:
@@ -104,7 +104,7 @@ def held(project: Project) -> Iterator[tuple[Server, Server]]:
 
 
 def _environment(holder: "subprocess.Popen[str]") -> dict[str, str]:
-    """What the holder prints last of all, once both are up."""
+    """The settings that the holder prints once both servers are up."""
     assert holder.stdout is not None
     for line in holder.stdout:
         if line.startswith("{"):

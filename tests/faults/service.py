@@ -1,4 +1,4 @@
-"""How is the generated service started for a fault, watched and ended?"""
+"""The generated service: how to start it for a fault, watch it and stop it."""
 
 import re
 import resource
@@ -33,7 +33,7 @@ class Project:
 
 
 class Service:
-    """The service as it is shipped, or with routes that take their time; settings by name."""
+    """The service as it is shipped, or with slow routes; settings are given by name."""
 
     def __init__(
         self,
@@ -88,12 +88,12 @@ class Service:
         return self.ask("/readyz").status == 200
 
     def checks(self) -> dict[str, str]:
-        """The status of each check, as /health tells it."""
+        """The status of each check, from /health."""
         checks = self.ask("/health").json()["checks"]
         return {name: states[0]["status"] for name, states in checks.items()}
 
     def metric(self, name: str, labels: str = "") -> float:
-        """The sum of a metric over the series whose labels hold a text."""
+        """The sum of a metric over the series whose labels contain a text."""
         answer = ask(self.port, "/metrics", token=OPS_TOKEN)
         assert answer.status == 200, answer
         lines = answer.body.decode().splitlines()
@@ -108,12 +108,12 @@ class Service:
         return times.user + times.system
 
     def signal(self, number: int) -> float:
-        """Send a signal; return when, on the clock of `time.monotonic`."""
+        """Send a signal; return its time by `time.monotonic`."""
         self.process.send_signal(number)
         return time.monotonic()
 
     def stop(self) -> None:
-        """End it, in whatever state it is."""
+        """Stop it in any state."""
         for number in (signal.SIGCONT, signal.SIGTERM, signal.SIGTERM):
             if self.process.poll() is None:
                 self.process.send_signal(number)
@@ -125,7 +125,7 @@ class Service:
 
 
 def accepts(port: int) -> bool:
-    """Does anybody listen there?"""
+    """Whether a process listens on the port."""
     with socket.socket() as probe:
         return probe.connect_ex(("127.0.0.1", port)) == 0
 

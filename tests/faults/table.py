@@ -1,4 +1,4 @@
-"""What was asked of the service under each fault, and what was seen?
+"""The table of faults: the goal of each, and the result.
 
 Figures are printed as they are and asserted at four times, so that a busy machine breaks no build.
 """
@@ -10,7 +10,7 @@ BUSY = 4  # times slower than asked: still no defect
 
 @dataclass
 class Row:
-    """One fault. `elsewhere` is what was measured at others."""
+    """One fault. `elsewhere` is the result of other products."""
 
     id: str
     fault: str
@@ -19,7 +19,7 @@ class Row:
     seen: list[str] = field(default_factory=list)
 
     def at_most(self, what: str, seen: float, asked: float, unit: str = "ms") -> None:
-        """Hold a figure that may be worse on a busy machine."""
+        """Check a figure that may be worse on a busy machine."""
         self._tell(
             what,
             f"≤ {asked:g} {unit}",
@@ -28,12 +28,12 @@ class Row:
         assert seen <= BUSY * asked, f"{self.id}: {what}: {seen:.0f} {unit}, asked: {asked:g}"
 
     def exactly(self, what: str, seen: object, asked: object) -> None:
-        """Hold what no load excuses."""
+        """Check a value that no load may change."""
         self._tell(what, str(asked), str(seen))
         assert seen == asked, f"{self.id}: {what}: {seen}, asked: {asked}"
 
     def at_least(self, what: str, seen: float, asked: float) -> None:
-        """Hold how much was done: a fault that met nothing proves nothing."""
+        """Check the amount of work: a fault without work proves nothing."""
         self._tell(what, f"≥ {asked:,g}", f"{seen:,g}")
         assert seen >= asked, f"{self.id}: {what}: {seen:g}, asked: {asked:g}"
 

@@ -1,4 +1,4 @@
-"""Does the cache, whatever becomes of it, cost nothing but time?"""
+"""Faults of the cache: they cost time and nothing else."""
 
 import socket
 import statistics
@@ -52,14 +52,14 @@ def full(cache: Server, _: Proxy) -> Iterator[None]:
 
 
 def command(cache: Server, words: bytes) -> None:
-    """Say one command to the cache's server itself."""
+    """Send one command to the cache's server."""
     with socket.create_connection(("127.0.0.1", cache.port), 5) as connection:
         connection.sendall(words + b"\r\n")
         assert connection.recv(100).startswith(b"+OK")
 
 
 class Shop:
-    """One item that is read and changed over and over, and what of it was wrong."""
+    """One item that is read and changed again and again, and its wrong answers."""
 
     def __init__(self, client: Client) -> None:
         self.client = client

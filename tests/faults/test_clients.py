@@ -1,4 +1,4 @@
-"""Do clients that misbehave harm the others?"""
+"""Clients that misbehave: they don't harm the others."""
 
 import itertools
 import socket
@@ -33,7 +33,7 @@ LARGE = {
 
 @contextmanager
 def probed(service: Service) -> Iterator[Crowd]:
-    """Ask both probes again and again meanwhile, on connections of their own."""
+    """Call both probes again and again during the block, on separate connections."""
 
     paths = itertools.cycle(["/readyz", "/livez"])
     with crowd(1, service.port, lambda _: service.ask(next(paths)), pause_seconds=0.02) as probes:
@@ -41,13 +41,13 @@ def probed(service: Service) -> Iterator[Crowd]:
 
 
 def still_open(service: Service, clients: Sequence[socket.socket]) -> int:
-    """How many of the clients the service has a connection to."""
+    """The number of clients that the service still has a connection to."""
     ours = {client.getsockname()[1] for client in clients}
     found = psutil.Process(service.process.pid).net_connections(kind="tcp")
     return sum(c.status == "ESTABLISHED" and c.raddr.port in ours for c in found)
 
 
-def test_r12_slow_clients_are_let_go(start: Start, row: Begin) -> None:
+def test_r12_slow_clients_are_disconnected(start: Start, row: Begin) -> None:
     r12 = row("R12", "2,000 connections, a byte per second", "2,000 still open")
     service = start(request_read_seconds=5)
     with ExitStack() as stack:
@@ -72,7 +72,7 @@ def test_r12_slow_clients_are_let_go(start: Start, row: Begin) -> None:
 
 
 @pytest.mark.parametrize("what", LARGE)
-def test_r13_what_is_too_large_is_refused_before_it_is_kept(
+def test_r13_a_request_that_is_too_large_is_refused_before_it_is_stored(
     start: Start, row: Begin, what: str
 ) -> None:
     r13 = row("R13", what, "200; +210 MB; loop stalled 4 s")

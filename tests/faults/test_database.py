@@ -1,4 +1,4 @@
-"""Is it said at once when the database is away, hangs, or is back? And what do clients get?"""
+"""Faults of the database: how fast they are reported, and what clients get."""
 
 import time
 from collections.abc import Callable
@@ -16,7 +16,7 @@ MISSING = "/items/1000000"  # is not in the cache
 
 
 class Watched:
-    """What the probes of a service answered, and when."""
+    """The answers of a service's probes, and their times."""
 
     def __init__(self, service: Service) -> None:
         self.service = service
@@ -25,7 +25,7 @@ class Watched:
         self.failing: list[str] = []
 
     def until_readiness_is(self, status: int, within_seconds: float) -> float:
-        """Ask both probes in turn; return the seconds that it took."""
+        """Call both probes in turn; return the seconds until readiness is as given."""
         started = time.monotonic()
 
         def reached() -> bool:
@@ -39,7 +39,7 @@ class Watched:
         return time.monotonic() - started
 
 
-def test_r4_and_r6_a_stopped_database_is_named_and_noticed_when_it_is_back(
+def test_r4_and_r6_a_stopped_database_and_its_return_are_reported(
     start: Start, row: Begin, database: Server
 ) -> None:
     r4 = row("R4", "database stopped", '200 `{"ok":true}`, or a bare 500')
@@ -59,7 +59,7 @@ def test_r4_and_r6_a_stopped_database_is_named_and_noticed_when_it_is_back(
     r6.exactly("a read", probes.service.ask(MISSING).status, 404)
 
 
-def test_r5_and_r6_a_hanging_database_holds_up_no_probe(
+def test_r5_and_r6_a_hanging_database_delays_no_probe(
     start: Start, row: Begin, database: Server
 ) -> None:
     r5 = row("R5", "database hangs (SIGSTOP)", "no answer in 20 s")
@@ -95,7 +95,7 @@ def test_r8_requests_on_a_hanging_database_are_answered_in_time(
     r8.at_most("slowest on other routes", others.slowest_ms(), 50)
 
 
-def test_r15_an_exhausted_pool_is_named_by_the_probe(
+def test_r15_an_exhausted_pool_is_reported_by_its_check(
     start: Start, row: Begin, database: Server
 ) -> None:
     r15 = row("R15", "pool exhausted by slow requests")
@@ -115,7 +115,7 @@ def test_r15_an_exhausted_pool_is_named_by_the_probe(
     r15.exactly("failed", len(reads.failed()), 0)
 
 
-def test_r16_clients_that_go_away_leave_nothing_behind(
+def test_r16_clients_that_disconnect_leak_no_connection(
     start: Start, row: Begin, database: Server
 ) -> None:
     r16 = row("R16", "200 clients go away in mid-request", "counted as 500")

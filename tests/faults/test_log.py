@@ -1,4 +1,4 @@
-"""Can writing logs stop the service?"""
+"""Faults of the log: a full disk, and a pipe that nobody reads."""
 
 import os
 import signal
@@ -18,12 +18,12 @@ REQUESTS = 3_000
 
 
 def answered(service: Service) -> list[Answer]:
-    """Requests that are each logged."""
+    """Send requests that are logged, one by one."""
     with Client(service.port) as client:
         return [client.ask("/nowhere") for _ in range(REQUESTS)]
 
 
-def test_r10_a_pipe_that_nobody_reads_stops_nothing(start: Start, row: Begin) -> None:
+def test_r10_a_pipe_that_nobody_reads_blocks_no_request(start: Start, row: Begin) -> None:
     r10 = row("R10", "stdout is a pipe that nobody reads", "stops after 143 to 175")
     reader, writer = os.pipe()
     with os.fdopen(reader), os.fdopen(writer, "wb") as pipe:
@@ -38,7 +38,7 @@ def test_r10_a_pipe_that_nobody_reads_stops_nothing(start: Start, row: Begin) ->
         r10.at_most("exit after", (time.monotonic() - told) * 1000, 2_000)
 
 
-def test_r10_a_full_disk_costs_lines_and_says_how_many(start: Start, row: Begin) -> None:
+def test_r10_a_full_disk_drops_lines_and_counts_them(start: Start, row: Begin) -> None:
     r10 = row("R10", "stdout is full (no space left)")
     with Path("/dev/full").open("wb") as full:
         service = start(port=baking.free_port(), stdout=full)
@@ -50,7 +50,7 @@ def test_r10_a_full_disk_costs_lines_and_says_how_many(start: Start, row: Begin)
         r10.at_least("lines dropped and counted", service.metric(dropped), REQUESTS)
 
 
-def test_a_stuck_process_says_what_it_is_stuck_in(start: Start) -> None:
+def test_a_hanging_process_logs_the_call_that_it_hangs_in(start: Start) -> None:
     service = start(slow_routes=True)
     with ThreadPoolExecutor(1) as client:
         stuck = client.submit(service.ask, "/stuck")

@@ -1,4 +1,4 @@
-"""Do probes cost next to nothing, and does one instance's end not touch another?"""
+"""Probes: their cost, and the independence of two instances."""
 
 import signal
 import subprocess
@@ -24,7 +24,7 @@ OWN_TRANSACTIONS = 3  # to ask for them
 
 
 def transactions(project: Project, database: Server) -> int:
-    """How many transactions the server has ended in its life."""
+    """The number of transactions that the server has ended so far."""
     command = [project.python, "-c", TRANSACTIONS, database.url]
     return int(subprocess.run(command, capture_output=True, check=True, text=True).stdout)
 
@@ -64,7 +64,7 @@ def test_readiness_costs_no_more_than_liveness(start: Start, row: Begin) -> None
     cost.at_least("throughput of readiness to that of liveness", round(live / ready, 2), 0.9)
 
 
-def test_r9_the_end_of_one_instance_is_not_felt_by_another(start: Start, row: Begin) -> None:
+def test_r9_the_end_of_one_instance_does_not_affect_another(start: Start, row: Begin) -> None:
     r9 = row("R9", "one of two instances killed, then one frozen; supervised", "761 false 503s")
     first, second = start(), start()
 

@@ -1,4 +1,4 @@
-"""Does a restart cost a request?"""
+"""Restarts and stops: no request is lost."""
 
 import http.client
 import signal
@@ -61,7 +61,7 @@ def test_r1_a_rolling_restart_behind_a_balancer_loses_nothing(
 
 
 def until_told_to_close(service: Service, result: Crowd) -> None:
-    """Use one connection for as long as the server keeps it."""
+    """Use one connection until the server closes it."""
     with Client(service.port) as client:
         try:
             while "close" not in (answer := client.ask("/slow")).headers.get("connection", ""):
@@ -95,7 +95,7 @@ def test_r2_kept_connections_are_closed_between_requests_and_not_in_one(
     r2.at_most("exit after", took * 1000, (DRAIN_SECONDS + 0.2 + 1) * 1000)
 
 
-def test_r3_a_service_that_drains_says_so_and_works_on(start: Start, row: Begin) -> None:
+def test_r3_a_draining_service_is_not_ready_and_still_answers(start: Start, row: Begin) -> None:
     r3 = row("R3", "100 ms after SIGTERM", "none does")
     service = start(slow_routes=True, drain_seconds=20)
 
@@ -123,7 +123,7 @@ def test_r2_requests_that_run_at_sigterm_finish(start: Start, row: Begin) -> Non
     r2.exactly("exit status", service.process.wait(30), 0)
 
 
-def test_an_answer_without_end_ends_with_the_time_of_a_request_and_with_the_service(
+def test_an_endless_answer_ends_at_the_request_timeout_and_at_the_stop(
     start: Start,
 ) -> None:
     service = start(slow_routes=True, request_seconds=1, drain_seconds=0)

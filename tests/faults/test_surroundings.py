@@ -1,4 +1,4 @@
-"""Is the service right when its clock or its disk is not?"""
+"""Faults of the machine: a clock that jumps, a full disk."""
 
 import time
 from collections.abc import Callable

@@ -1,4 +1,4 @@
-"""A generated service with the demo's faults in it, real servers behind it, and who watches it."""
+"""A generated service with the demo's faults, its real servers and its monitoring."""
 
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -74,7 +74,7 @@ def cache(held: tuple[Server, Server]) -> Iterator[Server]:
 def start(
     project: Project, database: Server, cache: Server, tmp_path: Path
 ) -> Iterator[Callable[..., Service]]:
-    """Start a service on the real servers, that is up, and ended after the test."""
+    """Start a service on the real servers; it is stopped after the test."""
     started: list[Service] = []
 
     def start(**options: object) -> Service:

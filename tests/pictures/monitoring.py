@@ -1,4 +1,4 @@
-"""A real Prometheus and a real Alertmanager, with the configuration that the service brings."""
+"""A real Prometheus and a real Alertmanager with the project's configuration."""
 
 import contextlib
 import json
@@ -20,7 +20,7 @@ from tests.faults.service import OPS_TOKEN, Project, accepts
 
 
 class Receiver:
-    """Who is told of alerts: keeps what the Alertmanager sends."""
+    """The receiver of alerts: keeps what the Alertmanager sends."""
 
     def __init__(self) -> None:
         self.told: list[dict[str, Any]] = []
@@ -53,7 +53,7 @@ FIRING = 'ALERTS{alertstate="firing"}'
 
 @dataclass
 class Monitoring:
-    """What watches the service."""
+    """Prometheus and the receiver of its alerts."""
 
     port: int
     receiver: Receiver
@@ -63,17 +63,17 @@ class Monitoring:
             return json.load(answer)["data"]
 
     def query(self, expression: str) -> list[dict[str, Any]]:
-        """The series that an expression gives now."""
+        """The present result of an expression."""
         return self.ask("/api/v1/query?" + urllib.parse.urlencode({"query": expression}))["result"]
 
     def firing(self) -> set[str]:
-        """The names of the alerts that fire."""
+        """The names of the firing alerts."""
         return {series["metric"]["alertname"] for series in self.query(FIRING)}
 
 
 @contextlib.contextmanager
 def watching(project: Project, service_port: int, folder: Path) -> Iterator[Monitoring]:
-    """Watch a service, as its own files say; only places and waiting times are others."""
+    """Monitor a service with its own files; only addresses and waiting times differ."""
     brought = project.folder / "deploy" / "prometheus"
     receiver, ports = Receiver(), (baking.free_port(), baking.free_port())
     _rules(brought / "rules", folder)
@@ -103,7 +103,7 @@ def watching(project: Project, service_port: int, folder: Path) -> Iterator[Moni
 
 
 def _rules(brought: Path, folder: Path) -> None:
-    """Copy the rules; what waits for minutes waits for a second here."""
+    """Copy the rules with waiting times of a second."""
     for file in brought.glob("*.yaml"):
         rules = yaml.safe_load(file.read_text(encoding="utf-8"))
         for rule in rules["groups"][0]["rules"]:

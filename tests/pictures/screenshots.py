@@ -1,4 +1,4 @@
-"""How does the page look? `python -m tests.pictures.screenshots` renews the pictures in docs/."""
+"""Screenshots: `python -m tests.pictures.screenshots` renews those of docs/."""
 
 import re
 import tempfile
@@ -19,7 +19,7 @@ TRAFFIC_SECONDS = 240  # so that there is something to draw
 
 
 def main() -> None:
-    """Let the demo run for a while, and take its pictures."""
+    """Let the demo run for a while and take screenshots."""
     with (
         tempfile.TemporaryDirectory() as folder,
         session.demo(Path(folder, "log")) as demo,

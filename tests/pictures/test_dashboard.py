@@ -1,5 +1,5 @@
-"""Is the dashboard whole? Grafana itself is not run here: its file's structure is looked at, and
-test_prometheus.py asks a real Prometheus each of its expressions."""
+"""The dashboard's file. Grafana itself is not run: the structure is checked, and
+test_prometheus.py evaluates each expression on a real Prometheus."""
 
 import itertools
 import json
@@ -14,7 +14,7 @@ PANELS = DASHBOARD["panels"]
 SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 
 
-def test_it_reads_from_top_to_bottom():
+def test_its_rows_go_from_the_symptom_to_the_cause():
     rows = [panel["title"] for panel in PANELS if panel["type"] == "row"]
 
     assert rows == ["Is it well?", "Which route?", "Which dependency?", "What changed?"]
@@ -22,7 +22,7 @@ def test_it_reads_from_top_to_bottom():
     assert tops == sorted(tops)
 
 
-def test_no_panel_lies_on_another_or_outside():
+def test_no_panel_overlaps_another_or_the_border():
     for panel in PANELS:
         assert 0 <= panel["gridPos"]["x"] <= 24 - panel["gridPos"]["w"], panel["title"]
     for one, other in itertools.combinations([panel["gridPos"] for panel in PANELS], 2):
@@ -43,7 +43,7 @@ def test_every_panel_asks_the_chosen_prometheus_and_the_chosen_service():
     assert unbound == ['count(ALERTS{alertstate="firing"}) or vector(0)']
 
 
-def test_what_is_provisioned_lies_where_compose_puts_it():
+def test_the_provisioned_files_are_where_compose_mounts_them():
     (provider,) = yaml.safe_load(
         (GRAFANA / "provisioning" / "dashboards" / "service.yaml").read_text("utf-8")
     )["providers"]

@@ -1,6 +1,6 @@
-"""The status page of a generated service in a browser: its faults, live, for everybody.
+"""The status page of a generated service in a browser: faults, updates, accessibility.
 
-What needs no service of its own is in test_page_drawing.py.
+Tests that need no service are in test_page_drawing.py.
 """
 
 import contextlib
@@ -93,7 +93,7 @@ def test_it_is_small_and_quick_to_paint_and_requests_nothing_from_elsewhere(star
     assert paint_ms <= 4 * FIRST_PAINT_MS
 
 
-def test_a_stranger_is_asked_for_the_token_and_sees_nothing(start: Start, browser: Browser):
+def test_a_visitor_without_the_token_sees_nothing(start: Start, browser: Browser):
     service = start()
     with contextlib.closing(browser.new_context()) as context:
         page = context.new_page()

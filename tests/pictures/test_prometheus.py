@@ -1,4 +1,4 @@
-"""Does a real Prometheus get an answer to all that is drawn, recorded and alerted on?"""
+"""Expressions of dashboard, rules and alerts, evaluated on a real Prometheus."""
 
 import contextlib
 import json
@@ -32,7 +32,7 @@ DRAINING = 'health_check_up{check="draining"}'
 
 
 def panels() -> Iterator[tuple[str, str]]:
-    """Each panel's and each annotation's expression, with the variables' values in it."""
+    """The expression of each panel and annotation, with its unit."""
     for panel in DASHBOARD["panels"]:
         for target in panel.get("targets", []):
             unit = panel["fieldConfig"]["defaults"]["unit"]
@@ -42,7 +42,7 @@ def panels() -> Iterator[tuple[str, str]]:
 
 
 def rules() -> Iterator[tuple[str, str]]:
-    """Each recording rule, and what stands left of the comparisons in each alert."""
+    """Each recording rule, and the left side of the comparisons in each alert."""
     for file in sorted((PROMETHEUS / "rules").glob("*.yaml")):
         for rule in yaml.safe_load(file.read_text(encoding="utf-8"))["groups"][0]["rules"]:
             if "record" in rule:
@@ -98,7 +98,7 @@ def all_recorded(prometheus: Monitoring) -> bool:
 
 
 @pytest.mark.parametrize(("where", "expression"), EXPRESSIONS)
-def test_an_expression_has_a_sane_answer(watched: Monitoring, where: str, expression: str):
+def test_an_expression_has_a_finite_result(watched: Monitoring, where: str, expression: str):
     if expression == DRAINING:
         return  # see the last test: then it drains
 

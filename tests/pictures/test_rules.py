@@ -1,4 +1,4 @@
-"""Do the rules say what they should, as Prometheus' own tools judge it?"""
+"""Rules and alerts, tested with Prometheus' own tools."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ TESTS = sorted(Path(__file__).with_name("rules").glob("*.yaml"))
 
 
 def judged(folder: Path, *command: object) -> str:
-    """What a tool said; it must have been content."""
+    """Run a tool that must succeed; return its output."""
     done = subprocess.run(
         [str(word) for word in command],
         cwd=folder,
@@ -77,7 +77,7 @@ def test_every_burn_rate_of_every_objective_has_fired():
 
 
 def test_kubernetes_gets_the_same_rules_and_the_same_dashboard():
-    """By the commands of its README, without the cluster at their end."""
+    """By the commands of the README, without the cluster."""
     text = (IN_PLACE / "deploy/kubernetes/README.md").read_text(encoding="utf-8")
     commands = re.findall(r"    (kubectl create configmap .*) \| kubectl", text)
     given: dict[str, str] = {}

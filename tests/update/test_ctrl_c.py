@@ -1,4 +1,4 @@
-"""Does Ctrl-C leave the tree as it was, or tell the way back?"""
+"""Ctrl-C during `make update`: the tree is unchanged, or the output says how to go back."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ from tests.update.versions import (
 
 
 def held(tmp_path: Path, project: Path, address: Path) -> subprocess.Popen[str]:
-    """Start to take in a version, with a folder of its own for all that is thrown away."""
+    """Start an update with its own folder for temporary files."""
     (tmp_path / "thrown away").mkdir()
     return subprocess.Popen(
         [sys.executable, "-c", TAKE_IN, str(address), ""],
@@ -66,7 +66,7 @@ def test_ctrl_c_before_the_merge_changes_nothing(tmp_path, project):
 
 @pytest.fixture
 def merging_slowly(tmp_path, project):
-    """A take-in that stands still in the midst of the merge until there is `go`."""
+    """An update that waits in the middle of the merge until the file `go` exists."""
     waits = f"touch '{tmp_path}/held'; while [ ! -e '{tmp_path}/go' ]; do sleep 0.05; done; cat"
     run(project, "git", "config", "filter.slow.smudge", waits)
     (project / ".git" / "info" / "attributes").write_text("app/items/routes.py filter=slow\n")
@@ -79,7 +79,9 @@ def merging_slowly(tmp_path, project):
             (tmp_path / "go").touch()
 
 
-def test_ctrl_c_in_the_merge_lets_it_end_and_tells_the_way_back(tmp_path, project, merging_slowly):
+def test_ctrl_c_during_the_merge_lets_it_end_and_says_how_to_go_back(
+    tmp_path, project, merging_slowly
+):
     before = files(started(NOW))
 
     (tmp_path / "go").touch()
@@ -93,7 +95,7 @@ def test_ctrl_c_in_the_merge_lets_it_end_and_tells_the_way_back(tmp_path, projec
     assert files(project) == before
 
 
-def test_a_second_ctrl_c_in_the_merge_gives_up_and_tells_the_way_back(project, merging_slowly):
+def test_a_second_ctrl_c_during_the_merge_stops_it_and_says_how_to_go_back(project, merging_slowly):
     while b"one moment" not in os.read(merging_slowly.stdout.fileno(), 1000):
         assert merging_slowly.poll() is None
     os.killpg(merging_slowly.pid, signal.SIGINT)

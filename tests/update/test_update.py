@@ -71,7 +71,7 @@ def test_from_an_address_it_needs_no_more_than_the_command(tmp_path):
     assert json.loads((project / "build" / "check.json").read_text())["ok"] is True
 
 
-def test_what_is_the_users_stays_beside_what_is_new(project):
+def test_own_changes_stay_next_to_new_ones(project):
     fresh = generate(NEXT)
     make_own(project)
     own = lines(project) - lines(started(NOW))
@@ -88,7 +88,7 @@ def test_what_is_the_users_stays_beside_what_is_new(project):
     assert (project / MOVED[1]).exists()
 
 
-def test_a_renamed_example_takes_the_changes_and_tells_each_conflict(project):
+def test_a_renamed_example_takes_the_changes_and_each_conflict_is_listed(project):
     make_own(project)
     rename_the_example(project)
     own = lines(project) - lines(started(NOW))
@@ -114,7 +114,7 @@ def test_a_renamed_example_takes_the_changes_and_tells_each_conflict(project):
     assert status(project) == ""
 
 
-def test_a_deleted_example_is_not_brought_back_without_a_word(project):
+def test_a_deleted_example_does_not_come_back_silently(project):
     run(project, "git", "rm", "-r", "--quiet", "app/items", "tests/unit/items")
     commit(project, "No items")
 
@@ -151,7 +151,7 @@ def test_locks_that_both_sides_changed_are_written_anew(project):
 
 
 def test_locks_that_cannot_be_written_anew_are_conflicts(project):
-    """No version fits; what lies there can still be installed from, so that `make lock` can run."""
+    """No version fits; the present lock can still be installed, so that `make lock` can run."""
     edit(project / "pyproject.toml", "dependencies = [\n", 'dependencies = [\n    "wcwidth>=99",\n')
     add_to_lock(project / "requirements.txt", f"wcwidth==0.2.13 \\\n    --hash=sha256:{'0' * 64}")
     commit(project, "Measure text")
