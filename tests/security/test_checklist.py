@@ -43,10 +43,10 @@ def test_an_unguarded_route_is_named_with_the_line_to_add_and_without_a_tracebac
 
     done = baking.make(copy, "-s", "security")
 
-    said = done.stdout
-    assert "SEC-101 GET /says-nothing: does not say who may call it" in said
-    assert "openapi_extra=vitals.PUBLIC" in said
-    assert "Traceback" not in said
+    output = done.stdout
+    assert "SEC-101 GET /says-nothing: does not say who may call it" in output
+    assert "openapi_extra=vitals.PUBLIC" in output
+    assert "Traceback" not in output
 
 
 def test_without_the_example_there_is_nothing_to_test_until_the_first_path(copy: Path) -> None:

@@ -23,10 +23,10 @@ def page() -> Iterator[Page]:
 
 def test_the_page_shows_the_operations_and_tries_one(guarded: Guarded, page: Page) -> None:
     complaints: list[str] = []
-    asked: list[str] = []
-    page.on("console", lambda said: complaints.append(said.text) if said.type == "error" else None)
+    requested: list[str] = []
+    page.on("console", lambda line: complaints.append(line.text) if line.type == "error" else None)
     page.on("pageerror", lambda error: complaints.append(str(error)))
-    page.on("request", lambda request: asked.append(request.url))
+    page.on("request", lambda request: requested.append(request.url))
 
     page.goto(f"{guarded.url}/docs")
     expect(page.locator(LIST)).to_be_visible()
@@ -36,7 +36,7 @@ def test_the_page_shows_the_operations_and_tries_one(guarded: Guarded, page: Pag
     page.get_by_role("button", name="Execute").click()
     expect(page.locator(".live-responses-table tbody .response-col_status")).to_contain_text("200")
 
-    elsewhere = [url for url in asked if not url.startswith((guarded.url, "data:"))]
+    elsewhere = [url for url in requested if not url.startswith((guarded.url, "data:"))]
     assert elsewhere == []
     assert complaints == []
 

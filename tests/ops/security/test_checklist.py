@@ -106,17 +106,17 @@ def test_an_audit_without_an_answer_is_not_run(monkeypatch: pytest.MonkeyPatch) 
 
 
 def test_an_audit_that_answers_names_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    said = (
+    output = (
         'WARNING\n{"dependencies": [{"name": "jinja2", "vulns": [{"id": "GHSA-known"}]}, '
         '{"name": "starlette", "vulns": [{"id": "GHSA-new"}]}, {"name": "anyio", "vulns": []}]}'
     )
-    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(1, said))
+    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(1, output))
 
     assert tools.advisories() == ("starlette: GHSA-new",)
 
 
 @pytest.mark.parametrize(
-    ("locations", "shown"),
+    ("locations", "file"),
     [
         ([{"symbolic": {"key": {"Local": {"verbatim_path": ".github/a.yml"}}}}], ".github/a.yml"),
         ([{"symbolic": {"key": {"Local": {"given_path": ".github/a.yaml"}}}}], ".github/a.yaml"),
@@ -125,12 +125,12 @@ def test_an_audit_that_answers_names_what_is_open(monkeypatch: pytest.MonkeyPatc
     ],
 )
 def test_a_finding_about_a_workflow_is_a_line_wherever_its_place_stands(
-    monkeypatch: pytest.MonkeyPatch, locations: list[object], shown: str
+    monkeypatch: pytest.MonkeyPatch, locations: list[object], file: str
 ) -> None:
     finding = {"ident": "unpinned-uses", "desc": "a moving tag", "locations": locations}
     monkeypatch.setattr(shell, "run", lambda _: shell.Finished(14, json.dumps([finding])))
 
-    assert tools.workflows() == (f"{shown}: unpinned-uses: a moving tag",)
+    assert tools.workflows() == (f"{file}: unpinned-uses: a moving tag",)
 
 
 def test_a_linter_that_says_nothing_readable_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -15,8 +15,8 @@ MOST_PUBLIC = 2**22  # the large content networks have half as many addresses
 def _wrong(seen: Evidence, name: str, is_wrong: Callable[[Any], object]) -> Iterator[str]:
     for environment, settings in seen.settings.items():
         if is_wrong(value := getattr(settings, name)):
-            shown = ",".join(value) if isinstance(value, tuple) else str(value).lower()
-            yield f"{environment}: APP_{name.upper()}={shown}"
+            text = ",".join(value) if isinstance(value, tuple) else str(value).lower()
+            yield f"{environment}: APP_{name.upper()}={text}"
 
 
 @check("SEC-111", "jwt", "set APP_AUTH=jwt in config/common.env", "OWASP API2:2023")

@@ -14,19 +14,18 @@ from vitals.ops.run import project_file
 from vitals.settings import DatabaseSettings, load
 
 PATH = "/defect"
-PUBLIC = {"security": list[str]()}
 
 
 async def fail(request: Request) -> None:
-    """Raise an error with a text that nobody may see."""
+    """Raise an error with a text that must not show up."""
     raise RuntimeError(request.query_params.get("say", ""))
 
 
 def main() -> int:
-    """Serve until it is stopped; 2 when a route does not state who may call it."""
+    """Serve until it is stopped; 2 when a route does not say who may call it."""
     settings = load(project_file.load_settings_type(), os.environ)
     app = project_file.load("application")(settings)
-    route = APIRoute(PATH, fail, include_in_schema=False, openapi_extra=PUBLIC)
+    route = APIRoute(PATH, fail, include_in_schema=False, openapi_extra=vitals.PUBLIC)
     app.router.routes.insert(0, route)  # before a mount or a route that takes all paths
     if isinstance(settings, DatabaseSettings) and "metadata" in project_file.table():
         create_tables(settings.database_url.get_secret_value())

@@ -27,7 +27,7 @@ SENT = ("query", "header", "body", "defect")  # where a request holds a canary
 
 
 class Answer(NamedTuple):
-    """An answer of the service, with what it was asked and how."""
+    """An answer of the service, to one request."""
 
     operation: str  # such as "POST /items"
     kind: str  # such as "without a token"

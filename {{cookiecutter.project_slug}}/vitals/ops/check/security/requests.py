@@ -39,10 +39,11 @@ def requests(
     valid = issuer.token(scopes)
     canaries["token"] = valid.rpartition(".")[2]
     headers = {"X-Canary": canaries["header"], "Cookie": canaries["header"], "Origin": FOREIGN}
+    invalid = invalid_tokens(issuer, scopes)
     for name, operation in operations.items():
         tokens = {PUBLIC: ""}
         if operation.get("security"):
-            tokens |= {VALID: valid, **refused_tokens(issuer, scopes)}
+            tokens |= {VALID: valid, **invalid}
         if scopes_of(operation):
             tokens[ANOTHER_SCOPE] = issuer.token("another")
         method, path, content = _sample(name, operation, description, canaries)
@@ -73,7 +74,7 @@ def scopes_of(operation: Description) -> set[str]:
     return {scope for scopes in required for scope in scopes}
 
 
-def refused_tokens(issuer: Issuer, scopes: str) -> dict[str, str]:
+def invalid_tokens(issuer: Issuer, scopes: str) -> dict[str, str]:
     """Tokens that no guard may accept, by what is wrong with each."""
     claims = jwt.decode(issuer.token(scopes), options={"verify_signature": False})
     return {

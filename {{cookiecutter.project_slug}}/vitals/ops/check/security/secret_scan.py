@@ -38,7 +38,7 @@ NO_GUESS = (
 )
 BARE = re.compile(r"([=:]\s*)([^\s\"'#]+)$")  # a value as .env and YAML have it
 ASSIGNED = re.compile(r"[=:(]\s*\S{8,}")  # a value that is long enough to be one
-# What stands where a secret would: secret://name, {password}, a word in capitals, a place of tests.
+# No secret: secret://name, {password}, a word in capitals, an address of tests.
 INVENTED = re.compile(
     r"secret://|[{}<>*]|password|:[A-Z]+@|://[^/]*@(127\.0\.0\.1|localhost|somewhere|host)\b"
 )
@@ -72,7 +72,7 @@ def in_history(since: str) -> tuple[str, ...]:
 
 
 def _patterns_in(text: str) -> Iterator[int]:
-    """The lines of a text that hold what matches a pattern of a known kind of secret."""
+    """The lines of a text that match the pattern of a known kind of secret."""
     for pattern in _patterns():
         for match in pattern.finditer(text):
             start, end = text.rfind("\n", 0, match.start()) + 1, text.find("\n", match.end())
@@ -82,7 +82,7 @@ def _patterns_in(text: str) -> Iterator[int]:
 
 
 def _guesses_in(file: str, text: str) -> Iterator[int]:
-    """The lines of a text that hold what looks random, or is said to be a password."""
+    """The lines of a text with a random text, or with a name such as password."""
     for number, line in enumerate(text.split("\n"), 1):
         if not ASSIGNED.search(line) or ALLOWED in line or INVENTED.search(line):
             continue

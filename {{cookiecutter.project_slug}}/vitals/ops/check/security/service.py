@@ -78,9 +78,9 @@ def the_log_holds_no_secret(seen: Evidence) -> Iterator[str]:
 def no_answer_holds_a_secret(seen: Evidence) -> Iterator[str]:
     """No answer holds a secret, and no error repeats what was sent"""
     for answer in seen.service.answers:
-        shown = answer.response.text + str(answer.response.headers.raw)
+        text = answer.response.text + str(answer.response.headers.raw)
         for place, canary in seen.service.canaries.items():
-            if canary in shown and (answer.status >= 400 or place not in ("query", "body")):
+            if canary in text and (answer.status >= 400 or place not in ("query", "body")):
                 yield f"{answer.operation}: {answer.status} with the text from: {place}"
 
 
@@ -109,10 +109,10 @@ def answers_have_a_content_policy(seen: Evidence) -> Iterator[str]:
 def guarded_answers_are_not_shared(seen: Evidence) -> Iterator[str]:
     """No shared cache keeps the answer of a guarded route"""
     for answer in seen.service.answers:
-        kept = answer.header("Cache-Control")
-        shared = "no-store" not in kept and "private" not in kept
+        value = answer.header("Cache-Control")
+        shared = "no-store" not in value and "private" not in value
         if shared and answer.operation in seen.service.guarded():
-            yield f"{answer.operation}: Cache-Control: {kept or 'missing'}"
+            yield f"{answer.operation}: Cache-Control: {value or 'missing'}"
 
 
 @check("SEC-313", "no such header", "name origins in APP_CORS_ORIGINS", "OWASP WSTG-CLNT-07")

@@ -24,25 +24,25 @@ def workflows() -> tuple[str, ...]:
     if not (shell.ROOT / ".github").is_dir():
         return ()
     options = ["--offline", "--no-progress", "--quiet", "--format", "json"]
-    said = shell.run([ZIZMOR, *options, ".github"]).output
+    output = shell.run([ZIZMOR, *options, ".github"]).output
     try:
-        return tuple(map(_line, json.loads(said[said.index("[") :])))
+        return tuple(map(_line, json.loads(output[output.index("[") :])))
     except ValueError as error:
-        raise Refused("zizmor failed", "its findings as JSON", output=said) from error
+        raise Refused("zizmor failed", "its findings as JSON", output=output) from error
 
 
 def advisories() -> tuple[str, ...] | None:
     """The open advisories of packages that are shipped; None if there was no answer."""
-    with tempfile.NamedTemporaryFile("w", suffix=".txt") as asked:
+    with tempfile.NamedTemporaryFile("w", suffix=".txt") as pinned:
         lines = (shell.ROOT / "requirements.txt").read_text(encoding="utf-8").split("\n")
         pins = [line.removesuffix(" \\") for line in lines if re.match(r"\S+==", line)]
-        asked.write("\n".join([KNOWN_BAD, *pins]))
-        asked.flush()
+        pinned.write("\n".join([KNOWN_BAD, *pins]))
+        pinned.flush()
         options = ["--no-deps", "--disable-pip", "--progress-spinner", "off", "-f", "json"]
-        command = [shell.PYTHON, "-m", "pip_audit", "-r", asked.name, "-s", "osv"]
-        said = shell.run([*command, *options, "--timeout", str(AUDIT_SECONDS)]).output
-    start = said.find('{"dependencies"')
-    listed: list[dict[str, Any]] = json.loads(said[start:])["dependencies"] if start >= 0 else []
+        command = [shell.PYTHON, "-m", "pip_audit", "-r", pinned.name, "-s", "osv"]
+        output = shell.run([*command, *options, "--timeout", str(AUDIT_SECONDS)]).output
+    start = output.find('{"dependencies"')
+    listed: list[dict[str, Any]] = json.loads(output[start:])["dependencies"] if start >= 0 else []
     found = {each["name"]: [v["id"] for v in each.get("vulns", ())] for each in listed}
     if not found.pop(KNOWN_BAD.partition("=")[0], None):
         return None
