@@ -26,7 +26,7 @@ release.NEXT = """released {version}
 def all_tests() -> None:
     """Run them while they print."""
     if shell.attach(["make", "--no-print-directory", "test-all"]):
-        raise steps.Refused("a test failed", fix="what stands above")
+        raise steps.Refused("a test failed", fix="see above")
 
 
 def checked() -> int:

@@ -48,7 +48,8 @@ class Template:
         """Clone it; `address` may be a path, which is recorded nowhere."""
         self._folder, self._clone, self._address = folder, folder / "clone", address
         self._record = record
-        succeeded("git clone", git.clone(address, self._clone))
+        if (cloned := git.clone(address, self._clone)).code:
+            raise Refused("`git clone` failed", output=cloned.output)
 
     def made_from(self) -> str:
         """The commit that this project was made from. Raises `Refused` when it is not there."""
@@ -76,7 +77,7 @@ class Template:
         name, made = str(self._record["template"]) or self._address, self._folder / commit
         options = ["--no-input", "--config-file", self._config(name), "--output-dir", made]
         aside = {"TMPDIR": str(self._folder)}  # it leaves its hooks' scripts there
-        succeeded("cookiecutter", shell.run([self._generator, name, *options], aside))
+        shell.check_output([self._generator, name, *options], aside)
         (project,) = made.iterdir()
         taken = recorded(project)["answers"]
         for question, answer in self._record["answers"].items():
@@ -89,12 +90,10 @@ class Template:
     def _generator(self) -> Path:
         """The program that generates, from the hash lock of what is checked out first."""
         venv, uv = self._folder / "venv", setup.uv()
-        made = shell.run([uv, "venv", "--quiet", "--python", sys.executable, venv])
-        succeeded("uv venv", made)
+        shell.check_output([uv, "venv", "--quiet", "--python", sys.executable, venv])
         install = [uv, "pip", "install", "--quiet", "--python", venv / "bin" / "python"]
         lock = self._clone / "requirements-generate.txt"
-        installed = shell.run([*install, "--require-hashes", "--requirement", lock])
-        succeeded("uv pip install", installed)
+        shell.check_output([*install, "--require-hashes", "--requirement", lock])
         return venv / "bin" / "cookiecutter"
 
     def _config(self, name: str) -> Path:
@@ -118,7 +117,7 @@ class Template:
 
 
 def commit_of(folder: Path, message: str, *parents: str) -> str:
-    """Keep all files of a folder as a commit that no ref names: git forgets it some day."""
+    """Store all files of a folder as a commit without a ref: git prunes it some day."""
     place = ["-C", str(folder), f"--git-dir={shell.ROOT / git.git('rev-parse', '--git-dir')}"]
     with tempfile.TemporaryDirectory() as aside:
         index = Path(aside, "index")
@@ -126,9 +125,3 @@ def commit_of(folder: Path, message: str, *parents: str) -> str:
         tree = git.git("write-tree", index=index)
     after = [word for parent in parents for word in ("-p", parent)]
     return git.git(*git.NOBODY, "commit-tree", "-m", message, *after, tree)
-
-
-def succeeded(called: str, finished: shell.Finished) -> None:
-    """Raise `Refused` with what a program said, unless it succeeded."""
-    if finished.code:
-        raise Refused(f"`{called}` failed", fix="what stands above", output=finished.output)

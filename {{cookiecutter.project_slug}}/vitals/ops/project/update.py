@@ -46,7 +46,7 @@ def take_in(address: str, wanted: str) -> bool:
         try:
             change = newer(Path(folder), address, wanted)
         except Refused as refusal:
-            refusal.fix += ". Nothing was changed; safe to retry"
+            refusal.fix = f"{refusal.fix or 'see above'}. Nothing was changed; safe to retry"
             raise
     if change is None:
         return False
@@ -131,7 +131,7 @@ def merge(change: str) -> dict[str, str]:
         conflicts = unmerged()
         if picked.code and not conflicts:
             found = "git did not merge: nothing was changed"
-            raise Refused(found, fix="what stands above", output=picked.output)
+            raise Refused(found, fix="see above", output=picked.output)
         changed = len(git.git("diff", "--name-only", "HEAD").splitlines())
         steps.say(f"merged: {changed} files changed, nothing was committed. {BACK}")
     return {path: CONFLICTS[sides] for path, sides in conflicts.items()}
