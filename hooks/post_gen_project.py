@@ -19,6 +19,7 @@ REMOVED = {
             "tests/integration/items/test_store_database.py",
             "tests/integration/test_database.py",
             "tests/unit/items/test_store_database.py",
+            "tests/unit/test_migrations.py",
         ],
     },
     "cache": {
