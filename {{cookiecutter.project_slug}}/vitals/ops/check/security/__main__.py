@@ -30,7 +30,7 @@ def look() -> str:
     if left:
         lines = "\n".join(sorted(left))
         raise Refused(f"{len(left)} findings; {done}", output=lines)
-    nothing = "" if seen.service.operations else "no route yet: nothing to test yet; "
+    nothing = "" if seen.service.operations else f"{steps.NOTHING_TO_TEST}: no route; "
     return nothing + done
 
 
