@@ -151,9 +151,7 @@ def serving(project: Path) -> Iterator[str]:
     with subprocess.Popen([python, "-m", "app"], cwd=project, env=given) as service:
         try:
             wait_until(lambda: service.poll() is not None or answers(f"{address}/readyz"), 20)
-            assert service.poll() is None, (
-                f"it ended with {service.returncode} at its start"
-            )
+            assert service.poll() is None, f"it ended with {service.returncode} at its start"
             yield address
         finally:
             service.terminate()
