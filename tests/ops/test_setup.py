@@ -38,8 +38,12 @@ def test_an_old_python_is_refused_in_one_line_with_the_way_out() -> None:
     )
 
 
-def test_an_old_python_can_read_the_file_that_refuses_it() -> None:
-    ast.parse(Path(setup.__file__).read_text(), feature_version=(3, 7))
+@pytest.mark.parametrize("package", ["", "ops", "ops/project", "ops/project/setup.py"])
+def test_an_old_python_can_parse_all_files_up_to_its_refusal(package: str) -> None:
+    path = shell.ROOT / "vitals" / package
+    file = path if path.is_file() else path / "__init__.py"
+
+    ast.parse(file.read_text(), feature_version=(3, 7))
 
 
 def test_what_was_installed_is_not_installed_again(lock: Path) -> None:

@@ -83,7 +83,8 @@ def test_every_panel_that_the_runbook_names_is_on_the_dashboard() -> None:
 
 
 def test_the_alerts_are_those_of_the_objectives() -> None:
-    written = (ROOT / slo.RULES).read_text(encoding="utf-8")
+    file = ROOT / slo.RULES
+    written = file.read_text(encoding="utf-8") if file.exists() else ""
 
     assert written == slo.rules(slo.read(ROOT)), "Fix: .venv/bin/python -m vitals.ops.slo"
 

@@ -34,11 +34,13 @@ def read(folder: Path) -> list[dict[str, Any]]:
 
 
 def rules(routes: list[dict[str, Any]]) -> str:
-    """The file for Prometheus: the share of each route's requests that may fail or be slow."""
-    budgets = "".join(budget for route in routes for budget in _budgets(route))
-    listed = f"\n{budgets}" if budgets else " []\n"
+    """The file for Prometheus: the share of each route's requests that may fail or be slow.
+
+    Empty without routes: there is no file then.
+    """
     head = f"# Made by `python -m vitals.ops.slo` from {SOURCE}.\n"
-    return f"{head}groups:\n  - name: budgets\n    rules:{listed}"
+    budgets = "".join(budget for route in routes for budget in _budgets(route))
+    return f"{head}groups:\n  - name: budgets\n    rules:\n{budgets}" if budgets else ""
 
 
 def _budgets(route: dict[str, Any]) -> Iterator[str]:
@@ -58,7 +60,10 @@ def _budget(kind: str, share: object, **labels: str) -> str:
 
 def write() -> None:
     """Write the budgets anew."""
-    (shell.ROOT / RULES).write_text(rules(read(shell.ROOT)))
+    if text := rules(read(shell.ROOT)):
+        (shell.ROOT / RULES).write_text(text)
+    else:
+        (shell.ROOT / RULES).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
