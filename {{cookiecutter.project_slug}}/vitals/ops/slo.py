@@ -58,13 +58,13 @@ def _budget(kind: str, share: object, **labels: str) -> str:
     return f"      - record: {record}\n        expr: vector({share})\n        labels:\n{lines}"
 
 
-def write() -> None:
+def write(folder: Path) -> None:
     """Write the budgets anew."""
-    if text := rules(read(shell.ROOT)):
-        (shell.ROOT / RULES).write_text(text)
+    if text := rules(read(folder)):
+        (folder / RULES).write_text(text, encoding="utf-8")
     else:
-        (shell.ROOT / RULES).unlink(missing_ok=True)
+        (folder / RULES).unlink(missing_ok=True)
 
 
 if __name__ == "__main__":
-    steps.exit_with(write)
+    steps.exit_with(lambda: write(shell.ROOT))

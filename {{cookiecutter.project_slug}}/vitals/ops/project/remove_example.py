@@ -41,7 +41,7 @@ def remove(root: Path) -> None:
     for file in filter(Path.is_file, map(root.joinpath, table["marked"])):
         file.write_text(without(file.read_text(encoding="utf-8")), encoding="utf-8")
     if (root / slo.SOURCE).is_file():
-        (root / slo.RULES).write_text(slo.rules(slo.read(root)), encoding="utf-8")
+        slo.write(root)
     record = json.loads((root / RECORD).read_text(encoding="utf-8")) | {"example": False}
     text = json.dumps(record, indent=2, ensure_ascii=False)
     (root / RECORD).write_text(f"{text}\n", encoding="utf-8")
