@@ -3,7 +3,7 @@
 import json
 import re
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from urllib.parse import quote, urlsplit
 
 import pytest
@@ -14,33 +14,38 @@ from vitals.ops.services.serving import Served
 
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 ANSWER_SECONDS = 5
+CLOSE = "Connection: close"
 
-Send = Callable[[bytes], bytes]
+Address = tuple[str, int]
 
 if not hostile.PLAN.routes:
     pytest.skip(load.NOTHING, allow_module_level=True)
 
 
 @pytest.fixture
-def send(service: Served) -> Send:
-    """Send bytes and no more, and return all that comes back until the connection ends."""
-    address = ("127.0.0.1", urlsplit(service.url).port or 0)
+def address(service: Served) -> Address:
+    return "127.0.0.1", urlsplit(service.url).port or 0
 
-    def send_and_read(data: bytes) -> bytes:
-        received = b""
-        with socket.create_connection(address, timeout=ANSWER_SECONDS) as connection:
-            try:
-                connection.sendall(data)
+
+def exchange(address: Address, data: bytes, *, and_leave: bool) -> bytes:
+    """Send bytes, and return all that comes back until the service closes the connection.
+
+    A client that is to leave says at once that it sends no more: what is not answered then is
+    cancelled. The others must ask for `Connection: close`.
+    """
+    received = b""
+    with socket.create_connection(address, timeout=ANSWER_SECONDS) as connection:
+        try:
+            connection.sendall(data)
+            if and_leave:
                 connection.shutdown(socket.SHUT_WR)
-                while chunk := connection.recv(65_536):
-                    received += chunk
-            except TimeoutError:
-                raise
-            except OSError:  # closed or reset by the service
-                return received
-        return received
-
-    return send_and_read
+            while chunk := connection.recv(65_536):
+                received += chunk
+        except TimeoutError:
+            raise
+        except OSError:  # closed or reset by the service
+            return received
+    return received
 
 
 def faults(received: bytes) -> Iterator[str]:
@@ -60,41 +65,42 @@ def faults(received: bytes) -> Iterator[str]:
 
 
 @pytest.mark.parametrize("name", hostile.EVERY)
-def test_a_malformed_request_never_breaks_the_service(send: Send, name: str) -> None:
-    assert list(faults(send(hostile.EVERY[name]))) == []
+def test_a_malformed_request_never_breaks_the_service(address: Address, name: str) -> None:
+    assert list(faults(exchange(address, hostile.EVERY[name], and_leave=True))) == []
 
 
 @pytest.mark.parametrize("name", hostile.SMUGGLING)
-def test_no_request_is_smuggled_in_the_body_of_another(send: Send, name: str) -> None:
-    answers = STATUS.findall(send(hostile.SMUGGLING[name]))
+def test_no_request_is_smuggled_in_the_body_of_another(address: Address, name: str) -> None:
+    answers = STATUS.findall(exchange(address, hostile.SMUGGLING[name], and_leave=True))
 
     assert len(answers) <= 1, answers  # the connection is closed behind an ambiguous length
 
 
 @pytest.mark.skipif(not hostile.WITH_FIELDS, reason="nothing to test yet: no seed has a body")
 @pytest.mark.parametrize("name", hostile.SURROGATES)
-def test_a_lone_surrogate_is_refused(send: Send, name: str) -> None:
-    assert STATUS.findall(send(hostile.SURROGATES[name])) == [b"422"]
+def test_a_lone_surrogate_is_refused(address: Address, name: str) -> None:
+    assert STATUS.findall(exchange(address, hostile.SURROGATES[name], and_leave=True)) == [b"422"]
 
 
 def requests_with(text: str) -> Iterator[bytes]:
     """The text in every place that a client fills."""
-    encoded, one_line = (
-        quote(text, safe=""),
-        re.sub("[\r\n\0]", "", text).encode().decode("latin-1"),
-    )
+    encoded = quote(text, safe="")
+    one_line = re.sub("[\r\n\0]", "", text).encode().decode("latin-1")
     yield from map(hostile.read, (f"/{encoded}", f"?limit={encoded}", f"?{encoded}=1"))
-    yield hostile.get(f"X-Request-ID: {one_line}")
-    yield hostile.get(f"Authorization: Bearer {one_line}")
+    yield hostile.get(f"X-Request-ID: {one_line}", CLOSE)
+    yield hostile.get(f"Authorization: Bearer {one_line}", CLOSE)
     fields = [{**hostile.SEED.body, name: text} for name in hostile.SEED.body]
-    yield from (hostile.write_body(json.dumps(sent)) for sent in (*fields, {text: text}, text))
+    for sent in (*fields, {text: text}, text):
+        yield hostile.write_body(json.dumps(sent), CLOSE)
 
 
-def test_hostile_texts_never_break_the_service_in_any_place(send: Send) -> None:
+def test_hostile_texts_never_break_the_service_in_any_place(address: Address) -> None:
     texts = [text for group in hostile.TEXTS.values() for text in group]
     requests = [request for text in texts for request in requests_with(text)]
 
-    broken = {request[:120]: found for request in requests if (found := [*faults(send(request))])}
+    answers = {request: exchange(address, request, and_leave=False) for request in requests}
 
+    broken = {sent[-200:]: found for sent, got in answers.items() if (found := [*faults(got)])}
     assert broken == {}
+    assert [sent for sent, got in answers.items() if not STATUS.match(got)] == []
     assert len(requests) > 800
