@@ -1,5 +1,6 @@
 """The engine is outside of everything that an application has or adds later, and keeps it."""
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Any
 
@@ -11,6 +12,7 @@ from fastapi.responses import PlainTextResponse
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Receive, Scope, Send
 
+import vitals
 from tests.engine.applications import Lines, install
 from vitals import testing
 from vitals.security import headers
@@ -218,3 +220,37 @@ async def test_a_mounted_application_with_its_own_engine_counts_a_request_once()
     assert answer.json() == "inner"
     assert [len(outside), len(inside)] == [1, 0]
     assert answer.headers.get_list("x-request-id") == [outside.last()["request_id"]]
+
+
+async def test_dependencies_are_closed_before_the_server_takes_the_stop_for_done() -> None:
+    """A server cancels what is still open after `lifespan.shutdown.complete`."""
+    seen: list[str] = []
+
+    class Slow:
+        name = "slow"
+
+        async def open(self) -> None: ...
+
+        async def close(self) -> None:
+            await asyncio.sleep(0)
+            seen.append("closed")
+
+        def checks(self) -> list[vitals.Check]:
+            return []
+
+        def gauges(self) -> dict[str, float]:
+            return {}
+
+    app = FastAPI()
+    vitals.install(app, environment="local", dependencies=[Slow()])
+    messages = iter(({"type": "lifespan.startup"}, {"type": "lifespan.shutdown"}))
+
+    async def receive() -> Any:
+        return next(messages)
+
+    async def send(message: Any) -> None:
+        seen.append(message["type"])
+
+    await app({"type": "lifespan", "asgi": {"version": "3.0"}, "state": {}}, receive, send)
+
+    assert seen == ["lifespan.startup.complete", "closed", "lifespan.shutdown.complete"]

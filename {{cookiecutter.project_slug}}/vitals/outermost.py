@@ -17,6 +17,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vitals import problems
 
 WRAPPED = "_vitals_stack"
+LAST = ("lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
 def wrap(app: FastAPI, outside: Callable[[ASGIApp], ASGIApp], *, answer_errors: bool) -> None:
@@ -63,11 +64,14 @@ def with_lifespan(
         if scope["type"] != "lifespan":
             await app(scope, receive, send)
             return
-        async with before(), AsyncExitStack() as inside:
+        async with AsyncExitStack() as outside, AsyncExitStack() as inside:
+            await outside.enter_async_context(before())
 
             async def send_on(message: Message) -> None:
                 if message["type"] == "lifespan.startup.complete":
                     await inside.enter_async_context(after(scope["app"]))
+                elif message["type"] in LAST:  # with it the server takes the stop for done
+                    await outside.aclose()
                 await send(message)
 
             async def receive_on() -> Message:
