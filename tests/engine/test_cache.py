@@ -95,6 +95,18 @@ async def test_a_key_that_was_deleted_while_the_cache_was_down_is_gone_when_it_i
     assert await cache.get("orders:1") == b"kept"
 
 
+async def test_a_value_that_cannot_be_stored_costs_nothing_but_its_next_read(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(cache._backend, "set", _fail)
+
+    await cache.set("items:1", b"tea", ttl_seconds=60)
+
+    async with testing.cost() as cost:
+        assert await cache.get("items:1") is None
+    assert cost.cache == "bypass"
+
+
 async def test_the_check_fails_while_the_cache_stores_nothing(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:

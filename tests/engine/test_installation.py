@@ -234,7 +234,7 @@ async def test_a_second_call_changes_nothing_and_is_logged(
 
 async def test_the_status_page_has_the_title_settings_and_sections_of_the_application() -> None:
     sections = {"Queue": lambda: {"waiting": 3}}
-    app = install(application(), {"sections": sections}, ops_token=TOKEN)
+    app = install(application(), {"sections": sections, "name": "orders-api"}, ops_token=TOKEN)
 
     async with testing.client(app) as client:
         data = (await client.get("/status.json", headers=OPERATOR)).json()

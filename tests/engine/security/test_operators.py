@@ -9,7 +9,7 @@ from fastapi import FastAPI
 
 import vitals
 from tests.engine.applications import install
-from vitals import testing
+from vitals import Settings, testing
 
 TOKEN = "correct-horse-battery"
 PATHS = ("/metrics", "/status", "/status.json")
@@ -76,7 +76,10 @@ async def test_locally_anyone_is_an_operator() -> None:
             assert (await client.get(path)).status_code == 200
 
 
-@pytest.mark.parametrize("sent", ["", "Bearer ", "Basic Og==", basic(":")])
+DEFAULT = Settings.model_fields["ops_token"].default.get_secret_value()
+
+
+@pytest.mark.parametrize("sent", ["", "Bearer ", "Basic ====", basic(":"), f"Bearer {DEFAULT}"])
 async def test_without_settings_and_without_a_token_nobody_is_an_operator(sent: str) -> None:
     app = FastAPI()
     vitals.install(app)
