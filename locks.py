@@ -1,8 +1,8 @@
-"""Which packages does each variant of the generated project run on? `make lock` renews all locks.
+"""Hash locks of each variant of the generated project: `make lock` renews all of them.
 
-The project's own `vitals/ops/project/lock.py` does the work, once with everything in, whose locks lie in the
-template directory's root; the other variants take over its versions. Each variant's locks lie in
-`locks/<variant>/`, where the post-generation hook takes them from.
+The project's own `vitals.ops.project.lock` does the work, first for the variant with everything in,
+whose versions the others take over. Each variant's locks lie in `locks/<variant>/`, where the
+post-generation hook takes them from.
 """
 
 import shutil

@@ -1,6 +1,6 @@
-"""How is the template itself released? By the project's own `ops`, as it lies: `make release`.
+"""Release of the template itself, by the project's own `vitals.ops` in place: `make release`.
 
-Only what is watched, what a check is and what comes after a release are its own.
+Only the watched files, the check and the hint after a release differ.
 """
 
 import sys

@@ -1,4 +1,4 @@
-"""Whose cache is cleared, and what if that can't be?"""
+"""The cache of one feature: cleared at the right service, or refused with a reason."""
 
 import shutil
 import threading

@@ -26,7 +26,7 @@ def lock(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return lock
 
 
-def test_an_old_python_is_refused_in_one_line_with_the_way_out() -> None:
+def test_an_old_python_is_refused_in_one_line_with_the_fix() -> None:
     refused = subprocess.run(
         [shell.PYTHON, "-c", OLD], cwd=shell.ROOT, capture_output=True, text=True, check=False
     )

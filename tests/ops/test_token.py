@@ -1,4 +1,4 @@
-"""Is a token that `make token` prints taken by a service with the settings printed beside it?"""
+"""Tokens of `make token`: accepted by a service with the settings that are printed beside them."""
 
 import stat
 from pathlib import Path
