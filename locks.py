@@ -22,7 +22,7 @@ VARIANTS = {
 sys.path.insert(0, str(PROJECT))
 
 from vitals.ops.project import lock  # noqa: E402  the project's own module, as it lies
-from vitals.ops.run import steps
+from vitals.ops.run import steps  # noqa: E402
 
 
 def rendered(options: dict[str, bool]) -> str:

@@ -1,7 +1,7 @@
 """The engine's files, held against vitals/MANIFEST: names those that were edited.
 
-A team may patch the engine, so an edited file is reported, not refused. `write` renews the MANIFEST:
-that is for the template, never for a project.
+A team may patch the engine, so an edited file is reported, not refused. `write` renews the
+MANIFEST: that is for the template, never for a project.
 """
 
 import hashlib
