@@ -5,9 +5,9 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from vitals.ops.release import release
 
 from tests.ops import shipping
+from vitals.ops.release import release
 
 
 @pytest.fixture

@@ -65,7 +65,9 @@ TABLE = {
 
 
 @pytest.fixture
-def project(somebody: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch) -> Path:
+def project(
+    somebody: Path, tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch
+) -> Path:
     """A committed project with an example and a feature of the team."""
     table = tmp_path_factory.mktemp("table") / "example.json"
     table.write_text(json.dumps(TABLE))

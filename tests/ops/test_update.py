@@ -1,5 +1,7 @@
 from pathlib import Path
 
+import pytest
+
 from vitals.ops.project import template, update
 from vitals.ops.run import git
 
@@ -23,7 +25,7 @@ def change(folder: Path, **files: str) -> str:
 
 
 def test_a_manifest_that_both_sides_changed_is_the_templates_and_no_conflict(
-    somebody: Path, tmp_path_factory
+    somebody: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     commit(somebody, "start", MANIFEST="old  vitals/cache.py\n", cache="a")
     newer = change(tmp_path_factory.mktemp("new"), MANIFEST="new\n", cache="a")
@@ -38,7 +40,7 @@ def test_a_manifest_that_both_sides_changed_is_the_templates_and_no_conflict(
 
 
 def test_an_edited_engine_file_is_merged_and_a_conflict_in_it_is_named(
-    somebody: Path, tmp_path_factory
+    somebody: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
     lines = "".join(f"line {number}\n" for number in range(30))
     commit(somebody, "start", MANIFEST="old\n", cache=lines, problems=lines)

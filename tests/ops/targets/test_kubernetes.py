@@ -38,7 +38,7 @@ class Cluster:
         return str(verb(*words[4:]))
 
     def run(self, command: list[str | Path]) -> Finished:
-        return Finished(0, self.must(command))
+        return Finished(0, self.check_output(command))
 
     def _get(self, *words: str) -> str:
         name = "/".join(word for word in words if not word.startswith("-") and word != "json")
