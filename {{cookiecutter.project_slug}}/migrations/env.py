@@ -13,7 +13,7 @@ import app.main  # noqa: F401 - imports the tables of every feature
 import vitals
 from app.settings import Settings
 from app.tables import metadata
-from vitals.database_engine import driver_url
+from vitals.database import driver_url
 
 LOCK = 7_234_115  # any number: two migrations at the same time take turns
 

@@ -1,15 +1,13 @@
 """What all tests share. Servers are started for the tests that ask for them."""
 
-import os
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
-from pathlib import Path
 from typing import TypeVar
 
 import httpx
 import pytest
 
-from vitals.observability import logs
+from vitals import testing
 from vitals.ops import services
 from vitals.ops.run.steps import Refused
 from vitals.ops.services.serving import Served, serving
@@ -26,11 +24,8 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session", autouse=True)
 def _discarded_log() -> Iterator[None]:
-    """Discard the log of applications in this process: it would mix with what pytest prints."""
-    with Path(os.devnull).open("wb") as nowhere, pytest.MonkeyPatch.context() as patched:
-        patched.setattr(logs.stdout, "_descriptor", nowhere.fileno())
+    with testing.discarded_log():
         yield
-        logs.stdout.close()
 
 
 @pytest.fixture(scope="session")

@@ -17,9 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.pool import QueuePool
 
 from vitals import request_stats
-from vitals.database_engine import build_engine
+from vitals.database_engine import build_engine, driver_url
 from vitals.dependency import Check, CheckFailed
 from vitals.problems import Problem
+
+__all__ = ["Database", "driver_url"]
 
 PROBE_SECONDS = 0.8  # shorter than the deadline of a check, so that its connection is closed
 REMEDIES = {

@@ -8,14 +8,16 @@ When such an assertion fails, the statements that ran more than once are in its 
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+import os
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from typing import Any
 
 import httpx
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
+from vitals.observability import logs
 from vitals.request_stats import RequestStats, current
 
 MAX_STATEMENT = 100  # characters: pytest cuts what is longer than about twice that
@@ -59,6 +61,17 @@ async def cost() -> AsyncIterator[Cost]:
         yield counted
     finally:
         current.reset(token)
+
+
+@contextmanager
+def discarded_log() -> Iterator[None]:
+    """Discard the log of applications in this process: it would mix with what pytest prints."""
+    descriptor = os.open(os.devnull, os.O_WRONLY)
+    try:
+        with logs.stdout.redirected(descriptor):
+            yield
+    finally:
+        os.close(descriptor)
 
 
 @asynccontextmanager

@@ -13,7 +13,8 @@ import threading
 import time
 import traceback
 from collections import deque
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from typing import Any
 
 from vitals import request_stats
@@ -52,6 +53,16 @@ class Writer:
         if thread is not None:
             self._closing.set()
             thread.join(within_seconds)
+
+    @contextmanager
+    def redirected(self, descriptor: int) -> Iterator[None]:
+        """Write to another file descriptor until the block ends."""
+        before, self._descriptor = self._descriptor, descriptor
+        try:
+            yield
+        finally:
+            self.close()
+            self._descriptor = before
 
     def _start(self) -> None:
         with self._lock:
