@@ -65,9 +65,9 @@ RULES = {
 
 def refusal(question: str, got: object, expected: str, example: str) -> FailedHookException:
     """The one line that the user sees; cookiecutter prints it and exits with 1."""
-    shown = repr(got) if len(repr(got)) <= 80 else repr(got)[:80] + "…"
+    quoted = repr(got) if len(repr(got)) <= 80 else repr(got)[:80] + "…"
     return FailedHookException(
-        f"{question}: got {shown}; expected {expected}, e.g. '{example}'. "
+        f"{question}: got {quoted}; expected {expected}, e.g. '{example}'. "
         "Nothing was written; safe to retry."
     )
 
@@ -92,8 +92,10 @@ def refuse_unknown_questions() -> None:
         return
     for key in (key for key in answers if key not in QUESTIONS):
         nearest = difflib.get_close_matches(key, QUESTIONS, n=1, cutoff=0)[0]
-        shown = key if key.isidentifier() else repr(key)
-        raise refusal(shown[:80], answers[key], f"a question among {', '.join(QUESTIONS)}", nearest)
+        quoted = key if key.isidentifier() else repr(key)
+        raise refusal(
+            quoted[:80], answers[key], f"a question among {', '.join(QUESTIONS)}", nearest
+        )
 
 
 def template_url(source: str) -> str:

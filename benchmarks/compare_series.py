@@ -14,7 +14,7 @@ from typing import Any, NamedTuple
 
 from tests import baking
 
-RUNS, SECONDS = 20, 15
+RUNS, RUN_SECONDS = 20, 15
 ROUTE = "GET /items"
 DURATIONS = [f"{vital} of {ROUTE}" for vital in ("p50", "p95", "p99")]
 MAIN = Path("app", "main.py")
@@ -72,7 +72,7 @@ def project(folder: Path) -> Path:
     return made
 
 
-def compare(made: Path, planted: bool, seconds: int = SECONDS) -> Run:
+def compare(made: Path, planted: bool, seconds: int = RUN_SECONDS) -> Run:
     """Compare the commit with the tree as it is, or with the fault in it."""
     main = made / MAIN
     original = main.read_text(encoding="utf-8")
@@ -84,8 +84,8 @@ def compare(made: Path, planted: bool, seconds: int = SECONDS) -> Run:
     main.write_text(original, encoding="utf-8")
     if done.returncode:
         sys.exit(done.stdout)
-    kept = (made / "build" / "measurements").glob("*.json")
-    newest = max(kept, key=lambda path: path.stat().st_mtime)
+    results = (made / "build" / "measurements").glob("*.json")
+    newest = max(results, key=lambda path: path.stat().st_mtime)
     return Run(took, json.loads(newest.read_text(encoding="utf-8"))["rows"])
 
 
@@ -97,10 +97,10 @@ def main() -> int:
         made = project(Path(folder))
         compare(made, planted=False, seconds=6)  # creates the environment that all others share
         for number in range(1, runs + 1):
-            for name, kept in (("same", same), ("planted", planted)):
-                kept.append(run := compare(made, planted=kept is planted))
-                told = "; ".join(run.named()) or "no difference seen"
-                print(f"{number:3} {name:8} {run.seconds:5.1f} s  {told}", flush=True)
+            for name, runs_so_far in (("same", same), ("planted", planted)):
+                runs_so_far.append(run := compare(made, planted=runs_so_far is planted))
+                verdicts = "; ".join(run.named()) or "no difference seen"
+                print(f"{number:3} {name:8} {run.seconds:5.1f} s  {verdicts}", flush=True)
     found, false = sum(run.found() for run in planted), sum(bool(run.named()) for run in same)
     longest = max(run.seconds for run in same + planted)
     print(f"planted +20 % CPU found in {found} of {runs}; at least {runs - 1}")

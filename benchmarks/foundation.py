@@ -129,8 +129,8 @@ def seconds(command: list[str], folder: Path) -> float:
 
 
 def row(what: str, figure: float, limit: float, unit: str) -> None:
-    shown = f"{figure:.2f}" if isinstance(figure, float) else str(figure)
-    print(f"{what:60} {shown:>8} {unit:6} limit {limit:g}", flush=True)
+    text = f"{figure:.2f}" if isinstance(figure, float) else str(figure)
+    print(f"{what:60} {text:>8} {unit:6} limit {limit:g}", flush=True)
 
 
 if __name__ == "__main__":

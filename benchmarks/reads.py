@@ -20,7 +20,7 @@ import httpx
 from vitals.ops import services
 from vitals.ops.services.serving import serving
 
-ROUNDS, SECONDS, ITEMS = 5, 3, 200_000
+ROUNDS, RUN_SECONDS, ITEMS = 5, 3, 200_000
 ANOTHER = """
 local id = %d
 request = function()
@@ -39,7 +39,7 @@ async def fill(url: str) -> None:
 
 
 def rate(url: str, *arguments: str) -> float:
-    command = ["wrk", "-t1", "-c8", f"-d{SECONDS}s", *arguments, url]
+    command = ["wrk", "-t1", "-c8", f"-d{RUN_SECONDS}s", *arguments, url]
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     if found is None or "Non-2xx" in done.stdout:

@@ -101,8 +101,8 @@ def files_of(project: Path) -> dict[str, str]:
 def environment(**changed: str) -> dict[str, str]:
     """This process's environment without what an outer make or pytest has set."""
     ours = ("MAKE", "MFLAGS", "PYTEST_", "APP_", "TEST_")
-    kept = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
-    return kept | changed
+    inherited = {name: value for name, value in os.environ.items() if not name.startswith(ours)}
+    return inherited | changed
 
 
 def make(project: Path, *words: str, within_seconds: int = 300) -> subprocess.CompletedProcess[str]:

@@ -41,9 +41,9 @@ def pin(project: Path, resolution: str, bounds: dict[str, str] | None = None) ->
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as constraints:
         constraints.writelines(f"{name}{bound}\n" for name, bound in (bounds or {}).items())
         constraints.flush()
-        asked = [project / "pyproject.toml", "--resolution", resolution]
+        source = [project / "pyproject.toml", "--resolution", resolution]
         given = ["--constraint", constraints.name, "--output-file", runtime]
-        shell.check_output([setup.uv(), "pip", "compile", *asked, *lock.OPTIONS.split(), *given])
+        shell.check_output([setup.uv(), "pip", "compile", *source, *lock.OPTIONS.split(), *given])
     lock.write(project, DEVELOPMENT)
     return versions(project)
 

@@ -34,13 +34,13 @@ def parsed(name: str) -> ast.Module:
     return ast.parse((IN_PLACE / name).read_text(encoding="utf-8"))
 
 
-def shown(node: ast.expr | None) -> str:
+def literal(node: ast.expr | None) -> str:
     """A value as it is written in the environment."""
     match node:
         case ast.Call(args=[inner, *_]):  # SecretStr("…"), Path("…")
-            return shown(inner)
+            return literal(inner)
         case ast.Tuple(elts=parts):
-            return ",".join(shown(part) for part in parts)
+            return ",".join(literal(part) for part in parts)
         case ast.Constant(value=bool() as value):
             return str(value).lower()
         case ast.Constant(value=value):
@@ -52,11 +52,11 @@ def bounds(annotation: ast.expr, limits: dict[str, ast.expr]) -> str:
     """The valid values: a choice, or a range."""
     match annotation:
         case ast.Subscript(value=ast.Name(id="Literal"), slice=ast.Tuple(elts=choices)):
-            return ", ".join(f"`{shown(choice)}`" for choice in choices)
+            return ", ".join(f"`{literal(choice)}`" for choice in choices)
         case ast.Name(id="bool"):
             return "`true`, `false`"
     if "ge" in limits and "le" in limits:
-        return f"{shown(limits['ge'])} to {shown(limits['le'])}"
+        return f"{literal(limits['ge'])} to {literal(limits['le'])}"
     return ""
 
 
@@ -71,8 +71,8 @@ def settings() -> Iterator[Setting]:
             ):
                 call = value if isinstance(value, ast.Call) else ast.Call(kind, [], [])
                 given = {word.arg: word.value for word in call.keywords if word.arg}
-                default = shown(call.args[0]) if call.args else ""
-                yield Setting(f"APP_{name.upper()}", default, bounds(kind, given), shown(meaning))
+                default = literal(call.args[0]) if call.args else ""
+                yield Setting(f"APP_{name.upper()}", default, bounds(kind, given), literal(meaning))
 
 
 def not_required() -> str:

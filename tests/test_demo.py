@@ -30,6 +30,6 @@ def test_ctrl_c_in_set_up_leaves_no_process_and_the_next_demo_serves(tmp_path):
     assert started
     assert psutil.wait_procs(started, timeout=10)[1] == []
     assert [line for line in demo.LOG.read_text().splitlines() if "Z error " in line] == []
-    shown = session.blocks(session.README.read_text(encoding="utf-8"))[0]
+    expected = session.blocks(session.README.read_text(encoding="utf-8"))[0]
     said = session.show_demo(second.said())
-    assert session.without_figures(said) == session.without_figures(shown)
+    assert session.without_figures(said) == session.without_figures(expected)

@@ -41,10 +41,10 @@ def targets(makefile: Path) -> set[str]:
 
 @pytest.mark.parametrize("page", ALL)
 def test_every_command_is_run_by_a_test_or_listed_with_a_reason(page: Document):
-    asked = page.alone if page.path in PLAYED else [*page.sessions, *page.alone]
+    commands = page.alone if page.path in PLAYED else [*page.sessions, *page.alone]
     played = {line for path in PLAYED for line in document(path).sessions}
 
-    assert set(asked) - {*EXCEPTIONS, *PLAYED_ALONE} - played == set()
+    assert set(commands) - {*EXCEPTIONS, *PLAYED_ALONE} - played == set()
 
 
 def test_no_listed_exception_is_unused():
@@ -111,20 +111,20 @@ def test_the_reference_is_what_the_code_has():
 
 
 def test_readme_shows_rows_of_the_measured_tables_as_they_are():
-    shown = document("README.md").text
+    expected = document("README.md").text
     faults = re.findall(
         r"^\| (R\d+) \| (.+) \| .+ \| (.+) \| (.*?) \|$",
         document("docs/faults.md").text,
         re.MULTILINE,
     )
 
-    rows = re.findall(r"^\| (R\d+) \| (.+) \| (.+) \| (.*?) \|$", shown, re.MULTILINE)
+    rows = re.findall(r"^\| (R\d+) \| (.+) \| (.+) \| (.*?) \|$", expected, re.MULTILINE)
     assert rows
     assert [row for row in rows if row not in faults] == []
-    assert f"[{len(faults)} rows]" in shown
+    assert f"[{len(faults)} rows]" in expected
     measured = re.search(r"(^\|.*\n)+", document("docs/bench.md").text, re.MULTILINE)
     assert measured
-    assert measured[0] in shown
+    assert measured[0] in expected
 
 
 def test_a_new_project_has_no_more_files_than_the_comparison_says():
@@ -166,11 +166,11 @@ def test_assistants_read_at_most_forty_lines():
 
 @pytest.mark.slow
 def test_the_session_of_how_to_goes_as_shown(tmp_path):
-    shown = "".join(session.blocks(document("docs/how-to.md").text))
+    expected = "".join(session.blocks(document("docs/how-to.md").text))
 
-    played = session.play(shown, tmp_path)
+    played = session.play(expected, tmp_path)
 
-    assert session.without_figures(played) == session.without_figures(shown)
+    assert session.without_figures(played) == session.without_figures(expected)
 
 
 @pytest.fixture(scope="module")
@@ -205,7 +205,7 @@ def test_a_new_project_gets_to_its_first_release_as_its_readme_says(project):
 @pytest.mark.slow
 @pytest.mark.xdist_group("documents")
 def test_the_line_of_a_request_that_readme_shows_has_the_fields_of_a_real_one(project, tmp_path):
-    (shown,) = re.findall(r"^{.*}$", document("README.md").text, re.MULTILINE)
+    (expected,) = re.findall(r"^{.*}$", document("README.md").text, re.MULTILINE)
     set_up(project)
 
     service = Service(Project(project), tmp_path / "log", drain_seconds=0).up()
@@ -214,4 +214,4 @@ def test_the_line_of_a_request_that_readme_shows_has_the_fields_of_a_real_one(pr
 
     lines = [json.loads(line) for line in service.log.read_text().splitlines()]
     (real,) = [line for line in lines if line["event"] == "request"]
-    assert list(json.loads(shown)) == list(real)
+    assert list(json.loads(expected)) == list(real)

@@ -64,13 +64,13 @@ def test_the_folder_in_place_holds_the_locks_of_the_full_variant():
 
 
 def test_a_path_is_never_kept_as_the_templates_address():
-    kept = json.loads(files_of(bake())[".vitals.json"])
+    recorded = json.loads(files_of(bake())[".vitals.json"])
 
-    assert (kept["template"], kept["version"]) == ("", "")
+    assert (recorded["template"], recorded["version"]) == ("", "")
 
 
 @pytest.mark.parametrize(
-    ("given", "kept"),
+    ("given", "recorded"),
     [
         ("https://user:secret@host.example/vitals.git", "https://host.example/vitals.git"),
         ("ssh://git:secret@host.example/vitals", "ssh://git@host.example/vitals"),
@@ -82,18 +82,18 @@ def test_a_path_is_never_kept_as_the_templates_address():
         ("git+file:///home/me/vitals", ""),
     ],
 )
-def test_the_templates_address_is_kept_without_credentials(given, kept):
+def test_the_templates_address_is_kept_without_credentials(given, recorded):
     template_url = runpy.run_path(str(ROOT / "local_extensions.py"))["template_url"]
 
-    assert template_url(given) == kept
+    assert template_url(given) == recorded
 
 
 def test_the_templates_own_lock_fits_what_it_asks_for():
-    asked = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
     lock = (ROOT / "requirements.txt").read_text()
     pins = dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", lock, re.MULTILINE))
 
-    for requirement in map(Requirement, asked):
+    for requirement in map(Requirement, required):
         assert requirement.specifier.contains(pins[requirement.name]), requirement
     assert all("--hash=sha256:" in entry for entry in re.split(r"\n(?=\S)", lock))
     assert "://" not in lock

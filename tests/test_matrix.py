@@ -62,8 +62,8 @@ ROWS = [
 
 
 def test_each_choice_meets_each_choice_of_another_question():
-    asked = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
-    choices = [list(VARIANTS), asked["deploy"], asked["ci"], PYTHONS, list(RESOLUTIONS)]
+    questions = json.loads((ROOT / "cookiecutter.json").read_text(encoding="utf-8"))
+    choices = [list(VARIANTS), questions["deploy"], questions["ci"], PYTHONS, list(RESOLUTIONS)]
 
     missing = [
         pair

@@ -18,9 +18,9 @@ def release(index: Path, installed: Path, version: str, text: str) -> None:
     index.mkdir(exist_ok=True)
     about = f"{installed.name}-{version}.dist-info"
     name = installed.name.replace("_", "-")
-    kept = {file.name: file.read_text(encoding="utf-8") for file in installed.glob("*.py")}
+    files = {file.name: file.read_text(encoding="utf-8") for file in installed.glob("*.py")}
     with zipfile.ZipFile(index / f"{installed.name}-{version}-py3-none-any.whl", "w") as wheel:
-        for file, content in {**kept, "__init__.py": text + kept["__init__.py"]}.items():
+        for file, content in {**files, "__init__.py": text + files["__init__.py"]}.items():
             wheel.writestr(f"{installed.name}/{file}", content)
         wheel.writestr(f"{about}/WHEEL", "Wheel-Version: 1.0\nTag: py3-none-any\n")
         wheel.writestr(

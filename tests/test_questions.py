@@ -134,11 +134,11 @@ def test_a_folder_that_exists_is_refused_and_kept(empty):
 
 
 def test_every_question_has_a_prompt_with_an_example():
-    asked = [key for key in QUESTIONS if not key.startswith("_")]
+    keys = [key for key in QUESTIONS if not key.startswith("_")]
     prompts = QUESTIONS["__prompts__"]
     texts = {
         key: text if isinstance(text, str) else text["__prompt__"] for key, text in prompts.items()
     }
 
-    assert list(texts) == asked
+    assert list(texts) == keys
     assert [key for key, text in texts.items() if "e.g. " not in text] == []

@@ -6,11 +6,11 @@ PAGE = session.README.read_text(encoding="utf-8")
 
 
 def test_the_session_of_a_new_service_gives_the_output_that_is_shown(tmp_path):
-    shown = session.blocks(PAGE)[1]
+    expected = session.blocks(PAGE)[1]
 
-    played = session.play(shown, tmp_path)
+    played = session.play(expected, tmp_path)
 
-    assert session.without_figures(played) == session.without_figures(shown)
+    assert session.without_figures(played) == session.without_figures(expected)
 
 
 def test_it_has_at_most_205_lines():

@@ -137,8 +137,8 @@ def test_an_unusual_answer_arrives_as_it_was_given(answers):
     project = bake(**answers)
     files = files_of(project)
 
-    kept = json.loads(files[".vitals.json"])["answers"]
-    assert {question: kept[question] for question in answers} == answers
+    recorded = json.loads(files[".vitals.json"])["answers"]
+    assert {question: recorded[question] for question in answers} == answers
     for name, text in files.items():
         if name.endswith(".toml"):
             tomllib.loads(text)
@@ -176,3 +176,15 @@ def test_make_check_passes_in_a_fresh_project(tmp_path):
     record = json.loads((project / "build" / "check.json").read_text())
     assert record["ok"] is True
     assert record["tree"]
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("variant", VARIANTS)
+def test_make_check_passes_without_the_example(tmp_path, variant):
+    project = generate(tmp_path, **VARIANTS[variant], _example="false")
+    subprocess.run(["git", "init", "-q", "-b", "main"], cwd=project, check=True)
+
+    done = make(project, "check")
+
+    assert done.returncode == 0, done.stdout
+    assert "nothing to test yet" in done.stdout

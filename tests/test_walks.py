@@ -66,7 +66,7 @@ def test_a_walk_ends_in_a_green_check(tmp_path: Path, name):
 
     for page in pages:
         walk.play(project / "docs" / page, project)
-    if not (kept := project / "build" / "check.json").exists():
+    if not (record := project / "build" / "check.json").exists():
         walk.run(project, "make check")  # this page does not run it
 
-    assert json.loads(kept.read_text(encoding="utf-8"))["ok"] is True
+    assert json.loads(record.read_text(encoding="utf-8"))["ok"] is True

@@ -94,9 +94,9 @@ def test_the_service_can_change_nothing_inside_its_container(staging: Released) 
 
 
 def test_docker_inspect_shows_no_secret(staging: Released) -> None:  # noqa: ARG001
-    told = docker("inspect", *containers(PROJECT))
+    inspected = docker("inspect", *containers(PROJECT))
 
-    assert [name for name, secret in SECRETS.items() if secret in told] == []
+    assert [name for name, secret in SECRETS.items() if secret in inspected] == []
 
 
 def test_a_rehearsal_on_the_engine_passes_and_leaves_nothing(staging: Released) -> None:

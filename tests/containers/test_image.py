@@ -43,10 +43,10 @@ def container(image: str, request: pytest.FixtureRequest) -> Iterator[str]:
 
 def reports_healthy(container: str) -> bool:
     """Run the image's own health check, as the engine does."""
-    told = json.loads(docker("inspect", container))[0]["Config"]["Healthcheck"]["Test"]
-    assert told[0] == "CMD", "no shell is needed"
+    command = json.loads(docker("inspect", container))[0]["Config"]["Healthcheck"]["Test"]
+    assert command[0] == "CMD", "no shell is needed"
     done = subprocess.run(
-        ["docker", "exec", container, *told[1:]], capture_output=True, check=False
+        ["docker", "exec", container, *command[1:]], capture_output=True, check=False
     )
     return done.returncode == 0
 

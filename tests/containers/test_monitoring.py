@@ -45,7 +45,7 @@ def up(project: Path, profile: str) -> Iterator[str]:
         subprocess.run([*compose, "down", "--volumes"], cwd=project, env=given, check=True)
 
 
-def asked(address: str, path: str) -> Any:
+def query(address: str, path: str) -> Any:
     try:
         with urllib.request.urlopen(f"{address}/api/v1/{path}", timeout=5) as answer:
             return json.load(answer)["data"]
@@ -56,10 +56,10 @@ def asked(address: str, path: str) -> Any:
 @pytest.mark.usefixtures("engine")
 def test_one_profile_brings_up_prometheus_with_the_rules_and_an_alertmanager(project: Path):
     with up(project, "monitoring") as prometheus:
-        baking.wait_until(lambda: asked(prometheus, "rules").get("groups"), 60)
-        groups = {group["name"] for group in asked(prometheus, "rules")["groups"]}
-        baking.wait_until(lambda: asked(prometheus, "alertmanagers")["activeAlertmanagers"], 60)
-        configuration = asked(prometheus, "status/config")["yaml"]
+        baking.wait_until(lambda: query(prometheus, "rules").get("groups"), 60)
+        groups = {group["name"] for group in query(prometheus, "rules")["groups"]}
+        baking.wait_until(lambda: query(prometheus, "alertmanagers")["activeAlertmanagers"], 60)
+        configuration = query(prometheus, "status/config")["yaml"]
 
     assert groups == {"objectives", "service", "database", "cache"}
     assert "job_name: service" in configuration

@@ -23,13 +23,13 @@ class Receiver:
     """The receiver of alerts: keeps what the Alertmanager sends."""
 
     def __init__(self) -> None:
-        self.told: list[dict[str, Any]] = []
-        told = self.told
+        self.alerts: list[dict[str, Any]] = []
+        alerts = self.alerts
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 length = int(self.headers["Content-Length"])
-                told.extend(json.loads(self.rfile.read(length))["alerts"])
+                alerts.extend(json.loads(self.rfile.read(length))["alerts"])
                 self.send_response(200)
                 self.end_headers()
 
@@ -124,8 +124,8 @@ def _prometheus(brought: Path, folder: Path, service_port: int, alertmanager_por
     configuration = yaml.safe_load((brought / "prometheus.yaml").read_text(encoding="utf-8"))
     configuration["global"] = {"scrape_interval": "1s", "evaluation_interval": "1s"}
     configuration["rule_files"] = ["*_rules.yaml"]
-    told = {"targets": [f"127.0.0.1:{alertmanager_port}"]}
-    configuration["alerting"]["alertmanagers"] = [{"static_configs": [told]}]
+    address = {"targets": [f"127.0.0.1:{alertmanager_port}"]}
+    configuration["alerting"]["alertmanagers"] = [{"static_configs": [address]}]
     (job,) = configuration["scrape_configs"]
     del job["dns_sd_configs"]
     job["static_configs"] = [{"targets": [f"127.0.0.1:{service_port}"]}]

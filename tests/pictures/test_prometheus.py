@@ -169,11 +169,11 @@ def test_the_runbooks_commands_work(service: Service):
 def test_an_alert_goes_all_the_way_to_its_receiver(watched: Monitoring, cache):
     cache.stop()
 
-    def told() -> list[dict]:
-        return [a for a in watched.receiver.told if a["labels"].get("check") == "cache"]
+    def of_the_cache() -> list[dict]:
+        return [a for a in watched.receiver.alerts if a["labels"].get("check") == "cache"]
 
-    baking.wait_until(told, 30)
-    alert = told()[0]
+    baking.wait_until(of_the_cache, 30)
+    alert = of_the_cache()[0]
     assert alert["status"] == "firing"
     assert alert["labels"]["alertname"] == "CheckFailing"
     assert alert["labels"]["severity"] == "ticket"
@@ -181,7 +181,7 @@ def test_an_alert_goes_all_the_way_to_its_receiver(watched: Monitoring, cache):
 
     cache.start()
 
-    baking.wait_until(lambda: told()[-1]["status"] == "resolved", 60)
+    baking.wait_until(lambda: of_the_cache()[-1]["status"] == "resolved", 60)
 
 
 def test_a_drain_is_seen_and_then_the_missing_target(watched: Monitoring, service: Service):

@@ -97,7 +97,7 @@ def test_a_cluster_scrapes_the_job_that_the_rules_expect():
     (job,) = yaml.safe_load(found[0])
     deployment = (IN_PLACE / "deploy/kubernetes/base/deployment.yaml").read_text(encoding="utf-8")
 
-    kept = [each["regex"] for each in job["relabel_configs"] if each.get("action") == "keep"]
-    assert kept == ["service", "http"]
+    filters = [each["regex"] for each in job["relabel_configs"] if each.get("action") == "keep"]
+    assert filters == ["service", "http"]
     assert "part: service" in deployment
     assert "name: http" in deployment

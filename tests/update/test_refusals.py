@@ -57,15 +57,15 @@ def another_answer(project: Path) -> None:
 def nothing(_: Path) -> None: ...
 
 
-THERE = "there"
+REAL = "real"
 REFUSED = [
-    (no_repository, THERE, "", "no git repository of its own here. Fix: `git init -b main`"),
-    (no_commit, THERE, "", "no commit yet. Fix: `git add --all && git commit`"),
-    (uncommitted, THERE, "", "1 files with uncommitted changes; expected none, so that"),
-    (merging, THERE, "", "a merge in progress; expected none. Fix: finish it, or `git merge"),
-    (in_the_way, THERE, "", f"files in the way that git does not know: {MOVED[1]}; expected"),
-    (no_record, THERE, "", ".vitals.json is no record (KeyError('template'))"),
-    (another_answer, THERE, "", "ci='jenkins' is no answer any more; expected the recorded"),
+    (no_repository, REAL, "", "no git repository of its own here. Fix: `git init -b main`"),
+    (no_commit, REAL, "", "no commit yet. Fix: `git add --all && git commit`"),
+    (uncommitted, REAL, "", "1 files with uncommitted changes; expected none, so that"),
+    (merging, REAL, "", "a merge in progress; expected none. Fix: finish it, or `git merge"),
+    (in_the_way, REAL, "", f"files in the way that git does not know: {MOVED[1]}; expected"),
+    (no_record, REAL, "", ".vitals.json is no record (KeyError('template'))"),
+    (another_answer, REAL, "", "ci='jenkins' is no answer any more; expected the recorded"),
     (
         nothing,
         "",
@@ -75,27 +75,37 @@ REFUSED = [
     (nothing, "--upload-pack=x", "", "TEMPLATE=--upload-pack=x; expected its address or folder"),
     (nothing, "../nowhere", "", "../nowhere refused; expected its branches and tags, without a"),
     (nothing, "../unreleased", "", "no version of ../unreleased; expected a tag such as v1.2.0"),
-    (nothing, THERE, "v7.0.0", f"expected one of {NEXT}, {NOW}"),
-    (record(commit="f" * 40, version="v7.0.0"), THERE, "", "made from an unknown version: v7.0.0"),
-    (record(commit="", version=""), THERE, "", "made from an unknown version: none is recorded"),
-    (record(commit="", version=NEXT), THERE, NOW, f"VERSION={NOW}; expected one after {NEXT}"),
+    (nothing, REAL, "v7.0.0", f"expected one of {NEXT}, {NOW}"),
+    (
+        record(commit="f" * 40, version="v7.0.0"),
+        REAL,
+        "",
+        "made from an unknown version: v7.0.0",
+    ),
+    (
+        record(commit="", version=""),
+        REAL,
+        "",
+        "made from an unknown version: none is recorded",
+    ),
+    (record(commit="", version=NEXT), REAL, NOW, f"VERSION={NOW}; expected one after {NEXT}"),
 ]
 
 
-@pytest.mark.parametrize(("prepare", "address", "version", "told"), REFUSED)
+@pytest.mark.parametrize(("prepare", "address", "version", "reason"), REFUSED)
 def test_a_refusal_says_why_in_one_line_and_nothing_is_changed(
-    project, prepare, address, version, told
+    project, prepare, address, version, reason
 ):
     run(project.parent, "git", "init", "--quiet", "unreleased")
     prepare(project)
     git = run(project, "git", "status", "--porcelain") if (project / ".git").exists() else ""
     before = files(project)
 
-    done = take_in(project, repository() if address == THERE else address, version)
+    done = take_in(project, repository() if address == REAL else address, version)
 
     assert done.returncode == 1, done.stdout
     refusal = done.stdout.splitlines()[-1]
-    assert told in refusal
+    assert reason in refusal
     assert "Fix: " in refusal
     assert refusal.endswith("Nothing was changed; safe to retry")
     assert files(project) == before

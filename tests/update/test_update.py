@@ -97,19 +97,21 @@ def test_a_renamed_example_takes_the_changes_and_each_conflict_is_listed(project
     done = take_in(project, repository())
 
     assert done.returncode == 1, done.stdout
-    told = {line.split("  ")[1]: line for line in done.stdout.splitlines() if line[:2] == "  "}
+    listed = {line.split("  ")[1]: line for line in done.stdout.splitlines() if line[:2] == "  "}
     unmerged = run(project, "git", "diff", "--name-only", "--diff-filter=U").splitlines()
     assert set(run(project, "git", "diff", "--name-only").splitlines()) == set(unmerged)
     assert (
-        {"app/orders/routes.py", MOVED[1].replace("items", "orders")} <= set(unmerged) <= set(told)
+        {"app/orders/routes.py", MOVED[1].replace("items", "orders")}
+        <= set(unmerged)
+        <= set(listed)
     )
-    assert told["app/orders/routes.py"].endswith("both changed it")
+    assert listed["app/orders/routes.py"].endswith("both changed it")
     assert "what clients may send." in (project / "app/orders/models.py").read_text()
     assert own - lines(project) == set()
     assert "Fix: settle each, `git add` it, `make check`, `git commit`" in done.stdout
     assert "checking" not in done.stdout
 
-    run(project, "git", "reset", "--quiet", "--hard")  # as it is told
+    run(project, "git", "reset", "--quiet", "--hard")  # as the output says
     assert files(project) == before
     assert status(project) == ""
 
@@ -182,14 +184,14 @@ def test_a_project_knows_what_it_was_made_from_however_its_template_was_named(tm
 
 
 @pytest.mark.parametrize(
-    ("version", "told"), [("", f"already {NEXT}, the newest"), (NEXT, f"already {NEXT}")]
+    ("version", "message"), [("", f"already {NEXT}, the newest"), (NEXT, f"already {NEXT}")]
 )
-def test_the_newest_version_is_no_failure(tmp_path, version, told):
+def test_the_newest_version_is_no_failure(tmp_path, version, message):
     project = shutil.copytree(started(NEXT), tmp_path / "project")
 
     done = take_in(project, repository(), version)
 
-    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, told)
+    assert (done.returncode, done.stdout.splitlines()[-1]) == (0, message)
     assert status(project) == ""
 
 
