@@ -22,7 +22,7 @@ STEPS = {
         "coverage run -m pytest tests --ignore tests/contract --ignore tests/integration",
         "coverage report",
     ],
-    "integration": ["pytest tests/contract tests/integration"],
+    "integration": ["pytest tests/contract/test_hostile.py tests/integration"],
     "config": ["vitals.ops.check.config"],
     "schema": ["vitals.ops.check.schema"],
     "api": ["vitals.ops.check.api"],
