@@ -130,7 +130,7 @@ def crowd_apart(clients: int, port: int, path: str) -> Iterator[set[int]]:
     Many threads in this process would slow down the client that is measured.
     """
     ours, theirs = SPAWN.Pipe()
-    process = SPAWN.Process(target=_ask_until_told, args=(theirs, clients, port, path))
+    process = SPAWN.Process(target=_ask_until_stopped, args=(theirs, clients, port, path))
     process.start()
     statuses: set[int] = set()
     try:
@@ -141,10 +141,10 @@ def crowd_apart(clients: int, port: int, path: str) -> Iterator[set[int]]:
         process.join()
 
 
-def _ask_until_told(told: Connection, clients: int, port: int, path: str) -> None:
+def _ask_until_stopped(pipe: Connection, clients: int, port: int, path: str) -> None:
     with crowd(clients, port, lambda client: client.ask(path)) as load:
-        told.recv()
-    told.send({answer.status for answer in load.answers})
+        pipe.recv()
+    pipe.send({answer.status for answer in load.answers})
 
 
 def all_at_once(count: int, request: Callable[[int], Answer]) -> Crowd:

@@ -5,7 +5,7 @@ Figures are printed as they are and asserted at four times, so that a busy machi
 
 from dataclasses import dataclass, field
 
-BUSY = 4  # times slower than asked: still no defect
+BUSY = 4  # times slower than the goal: no defect yet
 
 
 @dataclass
@@ -15,34 +15,34 @@ class Row:
     id: str
     fault: str
     elsewhere: str = ""
-    asked: list[str] = field(default_factory=list)
+    goal: list[str] = field(default_factory=list)
     seen: list[str] = field(default_factory=list)
 
-    def at_most(self, what: str, seen: float, asked: float, unit: str = "ms") -> None:
+    def at_most(self, what: str, seen: float, goal: float, unit: str = "ms") -> None:
         """Check a figure that may be worse on a busy machine."""
         self._tell(
             what,
-            f"≤ {asked:g} {unit}",
+            f"≤ {goal:g} {unit}",
             f"{seen:.3g} {unit}" if seen < 100 else f"{seen:.0f} {unit}",
         )
-        assert seen <= BUSY * asked, f"{self.id}: {what}: {seen:.0f} {unit}, asked: {asked:g}"
+        assert seen <= BUSY * goal, f"{self.id}: {what}: {seen:.0f} {unit}, goal: {goal:g}"
 
-    def exactly(self, what: str, seen: object, asked: object) -> None:
+    def exactly(self, what: str, seen: object, goal: object) -> None:
         """Check a value that no load may change."""
-        self._tell(what, str(asked), str(seen))
-        assert seen == asked, f"{self.id}: {what}: {seen}, asked: {asked}"
+        self._tell(what, str(goal), str(seen))
+        assert seen == goal, f"{self.id}: {what}: {seen}, goal: {goal}"
 
-    def at_least(self, what: str, seen: float, asked: float) -> None:
+    def at_least(self, what: str, seen: float, goal: float) -> None:
         """Check the amount of work: a fault without work proves nothing."""
-        self._tell(what, f"≥ {asked:,g}", f"{seen:,g}")
-        assert seen >= asked, f"{self.id}: {what}: {seen:g}, asked: {asked:g}"
+        self._tell(what, f"≥ {goal:,g}", f"{seen:,g}")
+        assert seen >= goal, f"{self.id}: {what}: {seen:g}, goal: {goal:g}"
 
-    def _tell(self, what: str, asked: str, seen: str) -> None:
-        self.asked.append(f"{what} {asked}")
+    def _tell(self, what: str, goal: str, seen: str) -> None:
+        self.goal.append(f"{what} {goal}")
         self.seen.append(f"{what} {seen}")
 
     def cells(self) -> list[str]:
-        return [self.id, self.fault, "; ".join(self.asked), "; ".join(self.seen), self.elsewhere]
+        return [self.id, self.fault, "; ".join(self.goal), "; ".join(self.seen), self.elsewhere]
 
 
 def markdown(rows: list[list[str]]) -> str:

@@ -89,8 +89,8 @@ def test_r8_requests_on_a_hanging_database_are_answered_in_time(
 
     r8.exactly("unanswered", len(reads.failures), 0)
     r8.exactly("statuses", {a.status for a in reads.answers}, {503})
-    told = {(a.json()["retry_safe"], a.headers["retry-after"]) for a in reads.answers}
-    r8.exactly("retry_safe, Retry-After", told, {(True, "1")})
+    retries = {(a.json()["retry_safe"], a.headers["retry-after"]) for a in reads.answers}
+    r8.exactly("retry_safe, Retry-After", retries, {(True, "1")})
     r8.at_most("slowest", reads.slowest_ms(), 2_500)
     r8.at_most("slowest on other routes", others.slowest_ms(), 50)
 

@@ -33,9 +33,9 @@ def test_r10_a_pipe_that_nobody_reads_blocks_no_request(start: Start, row: Begin
         r10.exactly("answered", [a.status for a in answers].count(404), REQUESTS)
         r10.at_most("slowest", max(a.ms for a in answers), 100)
         service.process.terminate()
-        told = time.monotonic()
+        begun = time.monotonic()
         service.process.wait(30)
-        r10.at_most("exit after", (time.monotonic() - told) * 1000, 2_000)
+        r10.at_most("exit after", (time.monotonic() - begun) * 1000, 2_000)
 
 
 def test_r10_a_full_disk_drops_lines_and_counts_them(start: Start, row: Begin) -> None:
@@ -55,11 +55,11 @@ def test_a_hanging_process_logs_the_call_that_it_hangs_in(start: Start) -> None:
     with ThreadPoolExecutor(1) as client:
         stuck = client.submit(service.ask, "/stuck")
 
-        def asked() -> bool:
+        def stack_is_logged() -> bool:
             service.signal(signal.SIGUSR1)
             return "in stuck" in service.log.read_text()
 
-        baking.wait_until(asked, 20)
+        baking.wait_until(stack_is_logged, 20)
         assert not stuck.done()
         assert stuck.result().status == 200
     baking.wait_until(lambda: service.checks()["event_loop"] == "warn", 10)

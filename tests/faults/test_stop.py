@@ -84,9 +84,9 @@ def test_r2_kept_connections_are_closed_between_requests_and_not_in_one(
         client.start()
     baking.wait_until(lambda: len(result.answers) > 60, 20)
 
-    told = service.signal(signal.SIGTERM)
+    signalled = service.signal(signal.SIGTERM)
     exit_status = service.process.wait(30)
-    took = time.monotonic() - told
+    took = time.monotonic() - signalled
     for client in clients:
         client.join()
 
@@ -114,10 +114,10 @@ def test_r2_requests_that_run_at_sigterm_finish(start: Start, row: Begin) -> Non
     service = start(slow_routes=True, drain_seconds=0)
 
     with ThreadPoolExecutor(20) as clients:
-        asked = [clients.submit(service.ask, "/slow?seconds=3") for _ in range(20)]
+        requests = [clients.submit(service.ask, "/slow?seconds=3") for _ in range(20)]
         baking.wait_until(lambda: service.metric("http_server_active_requests") > 20, 10)
         service.signal(signal.SIGTERM)
-        answered = [answer.result().status for answer in asked].count(200)
+        answered = [answer.result().status for answer in requests].count(200)
 
     r2.exactly("answered", answered, 20)
     r2.exactly("exit status", service.process.wait(30), 0)

@@ -31,8 +31,8 @@ def test_r15_a_clock_that_jumps_is_no_alarm(
     service = start(environ=clock.environ)
 
     def off_hours() -> int:
-        told = parsedate_to_datetime(service.ask("/livez").headers["date"]).timestamp()
-        return round((told - time.time()) / 3600)
+        date = parsedate_to_datetime(service.ask("/livez").headers["date"]).timestamp()
+        return round((date - time.time()) / 3600)
 
     assert off_hours() == 0
     with crowd(1, service.port, lambda c: c.ask("/readyz"), pause_seconds=0.02) as probes:
@@ -57,13 +57,13 @@ def test_r15_a_full_disk_is_a_clear_503_and_loses_nothing(
         database_url=f"sqlite:///{folder}/items.db",
         cache_url="mem://",
     )
-    kept, refused = set[int](), list[Answer]()
+    stored, refused = set[int](), list[Answer]()
 
     with Client(service.port) as client:
         while len(refused) < 20:
             answer = client.ask("/items", "POST", {"name": "x" * 200, "price": 1})
             if answer.status == 201:
-                kept.add(answer.json()["id"])
+                stored.add(answer.json()["id"])
             else:
                 refused.append(answer)
         found, page = set[int](), {"next": 0}
@@ -71,8 +71,8 @@ def test_r15_a_full_disk_is_a_clear_503_and_loses_nothing(
             page = client.ask(f"/items?limit=100&after={page['next']}").json()
             found |= {item["id"] for item in page["items"]}
 
-    r15.at_least("writes answered", len(kept), 100)
+    r15.at_least("writes answered", len(stored), 100)
     r15.exactly("refused with", {answer.status for answer in refused}, {503})
-    r15.exactly("answered writes lost", len(kept - found), 0)
-    r15.exactly("refused writes kept", len(found - kept), 0)
+    r15.exactly("answered writes lost", len(stored - found), 0)
+    r15.exactly("refused writes kept", len(found - stored), 0)
     r15.exactly("ready to read", service.ready(), True)
