@@ -15,7 +15,7 @@ FAILS = ["json.tool no-such-file"]
 def record(repository: Path) -> Path:
     (repository / ".gitignore").write_text("build/\n")
     (repository / "pyproject.toml").touch()
-    return repository / check.RECORD
+    return repository / "build" / "check.json"
 
 
 def test_a_tree_that_passed_is_recorded(record: Path, monkeypatch: pytest.MonkeyPatch) -> None:

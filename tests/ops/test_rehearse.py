@@ -12,7 +12,7 @@ from tests.ops.place import SLO, Answers, Place, answering
 from vitals.ops.deploy import rehearse
 from vitals.ops.deploy.staging import ThrowawayStaging
 from vitals.ops.release.releases import Build
-from vitals.ops.run import git
+from vitals.ops.run import git, shell
 from vitals.ops.run.steps import Refused
 
 
@@ -63,17 +63,14 @@ def staged(
             yield ThrowawayStaging(target, proxy_url, "nothing real", "nearly all")
 
         monkeypatch.setattr("vitals.ops.deploy.staging.start", start)
-        monkeypatch.setattr(
-            "vitals.ops.deploy.rehearse.RECORD", repository / "build" / "rehearsal.json"
-        )
         monkeypatch.setattr("vitals.ops.deploy.rehearse.ENOUGH_REQUESTS", 8)
         monkeypatch.setattr("vitals.ops.release.releases.FOLDER", repository / "build" / "releases")
         yield
 
 
 def record() -> dict[str, object]:
-    kept: dict[str, object] = json.loads(rehearse.RECORD.read_text())
-    return kept
+    recorded: dict[str, object] = json.loads((shell.ROOT / "build/rehearsal.json").read_text())
+    return recorded
 
 
 def test_a_rehearsal_that_went_well_is_remembered_for_this_very_tree(
@@ -81,9 +78,10 @@ def test_a_rehearsal_that_went_well_is_remembered_for_this_very_tree(
 ) -> None:
     assert rehearse.rehearse("process") == 0
 
-    kept = record()
-    assert (kept["tree"], kept["ok"], kept["mode"]) == (git.tree_hash(), True, "process")
-    assert kept["failed"] == 0
+    recorded = record()
+    passed = (git.tree_hash(), True, "process")
+    assert (recorded["tree"], recorded["ok"], recorded["mode"]) == passed
+    assert recorded["failed"] == 0
     assert "not rehearsed: nearly all" in capsys.readouterr().out
 
 

@@ -3,8 +3,11 @@
 import itertools
 import random
 from collections.abc import Sequence
+from pathlib import Path
 
-from vitals.ops.measure.load import Connection, Request
+import httpx
+
+from vitals.ops.measure.load import Request
 from vitals.ops.measure.service import Service
 from vitals.ops.measure.vitals import Cost
 
@@ -12,10 +15,9 @@ from vitals.ops.measure.vitals import Cost
 class Pretended(Service):
     """Reads of an item come from the cache, unless it was cleared before; lists never do."""
 
-    caches = True
-
     def __init__(self, ms: float, status: int = 200) -> None:
-        super().__init__(Connection("http://127.0.0.1:1", {}))
+        super().__init__(httpx.Client(), Path("no-log"), "", caches=True)
+        self._costs: dict[str, Cost] = {}
         self.cleared: list[str] = []
         self._ms = ms
         self._status = status
@@ -23,7 +25,7 @@ class Pretended(Service):
         self._numbers = itertools.count()
         self._cold = False
 
-    def send(self, _: Request) -> int:
+    def send(self, _: Request, headers: dict[str, str] | None = None) -> int:  # noqa: ARG002
         return self._status
 
     def measure(self, request: Request) -> str:

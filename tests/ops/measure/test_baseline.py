@@ -10,7 +10,7 @@ import pytest
 from tests.ops.measure.pretended import Pretended
 from tests.ops.place import SLO
 from vitals.ops.measure import baseline
-from vitals.ops.measure.load import NOTHING, Connection, Load
+from vitals.ops.measure.load import NOTHING, Load
 from vitals.ops.measure.service import Service
 from vitals.ops.release.releases import Release
 from vitals.ops.run.steps import Refused
@@ -22,8 +22,7 @@ def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     monkeypatch.setattr("vitals.ops.run.shell.ROOT", tmp_path)
     monkeypatch.setattr("vitals.ops.measure.result.FOLDER", tmp_path / "measurements")
     monkeypatch.setattr("vitals.ops.measure.result.commit", lambda: "c0ffee")
-    monkeypatch.setattr(baseline, "SECONDS", 0.2)
-    monkeypatch.delenv("URL", raising=False)
+    monkeypatch.setattr(baseline, "STATE_SECONDS", 0.2)
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "slo.toml").write_text(SLO)
     return tmp_path / "measurements"
@@ -68,27 +67,6 @@ def test_a_route_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch
 
     with pytest.raises(Refused, match=r"GET /items was answered 404; expected success"):
         baseline.baseline()
-
-
-def test_a_remote_service_gets_few_requests_and_is_not_changed(
-    kept: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    asked: list[Pretended] = []
-
-    def elsewhere(_: Connection) -> Pretended:
-        asked.append(Pretended(2))
-        asked[-1].caches = False
-        return asked[-1]
-
-    monkeypatch.setattr("vitals.ops.measure.baseline.Service", elsewhere)
-    monkeypatch.setenv("URL", "http://127.0.0.1:1")
-
-    baseline.baseline()
-
-    found = json.loads((kept / "elsewhere.json").read_text())
-    assert found["command"] == "make baseline URL=http://127.0.0.1:1"
-    assert [each.cleared for each in asked] == [[]] * len(asked)
-    assert max(len(each.costs()) for each in asked) <= 3  # 10 a second
 
 
 def test_without_a_route_there_is_nothing_to_measure_yet(

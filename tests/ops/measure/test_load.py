@@ -4,11 +4,10 @@ from pathlib import Path
 
 import pytest
 
-from tests.ops.place import answering
 from vitals.ops import slo
 from vitals.ops.measure import load
-from vitals.ops.measure.load import Connection, Request
-from vitals.ops.release.releases import Build
+from vitals.ops.measure.load import Request
+from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
@@ -78,23 +77,15 @@ def test_the_load_of_this_project_can_be_sent() -> None:
     assert load.read(shell.ROOT).routes
 
 
-def test_a_closed_port_is_refused() -> None:
-    connection = Connection(f"http://127.0.0.1:{shell.free_port()}", {})
+def test_a_client_names_the_host_and_the_token_of_the_release(tmp_path: Path) -> None:
+    (tmp_path / "config").mkdir()
+    (tmp_path / "config" / "staging.env").write_text("APP_ALLOWED_HOSTS=orders.internal\n")
+    release = Release(Build("v1", "c0ffee"), tmp_path, "staging")
 
-    with pytest.raises(Refused, match="no answer to GET /items"):
-        connection.send(Request("GET", "/items"), {})
+    with load.client("http://127.0.0.1:1", release, "t0ken") as client:
+        headers = client.headers
 
-
-def test_a_connection_that_was_closed_meanwhile_is_opened_again() -> None:
-    """The stand-in closes after each answer."""
-    with answering(Build("v1", "c0ffee"), {}) as url:
-        connection = Connection(url, {})
-        statuses = [connection.send(Request("GET", "/items"), {}).status for _ in range(2)]
-
-    assert statuses == [200, 200]
-
-
-@pytest.mark.parametrize("url", ["127.0.0.1:8000", "ftp://there", "http://"])
-def test_what_is_no_address_is_refused(url: str) -> None:
-    with pytest.raises(Refused, match="make baseline URL="):
-        Connection(url, {})
+    assert headers["Host"] == "orders.internal"
+    assert headers["Authorization"] == "Bearer t0ken"
+    with load.client("http://127.0.0.1:1", release) as client:
+        assert "Authorization" not in client.headers

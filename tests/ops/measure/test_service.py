@@ -6,12 +6,14 @@ from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
+import httpx
 import pytest
 
 from vitals.ops.measure import service as measured
-from vitals.ops.measure.load import Connection, Request
-from vitals.ops.measure.service import LocalService
+from vitals.ops.measure.load import Request
+from vitals.ops.measure.service import Service
 from vitals.ops.measure.vitals import Cost
+from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
 READ = Request("GET", "/items")
@@ -44,7 +46,6 @@ class Handler(BaseHTTPRequestHandler):
 
     def _answer(self, status: int) -> None:
         self.send_response(status)
-        self.send_header("Server-Timing", 'app;dur=1.5, db;dur=0.5;desc="1 calls"')
         self.send_header("Content-Length", "0")
         self.end_headers()
 
@@ -62,14 +63,15 @@ def server(tmp_path: Path) -> Iterator[Server]:
         thread.join()
 
 
-def connection(server: Server) -> Connection:
-    return Connection(f"http://127.0.0.1:{server.server_address[1]}", {})
+def service(server: Server, token: str = "ops", caches: bool = False) -> Service:
+    client = httpx.Client(base_url=f"http://127.0.0.1:{server.server_address[1]}")
+    return Service(client, server.log, token, caches)
 
 
-def test_a_local_service_reports_the_cost_of_a_measured_request_in_its_log(
+def test_the_log_of_a_service_has_the_cost_of_a_measured_request_in_its_log(
     server: Server,
 ) -> None:
-    local = LocalService(connection(server), server.log, "", caches=False)
+    local = service(server)
 
     local.send(READ)
     name = local.measure(READ)
@@ -81,8 +83,8 @@ def test_a_request_that_is_not_in_the_log_is_refused(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(measured, "LOG_SECONDS", 0)
-    (tmp_path / "empty").touch()
-    local = LocalService(connection(server), tmp_path / "empty", "", caches=False)
+    local = service(server)
+    server.log = tmp_path / "another"
     local.measure(READ)
 
     with pytest.raises(Refused, match="1 requests are not in the service's log"):
@@ -90,7 +92,7 @@ def test_a_request_that_is_not_in_the_log_is_refused(
 
 
 def test_a_cache_that_is_slow_to_clear_is_cleared_all_the_same(server: Server) -> None:
-    LocalService(connection(server), server.log, "secret", caches=True).clear_cache(["items"])
+    service(server, "secret", caches=True).clear_cache(["items"])
 
     assert server.deleted == ["/cache/items Bearer secret"] * 2
 
@@ -101,16 +103,18 @@ def test_a_cache_that_cannot_be_cleared_is_refused(
     monkeypatch.setattr(measured, "CLEAR_SECONDS", -1)
 
     with pytest.raises(Refused, match="DELETE /cache/items was answered 503"):
-        LocalService(connection(server), server.log, "", caches=True).clear_cache(["items"])
+        service(server, caches=True).clear_cache(["items"])
 
 
-def test_a_remote_service_reports_the_cost_in_a_header_and_keeps_its_cache(
-    server: Server,
-) -> None:
-    local = measured.Service(connection(server))
+def test_a_closed_port_is_refused(tmp_path: Path) -> None:
+    client = httpx.Client(base_url=f"http://127.0.0.1:{shell.free_port()}")
 
-    local.clear_cache(["items"])
-    name = local.measure(READ)
+    with pytest.raises(Refused, match="no answer to GET /items"):
+        Service(client, tmp_path, "ops", caches=False).send(READ)
 
-    assert local.costs() == {name: Cost(1.5, 200, "none", 1, 0.5)}
-    assert server.deleted == []
+
+def test_a_connection_that_was_closed_meanwhile_is_opened_again(server: Server) -> None:
+    """The server of this test closes after each answer."""
+    local = service(server)
+
+    assert [local.send(READ) for _ in range(2)] == [200, 200]

@@ -4,30 +4,12 @@ import pytest
 
 from vitals.ops.measure import vitals
 from vitals.ops.measure.vitals import Cost
-from vitals.ops.run.steps import Refused
 
 LINE = {"duration_ms": 1.25, "status": 200, "db_calls": 2, "db_ms": 0.5, "cache": "miss", "x": 1}
 
 
 def test_a_line_of_the_log_has_the_cost() -> None:
     assert Cost.logged(LINE) == Cost(1.25, 200, "miss", 2, 0.5)
-
-
-@pytest.mark.parametrize(
-    ("header", "cost"),
-    [
-        ("app;dur=1.3", Cost(1.3, 200, "none", 0, 0)),
-        ('app;dur=2.0, db;dur=0.4;desc="3 calls"', Cost(2, 200, "none", 3, 0.4)),
-        ('app;dur=0.5, cache;desc="hit"', Cost(0.5, 200, "hit", 0, 0)),
-    ],
-)
-def test_server_timing_has_the_cost(header: str, cost: Cost) -> None:
-    assert Cost.timed(200, header) == cost
-
-
-def test_an_answer_without_server_timing_is_refused_with_the_setting_that_helps() -> None:
-    with pytest.raises(Refused, match="APP_SERVER_TIMING=true"):
-        Cost.timed(200, None)
 
 
 @pytest.mark.parametrize(("share", "value"), [(0.5, 50), (0.95, 95), (0.99, 99), (1, 100)])

@@ -4,15 +4,12 @@ A new step is a line in STEPS: its commands run one after the other. All steps r
 fails. The result is recorded in build/check.json, for the tree that was checked.
 """
 
-import json
 import re
 import sys
 from collections.abc import Callable
-from datetime import UTC, datetime
 from functools import partial
-from pathlib import Path
 
-from vitals.ops.run import git, project_file, shell, steps
+from vitals.ops.run import git, project_file, record, shell, steps
 from vitals.ops.run.steps import Result, Step
 
 STEPS = {
@@ -34,7 +31,6 @@ AT_ONCE = 3
 LONG = ("unit", "integration", "security")  # started first, so that none is left for the end
 PROGRAMS = {"PYTHONDONTWRITEBYTECODE": ""}  # the many that start compile each module once
 NOT_RUN = re.compile(r"not run: ([\w, -]+)")  # what a step says of what it left out
-RECORD = Path("build", "check.json")
 
 
 def programs(commands: list[str]) -> str:
@@ -70,7 +66,7 @@ def remembered(run: Callable[[], list[Result]]) -> int:
     if tree != git.tree_hash():
         steps.say("\nfiles changed meanwhile: nothing is recorded. Fix: `make check` again")
         return 1
-    _remember(tree, ok, results)
+    record.write("check", tree, ok, "all", results, not_run=_not_run(results))
     if tree is None:
         steps.say("\nno git repository here: recorded for no tree. Fix: `git init -b main`")
     failed = [result.name for result in results if not result.ok]
@@ -78,19 +74,6 @@ def remembered(run: Callable[[], list[Result]]) -> int:
     if names := _not_run(results):
         steps.say(f"not run: {', '.join(names)}")
     return 0 if ok else 1
-
-
-def _remember(tree: str | None, ok: bool, results: list[Result]) -> None:
-    record = {
-        "tree": tree,
-        "ok": ok,
-        "mode": "all",
-        "steps": [{"name": r.name, "ok": r.ok, "seconds": r.seconds} for r in results],
-        "not_run": _not_run(results),
-        "at": datetime.now(UTC).isoformat(timespec="seconds"),
-    }
-    (shell.ROOT / RECORD).parent.mkdir(exist_ok=True)
-    (shell.ROOT / RECORD).write_text(json.dumps(record, indent=2) + "\n")
 
 
 def _not_run(results: list[Result]) -> list[str]:

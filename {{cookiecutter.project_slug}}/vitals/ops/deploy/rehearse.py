@@ -1,20 +1,18 @@
 """Staging rehearsal: the next deployment and its rollback, on a throw-away staging.
 
 The last release goes live; under traffic this tree is deployed over it, the rollback is executed,
-and a broken build is refused. The outcome is kept in build/rehearsal.json for this tree.
+and a broken build is refused. build/rehearsal.json records the outcome for this tree.
 """
 
-import json
 import os
 import shutil
 import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
-from datetime import UTC, datetime
 from functools import partial
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vitals.ops.deploy import deploy, smoke, staging, targets
 from vitals.ops.deploy.staging import ENVIRONMENT, ThrowawayStaging
@@ -24,10 +22,9 @@ from vitals.ops.measure.load import Request
 from vitals.ops.project.token import Issuer
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
-from vitals.ops.run import git, project_file, shell, steps
+from vitals.ops.run import git, project_file, record, steps
 from vitals.ops.run.steps import Refused, Result, Step
 
-RECORD = shell.ROOT / "build" / "rehearsal.json"
 ENOUGH_REQUESTS = 200
 # Ready and healthy, and yet defective: a gate that only asks the probes would let it go live.
 FAULT = """
@@ -85,7 +82,7 @@ STEPS = (deploy_this_tree, roll_back, work_on_the_new_schema, refuse_a_broken_bu
 
 
 def rehearse(mode: str) -> int:
-    """Run all steps until one fails, and keep the outcome for this tree; return the exit code."""
+    """Run all steps until one fails, and record the outcome for this tree; return the exit code."""
     tree = git.tree_hash()
     if tree is None:
         raise git.no_repository()
@@ -94,19 +91,19 @@ def rehearse(mode: str) -> int:
         steps.say(f"rehearsing {rehearsal.before.build.version} → this tree, mode {mode}")
         steps.say(f"  with {rehearsal.staging.rehearsed}")
         results = [_run(deploy_the_last_release, rehearsal)]
-        scopes = load.read(rehearsal.this.folder).scopes
-        headers = staging.headers(rehearsal.this, issuer, scopes)
-        requests = _requests(rehearsal)
-        with Traffic(rehearsal.staging.proxy_url(), headers, requests) as traffic:
+        token = issuer.token(load.read(rehearsal.this.folder).scopes, minutes=60)
+        url = rehearsal.staging.proxy_url()
+        connect = partial(load.client, url, rehearsal.this, token)
+        with Traffic(connect, _requests(rehearsal)) as traffic:
             for step in STEPS:
                 results += [_run(step, rehearsal)] if results[-1].ok else []
             traffic.wait_for(ENOUGH_REQUESTS)
-        sent, failures = traffic.seen()
+    sent, failures = len(traffic.outcomes), traffic.failures()
     steps.say(f"\n{sent} requests meanwhile, {failures.total()} failed {dict(failures) or ''}")
     steps.say(f"not rehearsed: {rehearsal.staging.not_rehearsed}")
     ok = all(each.ok for each in results) and not failures and sent >= ENOUGH_REQUESTS
-    counted = {"requests": sent, "failed": failures.total()}
-    _keep(mode, ok, tree, results, {"from": rehearsal.before.build.version, **counted})
+    more = {"from": rehearsal.before.build.version, "requests": sent, "failed": failures.total()}
+    record.write("rehearsal", tree, ok, mode, results, **more)
     steps.say("the rehearsal passed" if ok else "the rehearsal FAILED")
     return 0 if ok else 1
 
@@ -170,15 +167,6 @@ def _refuse_unless_live(rehearsal: Rehearsal, release: Release) -> None:
     if live != release.build.version:
         raise Refused(f"{live} is live", release.build.version)
     smoke.check(rehearsal.staging.proxy_url(), release)
-
-
-def _keep(mode: str, ok: bool, tree: str, results: list[Result], more: dict[str, Any]) -> None:
-    names = ("name", "ok", "seconds", "detail")
-    shown = [{name: getattr(each, name) for name in names} for each in results]
-    at = datetime.now(UTC).isoformat(timespec="seconds")
-    record: dict[str, Any] = {"tree": tree, "ok": ok, "mode": mode, "steps": shown, "not_run": []}
-    RECORD.parent.mkdir(exist_ok=True)
-    RECORD.write_text(json.dumps({**record, **more, "at": at}, indent=2) + "\n")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 import httpx
 
 from vitals.ops.measure import load
-from vitals.ops.release import releases
 from vitals.ops.release.releases import Release
 from vitals.ops.run.steps import Refused, interrupted
 
@@ -24,7 +23,7 @@ def wait_until_ready(url: str, running: Callable[[], bool], release: Release) ->
     Raises `Refused` with its last answer.
     """
     deadline, answered = time.monotonic() + READY_SECONDS, "no answer"
-    with _client(url, release, timeout=2) as client:
+    with load.client(url, release, timeout=2) as client:
         while running() and time.monotonic() < deadline and not interrupted.is_set():
             try:
                 answer = client.get("/readyz")
@@ -40,7 +39,7 @@ def wait_until_ready(url: str, running: Callable[[], bool], release: Release) ->
 
 def check(url: str, release: Release) -> str:
     """Ask the service at `url` everything; return how much. Raises `Refused` with all faults."""
-    with _client(url, release, timeout=10) as client:
+    with load.client(url, release, timeout=10) as client:
         try:
             faults = [fault for question in CHECKS for fault in question(client, release)]
         except httpx.TransportError as error:
@@ -84,11 +83,6 @@ def sends_its_headers(client: httpx.Client, release: Release) -> Iterator[str]:
     for name, expected in HEADERS.items():
         if headers.get(name) != expected:
             yield f"{path}: found {name}: {headers.get(name)}; expected {expected}"
-
-
-def _client(url: str, release: Release, timeout: float) -> httpx.Client:
-    host = {"Host": releases.host(release)}
-    return httpx.Client(base_url=url, headers=host, timeout=timeout, trust_env=False)
 
 
 def _path(release: Release) -> str:

@@ -13,8 +13,6 @@ from typing import NamedTuple
 from vitals.ops.deploy import targets
 from vitals.ops.deploy.targets import Target
 from vitals.ops.project.token import Issuer, publish
-from vitals.ops.release import releases
-from vitals.ops.release.releases import Release
 from vitals.ops.run import project_file
 from vitals.ops.run.steps import Refused
 
@@ -37,15 +35,15 @@ def demanded_mode() -> str:
     return mode
 
 
-def start(mode: str, folder: Path, issuer: Issuer) -> AbstractContextManager[ThrowawayStaging]:
-    """Start a staging of that mode with nothing deployed; all of it is gone after the block."""
+def start(
+    mode: str, folder: Path, issuer: Issuer, **settings: str
+) -> AbstractContextManager[ThrowawayStaging]:
+    """Start a staging of that mode with nothing deployed; all of it is gone after the block.
+
+    These settings replace those of a real staging, where the mode can do that.
+    """
     publish(folder / "issuer", issuer)
     module = importlib.import_module(f"{targets.__name__}.{mode}")
-    staging: AbstractContextManager[ThrowawayStaging] = module.throwaway_staging(folder, issuer)
+    staging: AbstractContextManager[ThrowawayStaging]
+    staging = module.throwaway_staging(folder, issuer, **settings)
     return staging
-
-
-def headers(release: Release, issuer: Issuer, scopes: str) -> dict[str, str]:
-    """Return what a client sends whose token grants the scopes."""
-    token = issuer.token(scopes, minutes=60)
-    return {"Host": releases.host(release), "Authorization": f"Bearer {token}"}

@@ -3,12 +3,13 @@
 import html
 from collections.abc import Sequence
 
+from vitals.ops.measure import difference
 from vitals.ops.measure.difference import Row
 
 WIDTH, LEFT, RIGHT, ROW, TOP = 1040, 400, 260, 24, 64
 CENTRE = (LEFT + WIDTH - RIGHT) / 2
 HALF = (WIDTH - RIGHT - LEFT) / 2
-MOST = 60.0  # percent at the edge; what is beyond lies there
+EDGE = 50  # percent; a larger change is drawn there
 GREY, GREEN, RED, INK = "#8c959f", "#1a7f37", "#cf222e", "#1f2328"
 LEGEND = "change in percent, with its interval: green is better, red worse, grey no difference seen"
 
@@ -16,29 +17,22 @@ LEGEND = "change in percent, with its interval: green is better, red worse, grey
 def picture(title: str, rows: Sequence[Row]) -> str:
     """Draw the rows around a line of no change; what differs is coloured."""
     height = TOP + ROW * len(rows) + 16
-    seen = sum(row.seen for row in rows)
-    outcome = f"{seen} of {len(rows)} differ" if seen else "no difference seen"
-    ends = [_percent(row, end) for row in rows for end in (row.low, row.high)]
-    scale = max(10.0, *(min(MOST, abs(end)) for end in ends))
-    drawn = "".join(_row(TOP + at * ROW, row, scale) for at, row in enumerate(rows))
+    drawn = "".join(_row(TOP + at * ROW, row) for at, row in enumerate(rows))
     return (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {WIDTH} {height}" role="img" '
         f'aria-label="{html.escape(title)}" font-family="system-ui, sans-serif" font-size="12">'
         f'<rect width="{WIDTH}" height="{height}" fill="#ffffff"/>'
-        f"{_text(16, 24, f'{title}: {outcome}', 'start', 15)}"
+        f"{_text(16, 24, f'{title}: {difference.summary(rows)}', 'start')}"
         f"{_text(16, 44, LEGEND, 'start')}"
         f'<path d="M{CENTRE} {TOP - 8}V{height - 8}" stroke="{GREY}" stroke-dasharray="3 3"/>'
-        f"{_text(LEFT, TOP - 4, f'{-scale:.0f} %', 'middle')}"
-        f"{_text(WIDTH - RIGHT, TOP - 4, f'{scale:+.0f} %', 'middle')}{drawn}</svg>\n"
+        f"{_text(LEFT, TOP - 4, f'-{EDGE} %', 'middle')}"
+        f"{_text(WIDTH - RIGHT, TOP - 4, f'+{EDGE} %', 'middle')}{drawn}</svg>\n"
     )
 
 
-def _row(top: float, row: Row, scale: float) -> str:
+def _row(top: float, row: Row) -> str:
     colour = (GREEN if row.better else RED) if row.seen else GREY
-    low, at, high = (
-        CENTRE + HALF * max(-1.0, min(1.0, _percent(row, change) / scale))
-        for change in (row.low, row.after - row.before, row.high)
-    )
+    low, at, high = (_x(row, change) for change in (row.low, row.after - row.before, row.high))
     centre = top + ROW / 2
     figures = f"{row.before:.4g} → {row.after:.4g} {row.unit}".strip()
     if row.seen:
@@ -51,14 +45,10 @@ def _row(top: float, row: Row, scale: float) -> str:
     )
 
 
-def _percent(row: Row, change: float) -> float:
-    if row.before:
-        return 100 * change / row.before
-    return MOST * ((change > 0) - (change < 0))
+def _x(row: Row, change: float) -> float:
+    percent = 100 * change / (row.before or abs(change) or 1)  # new: at the edge
+    return CENTRE + HALF * max(-1.0, min(1.0, percent / EDGE))
 
 
-def _text(x: float, y: float, text: str, anchor: str, size: int = 12) -> str:
-    return (
-        f'<text x="{x}" y="{y}" font-size="{size}" text-anchor="{anchor}" fill="{INK}">'
-        f"{html.escape(text)}</text>"
-    )
+def _text(x: float, y: float, text: str, anchor: str) -> str:
+    return f'<text x="{x}" y="{y}" text-anchor="{anchor}" fill="{INK}">{html.escape(text)}</text>'

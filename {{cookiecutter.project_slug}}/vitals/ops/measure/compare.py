@@ -14,7 +14,7 @@ from typing import NamedTuple
 from vitals.ops.deploy import staging
 from vitals.ops.measure import chart, confounders, difference, load, result, service, vitals
 from vitals.ops.measure.difference import Row
-from vitals.ops.measure.load import Load, Route
+from vitals.ops.measure.load import Route
 from vitals.ops.measure.service import Service
 from vitals.ops.measure.vitals import VITALS, Cost
 from vitals.ops.release import releases
@@ -22,8 +22,7 @@ from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import git, shell, steps
 from vitals.ops.run.steps import Refused
 
-SECONDS = 30.0
-FEWEST_ROUNDS = 10
+FEWEST_ROUNDS = 10  # also where they need longer than SECONDS
 BLOCK_MS = 50
 MOST_IN_BLOCK = 5
 
@@ -39,7 +38,7 @@ class Cell(NamedTuple):
 
 
 def compare() -> None:
-    """Measure both, print what differs and keep the result as JSON and as a picture."""
+    """Measure both, print what differs and store the result as JSON and as a picture."""
     given = os.environ.get("BASE", "")
     base, seconds = _base(given), _seconds()
     plan = load.read(shell.ROOT)
@@ -47,24 +46,20 @@ def compare() -> None:
         steps.say(load.NOTHING)
         return
     warnings = confounders.warnings(base.build.commit)
-    rows, rounds = _measured(base, plan, seconds)
-    _print(rows, warnings)
-    shown = [{**row._asdict(), "verdict": row.verdict} for row in rows]
-    found = {"command": f"make compare BASE={given}", "rounds": rounds, "warnings": warnings}
-    name = f"{re.sub('[^A-Za-z0-9.]+', '-', given)}-to-{result.commit()}"
-    picture = result.keep(name, {**found, "rows": shown}).with_suffix(".svg")
-    picture.write_text(chart.picture(f"{given} → this tree", rows), encoding="utf-8")
-    steps.say(f"kept in {picture.relative_to(shell.ROOT)}")
-
-
-def _measured(base: Release, plan: Load, seconds: float) -> tuple[list[Row], int]:
     with ExitStack() as stack:
         pair = [
             stack.enter_context(service.deployed(release, plan))()
             for release in (base, service.working_tree())
         ]
-        found = _take_turns(pair, list(_cells(pair, plan.routes)), seconds)
-    return _rows(found), min(map(len, found.values()))
+        measured = _take_turns(pair, list(_cells(pair, plan.routes)), seconds)
+    rows, rounds = _rows(measured), min(map(len, measured.values()))
+    _print(rows, warnings)
+    table = [{**row._asdict(), "verdict": row.verdict} for row in rows]
+    found = {"command": f"make compare BASE={given}", "rounds": rounds, "warnings": warnings}
+    name = f"{re.sub('[^A-Za-z0-9.]+', '-', given)}-to-{result.commit()}"
+    picture = result.store(name, {**found, "rows": table}).with_suffix(".svg")
+    picture.write_text(chart.picture(f"{given} → this tree", rows), encoding="utf-8")
+    steps.say(f"stored in {picture.relative_to(shell.ROOT)}")
 
 
 def _base(given: str) -> Release:
@@ -78,14 +73,14 @@ def _base(given: str) -> Release:
 
 
 def _seconds() -> float:
-    given = os.environ.get("SECONDS") or str(SECONDS)
+    given = os.environ.get("SECONDS") or "30"
     if not re.fullmatch(r"\d{1,4}(\.\d+)?", given):
         raise Refused(f"SECONDS={given}", "how long to measure", "`make compare SECONDS=30`")
     return float(given)
 
 
 def _cells(pair: Sequence[Service], routes: Sequence[Route]) -> Iterator[Cell]:
-    """Return what is compared: routes that both answer, cold and warm where they ask the cache."""
+    """Yield what is compared: routes that both answer, cold and warm where they use the cache."""
     for route in routes:
         names = [each.measure(route.request) for each in pair]
         before, after = (each.costs()[name] for each, name in zip(pair, names, strict=True))
@@ -94,27 +89,25 @@ def _cells(pair: Sequence[Service], routes: Sequence[Route]) -> Iterator[Cell]:
             steps.say(f"{route.name}: left out, as it was answered {answers}")
             continue
         times = max(1, min(MOST_IN_BLOCK, int(BLOCK_MS / max(before.ms, after.ms, 1))))
-        asked = vitals.asks_cache(before) or vitals.asks_cache(after)
-        yield from (Cell(route, state, times) for state in (("cold", "warm") if asked else ("",)))
+        uses_cache = vitals.uses_cache(before) or vitals.uses_cache(after)
+        for state in ("cold", "warm") if uses_cache else ("",):
+            yield Cell(route, state, times)
 
 
 def _take_turns(
     pair: Sequence[Service], cells: Sequence[Cell], seconds: float
 ) -> dict[Cell, list[Pair]]:
-    """Send blocks until the time is over; the last round is completed."""
+    """Send blocks until the time is over, in whole rounds and not too few."""
     if not cells:
         raise Refused("no route is answered by both", "one", "correct config/slo.toml")
     sent: dict[Cell, list[tuple[list[str], list[str]]]] = {cell: [] for cell in cells}
     started, rounds = time.monotonic(), 0
-    while (passed := time.monotonic() - started) < seconds:
+    while (passed := time.monotonic() - started) < seconds or rounds < FEWEST_ROUNDS:
         if rounds % 20 == 0:
             steps.say(f"  {passed:3.0f} of {seconds:g} s, {rounds} rounds")
         for cell in cells:
-            sent[cell].append(_round(pair, cell, first=rounds % 2))
+            sent[cell].append(_alternate(pair, cell, first=rounds % 2))
         rounds += 1
-    if rounds < FEWEST_ROUNDS:
-        found = f"{rounds} rounds in {seconds:g} s"
-        raise Refused(found, f"at least {FEWEST_ROUNDS}", "`make compare SECONDS=…` gives more")
     before, after = (each.costs() for each in pair)
     return {
         cell: [
@@ -124,7 +117,7 @@ def _take_turns(
     }
 
 
-def _round(pair: Sequence[Service], cell: Cell, first: int) -> tuple[list[str], list[str]]:
+def _alternate(pair: Sequence[Service], cell: Cell, first: int) -> tuple[list[str], list[str]]:
     """Send four blocks, A B B A: what grows or shrinks meanwhile counts for both."""
     names: tuple[list[str], list[str]] = ([], [])
     for turn in (first, 1 - first, 1 - first, first):
@@ -141,7 +134,7 @@ def _rows(measured: dict[Cell, list[Pair]]) -> list[Row]:
         (vital, cell, pairs)
         for cell, pairs in measured.items()
         for vital in VITALS
-        if any(vital.shown(cost) for pair in pairs for costs in pair for cost in costs)
+        if any(vital.applies(cost) for pair in pairs for costs in pair for cost in costs)
     ]
     rows = []
     for vital, cell, pairs in chosen:
@@ -159,6 +152,5 @@ def _print(rows: Sequence[Row], warnings: Sequence[str]) -> None:
     for row in rows:
         figures = f"{row.before:9.3f} → {row.after:9.3f} {row.unit:2}"
         steps.say(f"{row.metric:<{width}} {figures}  {row.verdict}")
-    seen = sum(row.seen for row in rows)
-    steps.say(f"\n{seen} of {len(rows)} differ" if seen else f"\n{difference.NONE}")
+    steps.say(f"\n{difference.summary(rows)}")
     steps.say("".join(f"warning: {warning}\n" for warning in warnings), end="")

@@ -42,6 +42,12 @@ class Row(NamedTuple):
         return f"{change} %, 95 % interval {low} to {high} %"
 
 
+def summary(rows: Sequence[Row]) -> str:
+    """Say how many rows differ."""
+    seen = sum(row.seen for row in rows)
+    return f"{seen} of {len(rows)} differ" if seen else NONE
+
+
 def between(metric: str, vital: Vital, rounds: Sequence[Round], rows: int) -> Row:
     """Compare one vital of both services; the interval is corrected for the number of rows.
 

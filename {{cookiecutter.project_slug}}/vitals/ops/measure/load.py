@@ -1,18 +1,17 @@
-"""Load of tests and measurements: the seeds and requests of config/slo.toml."""
+"""Load of tests and measurements: the seeds and requests of config/slo.toml, and who sends them."""
 
-import http.client
-import json
 import tomllib
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+
+import httpx
 
 from vitals.ops import slo
+from vitals.ops.release import releases
+from vitals.ops.release.releases import Release
 from vitals.ops.run import shell
 from vitals.ops.run.steps import NOTHING_TO_TEST, Refused
 
-ANSWER_SECONDS = 30
 NOTHING = f"{NOTHING_TO_TEST}: {slo.SOURCE} names no route"
 
 
@@ -54,42 +53,12 @@ def read(folder: Path) -> Load:
     return Load(seeds, routes, table.get("scopes", ""))
 
 
-class Connection:
-    """One kept connection with one request at a time: no queue is measured."""
-
-    def __init__(self, url: str, headers: Mapping[str, str]) -> None:
-        parts = urlsplit(url)
-        kinds = {"http": http.client.HTTPConnection, "https": http.client.HTTPSConnection}
-        if parts.scheme not in kinds or not parts.netloc:
-            raise Refused(f"URL={url}", "an address", "`make baseline URL=http://127.0.0.1:8000`")
-        self._connection = kinds[parts.scheme](parts.netloc, timeout=ANSWER_SECONDS)
-        self._url = url
-        self._headers = headers
-
-    def send(self, request: Request, headers: Mapping[str, str]) -> http.client.HTTPResponse:
-        """Send a request, again if it fails; raises `Refused` when there is no answer."""
-        try:
-            return self.send_once(request, headers)
-        except (ConnectionError, http.client.HTTPException):
-            self._connection.close()  # it was idle for too long
-        try:
-            return self.send_once(request, headers)
-        except (OSError, http.client.HTTPException) as error:
-            found = f"{self._url}: no answer to {request.method} {request.path}: {error!r}"
-            raise Refused(found, "an answer", "read its log; safe to repeat") from error
-
-    def send_once(self, request: Request, headers: Mapping[str, str]) -> http.client.HTTPResponse:
-        """Send a request and read the answer."""
-        body = None if request.body is None else json.dumps(request.body)
-        kind = {"Content-Type": "application/json"} if body else {}
-        sent = {**self._headers, **kind, **headers}
-        self._connection.request(request.method, request.path, body, sent)
-        answer = self._connection.getresponse()
-        answer.read()
-        return answer
-
-    def close(self) -> None:
-        self._connection.close()
+def client(url: str, release: Release, token: str = "", timeout: float = 30) -> httpx.Client:
+    """Return a client of a release that runs at `url`; it ignores the proxies of this machine."""
+    headers = {"Host": releases.host(release)}
+    if token:
+        headers["Authorization"] = f"Bearer {token}"
+    return httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
 
 
 def _seeds(table: dict[str, Any]) -> list[Request]:

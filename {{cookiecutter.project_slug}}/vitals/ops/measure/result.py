@@ -1,4 +1,4 @@
-"""Results of measurements: kept in build/measurements, under the commit that was measured."""
+"""Results of measurements: stored in build/measurements, under the commit that was measured."""
 
 import json
 from collections.abc import Mapping
@@ -18,11 +18,11 @@ def commit() -> str:
     return git.git("rev-parse", "--short=12", "HEAD") + ("" if same else "-changed")
 
 
-def keep(name: str, found: Mapping[str, object]) -> Path:
+def store(name: str, found: Mapping[str, object]) -> Path:
     """Write a result, as `vitals.ops.release.changes` reads it; return its path."""
     FOLDER.mkdir(parents=True, exist_ok=True)
     path = FOLDER / f"{name}.json"
     whole = {**found, "at": datetime.now(UTC).isoformat(timespec="seconds")}
     path.write_text(json.dumps(whole, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
-    steps.say(f"kept in {path.relative_to(shell.ROOT)}")
+    steps.say(f"stored in {path.relative_to(shell.ROOT)}")
     return path

@@ -4,13 +4,10 @@ Each checks one thing and changes nothing. It returns a detail for its line, or 
 with the one command that fixes it.
 """
 
-import json
-from typing import Any
-
 from vitals.ops.deploy import staging
 from vitals.ops.release import notes, versions
 from vitals.ops.release.repository_state import BRANCH, MAIN, RepositoryState, objects
-from vitals.ops.run import git, shell
+from vitals.ops.run import git, record
 from vitals.ops.run.steps import Refused
 
 
@@ -38,18 +35,18 @@ def git_knows_who_tags(_: RepositoryState) -> str:
 
 
 def check_passed(state: RepositoryState) -> str:
-    return str(_record("check", "`make check`", state.tree)["at"])
+    return str(record.read("check", state.tree, "`make check`")["at"])
 
 
 def rehearsal_passed(state: RepositoryState) -> str:
     demanded = staging.demanded_mode()
     if demanded == "none":
         return "none is demanded"
-    record = _record("rehearsal", "`make rehearse`", state.tree)
-    if record["mode"] != demanded:
-        found, fix = f"it ran in mode {record['mode']!r}", f"`make rehearse MODE={demanded}`"
+    rehearsed = record.read("rehearsal", state.tree, "`make rehearse`")
+    if rehearsed["mode"] != demanded:
+        found, fix = f"it ran in mode {rehearsed['mode']!r}", f"`make rehearse MODE={demanded}`"
         raise Refused(found, f"{demanded!r}, as pyproject.toml demands", fix)
-    return f"{demanded}, {record['at']}"
+    return f"{demanded}, {rehearsed['at']}"
 
 
 def something_to_release(state: RepositoryState) -> str:
@@ -126,22 +123,6 @@ def base(state: RepositoryState) -> str | None:
 
 def _contains(commit: str, ancestor: str) -> bool:
     return git.succeeds("merge-base", "--is-ancestor", ancestor, commit)
-
-
-def _record(name: str, fix: str, tree: str | None) -> dict[str, Any]:
-    """Return build/<name>.json. Raises `Refused` unless it passed for this tree."""
-    file = f"build/{name}.json"
-    try:
-        record: dict[str, Any] = json.loads((shell.ROOT / file).read_text(encoding="utf-8"))
-        of_this_tree, passed = record["tree"] == tree, record["ok"] is True
-        record["mode"], record["at"]
-    except FileNotFoundError:
-        raise Refused(f"no {file}", "one for these very files", fix) from None
-    except (ValueError, KeyError, TypeError) as error:
-        raise Refused(f"{file} is no record", fix=fix) from error
-    if not of_this_tree or not passed:
-        raise Refused("it failed" if of_this_tree else "the record is for different files", fix=fix)
-    return record
 
 
 LOCAL = (

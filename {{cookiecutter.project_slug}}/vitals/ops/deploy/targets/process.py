@@ -122,11 +122,9 @@ class Processes:
 
 
 @contextmanager
-def throwaway_staging(
-    folder: Path, issuer: Issuer, more: Mapping[str, str] | None = None
-) -> Iterator[ThrowawayStaging]:
+def throwaway_staging(folder: Path, issuer: Issuer, **settings: str) -> Iterator[ThrowawayStaging]:
     """Start a staging of processes, on throw-away servers or those that are given."""
-    changed = issuer.settings(folder / "issuer") | dict(more or {})
+    changed = issuer.settings(folder / "issuer") | settings
     with services.running(prepared=False) as backend, ExitStack() as stack:
         target = Processes(folder, changed, backend.environment, stack)
         rehearsed = ", ".join(["Caddy", *backend.described])
