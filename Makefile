@@ -31,6 +31,7 @@ test: .venv/ready ## Lint, format and type-check the engine; run the fast tests:
 	cd '$(PROJECT)' && ../.venv/bin/pyrefly check --config pyproject.toml --python-interpreter-path ../.venv/bin/python \
 	  --search-path .. --search-path . vitals ../tests/engine ../tests/ops
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report= --durations=10
+	@.venv/bin/coverage report --omit '*/vitals/ops/*' --skip-covered --fail-under 97
 
 test-all: test ## Run the slow tests too: every kind of project on each Python, on its oldest and newest packages
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow $(ALONE:%=--ignore=%) --durations=10
