@@ -67,6 +67,37 @@ def test_a_record_that_is_not_committed_yet_answers_for_what_is_not_either() -> 
 
 
 @pytest.mark.usefixtures("project")
+def test_a_record_that_is_written_first_and_completed_last_answers_for_all_between() -> None:
+    commit("changes/0002-cache.toml")
+    commit("app/a.py")
+    assert faults().startswith("app/a.py: changed since the last record")
+
+    (shell.ROOT / "changes" / "0002-cache.toml").write_text(RECORD.replace("412", "411"))
+    commit()
+
+    assert notes.check() == "1 records since v0.1.0"
+    assert notes.since("v0.1.0").records == {"changes/0002-cache.toml": ["app/a.py"]}
+
+
+@pytest.mark.usefixtures("project")
+def test_a_change_that_was_reverted_after_its_record_needs_no_other() -> None:
+    before = (shell.ROOT / "app" / "main.py").read_text()
+    commit("app/main.py", "changes/0002-cache.toml")
+    (shell.ROOT / "app" / "main.py").write_text(before)
+    commit()
+
+    assert notes.check() == "1 records since v0.1.0"
+
+
+@pytest.mark.usefixtures("somebody")
+def test_the_first_release_shows_its_records_with_their_files() -> None:
+    commit("app/main.py")
+    commit("app/a.py", "changes/0001-first.toml")
+
+    assert notes.since(None).records == {"changes/0001-first.toml": ["app/a.py", "app/main.py"]}
+
+
+@pytest.mark.usefixtures("project")
 def test_a_change_that_was_reverted_needs_no_record() -> None:
     before = (shell.ROOT / "app" / "main.py").read_text()
     commit("app/main.py")

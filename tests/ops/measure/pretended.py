@@ -25,7 +25,7 @@ class Pretended(Service):
         self._numbers = itertools.count()
         self._cold = False
 
-    def send(self, _: Request, headers: dict[str, str] | None = None) -> int:  # noqa: ARG002
+    def send(self, request: Request, headers: dict[str, str] | None = None) -> int:  # noqa: ARG002
         return self._status
 
     def measure(self, request: Request) -> str:

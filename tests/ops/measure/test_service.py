@@ -82,7 +82,7 @@ def test_the_log_of_a_service_has_the_cost_of_a_measured_request_in_its_log(
 def test_a_request_that_is_not_in_the_log_is_refused(
     server: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measured, "LOG_SECONDS", 0)
+    monkeypatch.setattr(measured, "WAIT_SECONDS", 0)
     local = service(server)
     server.log = tmp_path / "another"
     local.measure(READ)
@@ -100,7 +100,7 @@ def test_a_cache_that_is_slow_to_clear_is_cleared_all_the_same(server: Server) -
 def test_a_cache_that_cannot_be_cleared_is_refused(
     server: Server, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(measured, "CLEAR_SECONDS", -1)
+    monkeypatch.setattr(measured, "WAIT_SECONDS", -1)
 
     with pytest.raises(Refused, match="DELETE /cache/items was answered 503"):
         service(server, caches=True).clear_cache(["items"])

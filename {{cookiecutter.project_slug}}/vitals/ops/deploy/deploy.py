@@ -80,7 +80,7 @@ def alone(environment: str) -> Iterator[None]:
             found = f"{environment} is being changed: {lock.read()}"
             raise Refused(found, fix="wait for its end, then repeat the command") from error
         lock.truncate(0)
-        lock.write(f"process {os.getpid()}, since {history.entry('', '', '', '').at}")
+        lock.write(f"process {os.getpid()}, since {history.now()}")
         lock.flush()
         yield
 

@@ -30,10 +30,14 @@ class Entry(NamedTuple):
         return f"{self.at}  {self.version}  {self.what} by {self.who}{left}"
 
 
+def now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
 def entry(what: str, version: str, commit: str, slot: str, left: str = "") -> Entry:
     """Return an entry with the time and the user."""
     who = f"{getpass.getuser()}@{socket.gethostname()}"
-    return Entry(what, version, commit, slot, who, f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}", left)
+    return Entry(what, version, commit, slot, who, now(), left)
 
 
 def read(text: str, live_slot: str) -> list[Entry]:

@@ -1,8 +1,10 @@
 """Confounders of a comparison: with two changes at once, a difference belongs to neither."""
 
 import os
+from collections.abc import Iterable
 
 from vitals.ops import services
+from vitals.ops.release import notes
 from vitals.ops.run import git
 
 KINDS = {
@@ -13,7 +15,7 @@ KINDS = {
 }
 
 
-def changed(files: list[str]) -> list[str]:
+def changed(files: Iterable[str]) -> list[str]:
     """Name what these files change; tests, documents and vitals/ops change nothing that runs."""
     found = set()
     for file in files:
@@ -27,11 +29,8 @@ def changed(files: list[str]) -> list[str]:
 
 def warnings(base: str) -> list[str]:
     """Return what makes a comparison with the commit doubtful."""
-    names = ("diff", "--no-renames", "--name-only", base, str(git.tree_hash()))
-    found = changed(git.git("-c", "core.quotePath=false", *names).splitlines())
-    doubts = []
-    if len(found) > 1:
-        doubts.append(f"more than one thing changed: {', '.join(found)}")
+    found = changed(notes.difference(base, str(git.tree_hash())))
+    doubts = [f"more than one thing changed: {', '.join(found)}"] if len(found) > 1 else []
     given = [service.given_by for service in services.known() if service.given_by in os.environ]
     if given:
         doubts.append(f"both use the server at {', '.join(given)}: its changes are not seen")

@@ -26,8 +26,7 @@ from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
 MARK = "measured-"
-LOG_SECONDS = 10
-CLEAR_SECONDS = 10
+WAIT_SECONDS = 10  # for the log, and for the cache to be cleared
 READABLE_LOG = {"APP_LOG_LEVEL": "info", "APP_LOG_FORMAT": "json"}
 
 
@@ -63,7 +62,7 @@ class Service:
 
         Raises `Refused` when the log does not have all of them within 10 s.
         """
-        deadline = time.monotonic() + LOG_SECONDS
+        deadline = time.monotonic() + WAIT_SECONDS
         while missing := self._measured - (found := self._logged()).keys():
             if time.monotonic() > deadline:
                 found = f"{len(missing)} requests are not in the service's log"
@@ -73,7 +72,7 @@ class Service:
 
     def clear_cache(self, features: Sequence[str]) -> None:
         """Clear the cache of these features and nothing else, where there is a cache."""
-        deadline = time.monotonic() + CLEAR_SECONDS
+        deadline = time.monotonic() + WAIT_SECONDS
         for feature in features if self.caches else ():
             request = Request("DELETE", f"/cache/{feature}")
             while (status := self.send(request, self._ops)) != 200:

@@ -11,7 +11,7 @@ import tomllib
 import unicodedata
 from pathlib import Path
 
-from vitals.ops.run import git, shell, steps
+from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
 FOLDER = "changes"
@@ -99,7 +99,7 @@ def write(title: str) -> Path:
     numbers = [int(found.name[:4]) for found in folder.glob("[0-9][0-9][0-9][0-9]-*.toml")]
     path = folder / f"{max(numbers, default=0) + 1:04}-{slug}.toml"
     folder.mkdir(exist_ok=True)
-    path.write_text(_to_fill_in({"change": title, "owner": _owner()}, path), encoding="utf-8")
+    path.write_text(_to_fill_in(title, path), encoding="utf-8")
     return path
 
 
@@ -128,14 +128,13 @@ def _figures(row: dict[str, object]) -> str:
 
 
 def _owner() -> str:
-    """The project's owner, else the git user."""
+    """Return the project's owner; nothing in the template itself."""
     answers = shell.ROOT / ".vitals.json"
-    if answers.exists():
-        return str(json.loads(answers.read_text(encoding="utf-8"))["answers"]["owner"])
-    return git.git("config", "--default", "", "user.name")
+    return json.loads(answers.read_bytes())["answers"]["owner"] if answers.exists() else ""
 
 
-def _to_fill_in(known: dict[str, str], path: Path) -> str:
+def _to_fill_in(title: str, path: Path) -> str:
+    known = {"change": title, "owner": _owner()}
     lines = []
     for name in (*REQUIRED, "not_measured"):
         expected, example = FIELDS[name]

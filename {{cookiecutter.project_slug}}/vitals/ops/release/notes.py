@@ -4,6 +4,7 @@ A record covers every commit since the record before it, up to the commit that a
 so it may be written first and completed last, and one written later closes a gap.
 """
 
+from itertools import pairwise
 from typing import NamedTuple
 
 from vitals.ops.release import changes, releases
@@ -18,39 +19,40 @@ FILES_SHOWN = 12
 
 class Since(NamedTuple):
     records: dict[str, list[str]]  # each with the files that it covers
-    unrecorded: list[str]
-    lost: list[str]
+    faults: list[str]  # what keeps a release from leaving, each with the file and the fix
 
 
 def since(release: str | None) -> Since:
-    """Return what was recorded, changed and lost since a commit or tag; None is the beginning."""
+    """Return what was recorded since a commit or tag, and what is wrong; None is the beginning."""
     before = set(_lines("ls-tree", "-r", "--name-only", release, "changes/") if release else [])
     here = {changes.named(path) for path in (shell.ROOT / changes.FOLDER).glob("*.toml")}
-    lost = sorted(name for name in before if not (shell.ROOT / name).exists())
-    covered: dict[str, set[str]] = {name: set() for name in sorted(here - before)}
-    tree, pending = git.tree_hash() or "HEAD", set[str]()
-    for files in _changed_files(release, tree):
+    records: dict[str, set[str]] = {name: set() for name in sorted(here - before)}
+    pending = set[str]()
+    trees = _trees(release)
+    for earlier, later in pairwise(trees):
+        files = difference(earlier, later)
         pending |= {name for name in files if not name.startswith("changes/")}
-        if recorded := files & covered.keys():
+        if recorded := files & records.keys():
             for name in recorded:
-                covered[name] |= pending
+                records[name] |= pending
             pending = set()
-    unrecorded = {name for name in pending if name.startswith(WATCHED)}
-    unrecorded &= _difference(release, tree) if release else set()
-    return Since({name: sorted(files) for name, files in covered.items()}, sorted(unrecorded), lost)
-
-
-def faults(found: Since, release: str | None) -> list[str]:
-    """Return what keeps a release from leaving, each with the file and the fix."""
-    wrong = [fault for name in found.records for fault in changes.read(shell.ROOT / name)[1]]
-    wrong += [
+    faults = [fault for name in records for fault in changes.read(shell.ROOT / name)[1]]
+    faults += [
         f"{name}: moved or deleted; records stay. Fix: `git checkout {release} -- {name}`"
-        for name in found.lost
+        for name in sorted(before)
+        if not (shell.ROOT / name).exists()
     ]
-    if found.unrecorded:
-        unrecorded = f"{_shortened(found.unrecorded)}: changed since the last record"
-        wrong.append(f'{unrecorded}; expected one in changes/. Fix: `make change TITLE="…"`')
-    return wrong
+    pending &= difference(trees[0], trees[-1])  # what was reverted needs no record
+    unrecorded = sorted(name for name in pending if name.startswith(WATCHED))
+    if unrecorded and release:
+        found = f"{_shortened(unrecorded)}: changed since the last record"
+        faults.append(f'{found}; expected one in changes/. Fix: `make change TITLE="…"`')
+    return Since({name: sorted(files) for name, files in records.items()}, faults)
+
+
+def difference(earlier: str, later: str) -> set[str]:
+    """Return the files that differ between two commits or trees."""
+    return set(_lines("diff", "--no-renames", "--name-only", earlier, later))
 
 
 def text(found: Since) -> str:
@@ -69,25 +71,25 @@ def check() -> str:
     if release is None and git.git("rev-parse", "--is-shallow-repository") == "true":
         expected = "its releases and all commits since the last one"
         raise Refused("a part of the history", expected, "`git fetch --unshallow --tags`")
+    number = len(complete(release).records)
+    return f"{number} records since {release or 'the beginning: no release yet'}"
+
+
+def complete(release: str | None) -> Since:
+    """Return what was recorded since a commit or tag. Raises `Refused` with all faults."""
     found = since(release)
-    if wrong := faults(found, release):
-        raise Refused(f"faults in changes/: {len(wrong)}", output="\n".join(wrong))
-    return f"{len(found.records)} records since {release or 'the beginning: no release yet'}"
+    if found.faults:
+        raise Refused(f"faults in changes/: {len(found.faults)}", output="\n".join(found.faults))
+    return found
 
 
-def _changed_files(release: str | None, tree: str) -> list[set[str]]:
-    """Return the files of each commit of the branch since the release, then the uncommitted."""
-    if not git.succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
-        return [set(_lines("ls-files", "--cached", "--others", "--exclude-standard"))]
+def _trees(release: str | None) -> list[str]:
+    """Return the release, each commit of the branch since then that touches a record, and now."""
     reach = f"{release}..HEAD" if release else "HEAD"
-    options = ["--first-parent", "-m", "--reverse", "--no-renames", "--name-only"]
-    log = "\n".join(_lines("log", *options, "--format=%x00", reach, "--"))
-    committed = [set(part.splitlines()) - {""} for part in log.split("\0")]
-    return [*committed, _difference("HEAD", tree)]
-
-
-def _difference(commit: str, tree: str) -> set[str]:
-    return set(_lines("diff", "--no-renames", "--name-only", commit, tree))
+    options = ["--ignore-missing", "--first-parent", "--reverse"]  # missing: HEAD at first
+    commits = _lines("rev-list", *options, reach, "--", "changes/")
+    beginning = release or git.git("hash-object", "-t", "tree", "/dev/null")
+    return [beginning, *commits, git.tree_hash() or "HEAD"]
 
 
 def _lines(*words: str) -> list[str]:

@@ -10,6 +10,7 @@ from vitals.ops.run.steps import Refused
 
 FOLDER = shell.ROOT / "build" / "releases"
 REMOTE = "origin"
+REFERENCE = "secret://"
 
 
 class Build(NamedTuple):
@@ -72,6 +73,7 @@ def host(release: Release) -> str:
 
 def secret_files(release: Release) -> dict[str, str]:
     """Return the settings that are secrets there, each with the name of its file."""
-    values = Configuration(release.folder).values(release.environment)
-    parted = {name: value.partition("secret://") for name, value in values.items()}
-    return {name: file for name, (_, is_secret, file) in parted.items() if is_secret}
+    values = Configuration(release.folder).values(release.environment).items()
+    return {
+        name: value.removeprefix(REFERENCE) for name, value in values if value.startswith(REFERENCE)
+    }

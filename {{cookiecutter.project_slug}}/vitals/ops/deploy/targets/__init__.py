@@ -12,8 +12,8 @@ from typing import Protocol
 from vitals.ops.release.releases import Release
 from vitals.ops.run import project_file, shell
 
-# What of each kind a project has: the engine holds all kinds.
-KINDS = {"compose": "deploy/compose.yaml", "kubernetes": "deploy/kubernetes", "process": ""}
+# What a project has of each kind that it can be deployed to: the engine holds all kinds.
+PLACES = {"compose": "deploy/compose.yaml", "kubernetes": "deploy/kubernetes"}
 
 
 class Target(Protocol):
@@ -54,12 +54,14 @@ class Target(Protocol):
 
 def places() -> dict[str, ModuleType]:
     """Return the kinds of target that this project can be deployed to, by name."""
-    return {name: module for name, module in _modules().items() if name != "process"}
+    here = [name for name, needed in PLACES.items() if (shell.ROOT / needed).exists()]
+    return {name: importlib.import_module(f"{__name__}.{name}") for name in here}
 
 
 def rehearsable() -> list[str]:
     """Return the modes of a rehearsal: the modules with a `throwaway_staging`."""
-    return [name for name, module in _modules().items() if hasattr(module, "throwaway_staging")]
+    names = [name for name, module in places().items() if hasattr(module, "throwaway_staging")]
+    return [*names, "process"]
 
 
 def of_project(environment: str) -> Target:
@@ -72,8 +74,3 @@ def project_name() -> str:
     """Return the name of this project, which its environments are named after."""
     file = shell.ROOT / project_file.FILE
     return str(tomllib.loads(file.read_text(encoding="utf-8"))["project"]["name"])
-
-
-def _modules() -> dict[str, ModuleType]:
-    here = [name for name, needed in KINDS.items() if (shell.ROOT / needed).exists()]
-    return {name: importlib.import_module(f"{__name__}.{name}") for name in here}

@@ -61,9 +61,8 @@ class Compose:
         found = shell.check_output(["docker", "ps", "--all", "--format", "{{.Names}}"])
         if name not in found.split():
             return "", ""
-        slot, _, text = shell.check_output(["docker", "exec", name, "sh", "-c", STATE]).partition(
-            "\n"
-        )
+        state = shell.check_output(["docker", "exec", name, "sh", "-c", STATE])
+        slot, _, text = state.partition("\n")
         return slot, text
 
     def prepare(self, release: Release) -> str:

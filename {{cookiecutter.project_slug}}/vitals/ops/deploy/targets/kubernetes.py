@@ -22,7 +22,6 @@ from vitals.ops.run.steps import Refused, interrupted
 
 VERSION = ["kubectl", "version", "--client"]
 FOLDER = Path("deploy", "kubernetes")
-NAME_LABEL = "app.kubernetes.io/name"
 HISTORY = "trail"  # the annotation of live environments keeps its name
 ROLLOUT_SECONDS, MIGRATION_SECONDS = 180, 330
 KINDS = "deployment,hpa,pdb,networkpolicy,job,configmap"
