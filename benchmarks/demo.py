@@ -5,6 +5,7 @@ import contextlib
 import itertools
 import json
 import os
+import re
 import shutil
 import signal
 import subprocess
@@ -24,11 +25,9 @@ Done = TypeVar("Done")
 DEMO = baking.ROOT / "build" / "demo"
 LOG = DEMO / "service.log"
 FEATURE = baking.ROOT / "benchmarks" / "demo"  # what the demo adds to the generated service
-WIRED = {  # a line of its app/main.py -> the line after it
-    "from app.items import routes as items  # example\n": (
-        "from app.reports import routes as reports\n"
-    ),
-    "    app.include_router(items.router(dependencies.items))  # example\n": (
+WIRED = {  # a line of its app/main.py: the line that goes after it
+    r"^from app\.items[. ].*\n": "from app.reports import routes as reports\n",
+    r"^ +app\.include_router\(items.*\n": (
         "    app.include_router(reports.router(dependencies.items))\n"
     ),
 }
@@ -112,9 +111,9 @@ def add(project: Path) -> None:
     main = project / "app" / "main.py"
     text = main.read_text(encoding="utf-8")
     for line, next_line in WIRED.items():
-        if line not in text:
-            raise Failed("", f"{main.name} has no line {line.strip()!r}", "it, to wire the demo")
-        text = text.replace(line, line + next_line)
+        text, found = re.subn(line, rf"\g<0>{next_line}", text, flags=re.MULTILINE)
+        if found != 1:
+            raise Failed("", f"{main.name} has {found} lines like {line}", "one, to wire the demo")
     main.write_text(text, encoding="utf-8")
 
 

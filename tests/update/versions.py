@@ -37,8 +37,8 @@ CHANGED = {  # file: the present text, the text of the later version
             '"{{ cookiecutter.ci }}",\n    "region": "{{ cookiecutter.region }}"',
         )
     ],
-    f"{FOLDER}/app/items/models.py": [("what a client may send.", "what clients may send.")],
-    f"{FOLDER}/app/items/routes.py": [("The paths under /items.", "The routes under /items.")],
+    f"{FOLDER}/app/items/models.py": [("Field(20, ge=1,", "Field(25, ge=1,")],
+    f"{FOLDER}/app/items/routes.py": [('tags=["items"]', 'tags=["items", "things"]')],
     f"{FOLDER}/pyproject.toml": [
         ('    "watchfiles>=1.1",\n', ""),
         ('    "uvicorn>=0.54",\n', '    "uvicorn>=0.54",\n    "watchfiles>=1.1",\n'),
