@@ -17,10 +17,10 @@ from vitals.ops.run import git
             ["app/items"],
         ),
         (["app/items/routes.py", "app/orders/routes.py"], ["app/items", "app/orders"]),
-        (["app/main.py", "vitals/install.py"], ["app's own files", "the engine"]),
-        (["requirements.txt", "config/common.env"], ["dependencies", "settings"]),
+        (["app/main.py", "vitals/install.py"], ["app", "vitals"]),
+        (["requirements.txt", "config/common.env"], ["config", "requirements.txt"]),
         (["config/slo.toml", "README.md", "vitals/ops/check/check.py", "changes/0001-a.toml"], []),
-        (["migrations/versions/0003.py"], ["the schema"]),
+        (["migrations/versions/0003.py"], ["migrations"]),
     ],
 )
 def test_confounders_are_named_by_the_changed_files(files: list[str], found: list[str]) -> None:
@@ -43,6 +43,6 @@ def test_a_change_of_two_things_is_warned_of(
 
     (somebody / "config/common.env").write_text("after")
 
-    assert confounders.warnings("HEAD") == ["more than one thing changed: app/items, settings"]
+    assert confounders.warnings("HEAD") == ["more than one thing changed: app/items, config"]
     monkeypatch.setenv(server.given_by, "thing://here")
     assert confounders.warnings("HEAD")[1].startswith("both use the server at TEST_THING_URL")

@@ -33,7 +33,9 @@ def deploy(target: Target, release: Release) -> history.Entry:
         found = f"{release.build.version} is marked bad: a rollback left it"
         raise Refused(found, fix="release the repair as a new version")
     entries.append(history.entry("deploy", *release.build, _idle(target, entries)))
-    _go_live(target, release, entries, Step("migrate", partial(_migrate, target, release)))
+    migrates = (release.folder / "migrations").is_dir()
+    migrate = [Step("migrate", partial(target.migrate, release))] if migrates else []
+    _go_live(target, release, entries, *migrate)
     return entries[-1]
 
 
@@ -96,9 +98,9 @@ def _idle(target: Target, entries: list[history.Entry]) -> str:
 
 
 def _go_live(target: Target, release: Release, entries: list[history.Entry], *more: Step) -> None:
-    """Start the release in the last entry's slot, test it and switch to it."""
+    """Start the release in the last entry's slot, test it and switch to it; if not, stop it."""
     slot = entries[-1].slot
-    with _nothing_left(target, slot):
+    try:
         _in_turn(
             Step("prepare", partial(target.prepare, release)),
             *more,
@@ -107,6 +109,11 @@ def _go_live(target: Target, release: Release, entries: list[history.Entry], *mo
             Step("smoke", partial(_smoke, target, release, slot)),
             _switch(target, entries),
         )
+    except BaseException:
+        steps.interrupted.clear()  # what ends here must be waited for
+        if target.state()[0] != slot:
+            target.stop(slot)
+        raise
 
 
 def _switch(target: Target, entries: list[history.Entry]) -> Step:
@@ -119,12 +126,6 @@ def _in_turn(*todo: Step) -> None:
     if not last.ok:
         found = f"stopped at {last.name}: what was live is still live"
         raise Refused(found, fix="repair it; the same command is safe to repeat")
-
-
-def _migrate(target: Target, release: Release) -> str | None:
-    if not (release.folder / "migrations").is_dir():
-        return "no database"
-    return target.migrate(release)
 
 
 def _ready(target: Target, release: Release, slot: str) -> None:
@@ -147,18 +148,6 @@ def _is_warm(target: Target, release: Release, slot: str) -> bool:
         return bool(_smoke(target, release, slot))
     except Refused:
         return False
-
-
-@contextmanager
-def _nothing_left(target: Target, slot: str) -> Iterator[None]:
-    """Stop what was started in the slot, unless it went live."""
-    try:
-        yield
-    except BaseException:
-        steps.interrupted.clear()  # what ends here must be waited for
-        if target.state()[0] != slot:
-            target.stop(slot)
-        raise
 
 
 def main() -> None:

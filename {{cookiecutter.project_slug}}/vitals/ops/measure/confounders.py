@@ -7,23 +7,16 @@ from vitals.ops import services
 from vitals.ops.release import notes
 from vitals.ops.run import git
 
-KINDS = {
-    "config": "settings",
-    "requirements.txt": "dependencies",
-    "migrations": "the schema",
-    "vitals": "the engine",
-}
+RUNS = ("app", "config", "migrations", "requirements.txt", "vitals")
 
 
 def changed(files: Iterable[str]) -> list[str]:
-    """Name what these files change; tests, documents and vitals/ops change nothing that runs."""
+    """Name the features and folders whose files these are; what does not run is left out."""
     found = set()
     for file in files:
         first, *rest = file.split("/")
-        if first == "app":
-            found.add(f"app/{rest[0]}" if len(rest) > 1 else "app's own files")
-        elif first in KINDS and file != "config/slo.toml" and not file.startswith("vitals/ops/"):
-            found.add(KINDS[first])
+        if first in RUNS and file != "config/slo.toml" and not file.startswith("vitals/ops/"):
+            found.add(f"app/{rest[0]}" if first == "app" and len(rest) > 1 else first)
     return sorted(found)
 
 
