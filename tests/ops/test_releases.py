@@ -75,7 +75,7 @@ def test_a_version_that_was_moved_locally_is_refused() -> None:
     git.git("tag", "--delete", "v1.0.0")
     tag("v1.0.0")
 
-    with pytest.raises(Refused, match="is another one here"):
+    with pytest.raises(Refused, match="is not the remote's tag"):
         releases.released("v1.0.0", "staging")
 
 

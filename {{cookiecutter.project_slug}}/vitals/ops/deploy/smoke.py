@@ -1,4 +1,4 @@
-"""Smoke test: what a service that was just started must answer before it gets any traffic.
+"""Smoke test: the questions that a release must answer before it gets traffic.
 
 A new question is a function in CHECKS. Real work is the first GET of the release's config/slo.toml.
 """
@@ -38,7 +38,7 @@ def wait_until_ready(url: str, running: Callable[[], bool], release: Release) ->
 
 
 def check(url: str, release: Release) -> str:
-    """Ask the service at `url` everything; return how much. Raises `Refused` with all faults."""
+    """Ask the service at `url` all questions; return how many. Raises `Refused` with all faults."""
     with load.client(url, release, timeout=10) as client:
         try:
             faults = [fault for question in CHECKS for fault in question(client, release)]

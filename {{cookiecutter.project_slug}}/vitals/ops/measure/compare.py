@@ -1,7 +1,7 @@
 """Comparison: `make compare BASE=v1.2.0` measures BASE and this tree side by side.
 
-Both run all the time and take turns in short blocks (A B B A), so that what else this machine does
-disturbs both. Each has a database and a cache of its own, with the same contents.
+Both run all the time and take turns in short blocks (A B B A), so that other load on this machine
+affects both. Each has a database and a cache of its own, with the same contents.
 """
 
 import os
@@ -118,7 +118,7 @@ def _take_turns(
 
 
 def _alternate(pair: Sequence[Service], cell: Cell, first: int) -> tuple[list[str], list[str]]:
-    """Send four blocks, A B B A: what grows or shrinks meanwhile counts for both."""
+    """Send four blocks, A B B A: a slow drift affects both alike."""
     names: tuple[list[str], list[str]] = ([], [])
     for turn in (first, 1 - first, 1 - first, first):
         pair[turn].send(cell.route.request)  # the first one after a break does not count

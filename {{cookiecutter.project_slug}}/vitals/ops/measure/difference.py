@@ -1,4 +1,4 @@
-"""Differences and chance: a bootstrap over rounds in which both services took turns."""
+"""Statistics of a comparison: a bootstrap over the rounds in which both services took turns."""
 
 import random
 import statistics
@@ -51,7 +51,7 @@ def summary(rows: Sequence[Row]) -> str:
 def between(metric: str, vital: Vital, rounds: Sequence[Round], rows: int) -> Row:
     """Compare one vital of both services; the interval is corrected for the number of rows.
 
-    Whole rounds are drawn: what disturbs a round disturbs both. The interval is normal by the
+    Whole rounds are drawn: other load in a round affects both. The interval is normal by the
     deviation of the resamples: corrected for many rows (Bonferroni), its ends are too rare to be
     counted.
     """

@@ -1,4 +1,4 @@
-"""Load of tests and measurements: the seeds and requests of config/slo.toml, and who sends them."""
+"""Load of tests and measurements: the seeds and requests of config/slo.toml, and their client."""
 
 import tomllib
 from pathlib import Path

@@ -91,8 +91,8 @@ class Service:
 def deployed(release: Release, plan: Load) -> Iterator[Callable[[], Service]]:
     """Deploy a release to a throw-away staging of its own and send the seeds.
 
-    Yield what opens a connection. Raises `Refused` with its log when the deployment fails, and when
-    it refuses a seed.
+    Yield a function that opens a connection. Raises `Refused` with its log when the deployment
+    fails, and when it refuses a seed.
     """
     issuer = Issuer()
     with ExitStack() as stack:

@@ -11,7 +11,7 @@ def everything() -> str:
     """Return the notes of all known versions, the newest first. Raises `Refused` without any."""
     found = versions.sort(git.git("tag", "--list", "v*").splitlines())
     if not found:
-        raise Refused("no version here", "the tag of one at least", "`git fetch --tags`")
+        raise Refused("no version here", "a tag such as v1.2.0", "`git fetch --tags`")
     return "\n\n".join(f"## {one(version)}" for version in found)
 
 

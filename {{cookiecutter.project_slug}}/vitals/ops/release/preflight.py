@@ -109,7 +109,7 @@ def base(state: RepositoryState) -> str | None:
         found = f"a history that begins after {state.previous}"
         raise Refused(found, "all commits since then", f"`git fetch --unshallow {state.remote}`")
     fix = f"`git fetch {state.remote} tag {state.previous} && git merge {state.previous}`"
-    raise Refused(f"{state.previous} is no part of {MAIN}", "each release to hold the last", fix)
+    raise Refused(f"{state.previous} is no part of {MAIN}", f"{MAIN} to contain each release", fix)
 
 
 def _contains(commit: str, ancestor: str) -> bool:

@@ -1,8 +1,8 @@
 """Releases: `make release LEVEL=patch|minor|major` tags a version, all or nothing.
 
-All checks run before anything is changed. Then come the notes and one question, a tag object
-without a name, one push, the remote's own answer about it, and last the name here. A release that
-was cut off after the remote had accepted it is finished by the same command.
+All checks run before anything changes. Then it shows the notes, asks once, makes the tag object,
+pushes it, asks the remote if in doubt, and last creates the local tag. If it was interrupted after
+the remote had accepted the tag, the same command finishes the release.
 """
 
 import os
@@ -48,7 +48,7 @@ def release(level: str, dry: bool, unasked: bool) -> int:
 
 
 def may_leave(state: RepositoryState) -> bool:
-    """Run all checks, and show every one that fails with its fix."""
+    """Run all checks, and print each that fails with its fix."""
     checks = preflight.LOCAL if state.no_answer else (*preflight.LOCAL, *preflight.REMOTE)
     todo = [Step(check.__name__.replace("_", " "), partial(check, state)) for check in checks]
     results = steps.report(todo)
@@ -85,14 +85,14 @@ def send(state: RepositoryState, tag: str) -> None:
 
 
 def name_here(state: RepositoryState, tag: str) -> int:
-    """Give the tag its name here as well, and say what comes next."""
+    """Create the local tag, and print what comes next."""
     git.git("update-ref", f"refs/tags/{state.version}", tag)
     steps.say(NEXT.format(version=state.version))
     return 0
 
 
 def cut_off(state: RepositoryState) -> str | None:
-    """Return our own tag of this commit that only the remote knows by name: we were stopped."""
+    """Return the tag object of an interrupted release: the remote has the tag, we the object."""
     local = repository_state.objects(state.local)
     for tag, found in repository_state.objects(state.published).items():
         commit = state.tags[tag]

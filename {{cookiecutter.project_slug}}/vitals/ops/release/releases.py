@@ -38,7 +38,7 @@ def released(version: str, environment: str) -> Release:
     if not git.succeeds("rev-parse", "--verify", "--quiet", ref):
         git.git("fetch", "--quiet", REMOTE, "tag", version, "--no-tags")
     if git.git("rev-parse", ref) != published or git.git("cat-file", "-t", ref) != "tag":
-        found = f"{version} is another one here than on the remote, or has no message"
+        found = f"{version} here is not the remote's tag, or is a lightweight tag"
         fix = f"`git tag -d {version}`, then repeat the command"
         raise Refused(found, "the annotated tag that `make release` made", fix)
     return of(version, environment)
@@ -52,7 +52,7 @@ def last_version() -> str | None:
 
 
 def of(version: str, environment: str) -> Release:
-    """Return the files of a version that is known here."""
+    """Return the files of a version whose tag is here."""
     commit = git.git("rev-parse", f"refs/tags/{version}^{{commit}}")
     return unpacked(Build(version, commit), environment)
 
