@@ -43,7 +43,9 @@ def test_without_an_environment_the_start_is_refused_with_those_there_are() -> N
         load(Settings, {})
 
     [line] = refused.value.faults
-    assert line == ("APP_ENVIRONMENT: required (local, test, staging, production): where this runs")
+    assert line == (
+        "APP_ENVIRONMENT: required, one of local, test, staging, production (where this runs)"
+    )
 
 
 def test_an_unknown_environment_is_refused_with_those_there_are() -> None:
@@ -80,8 +82,8 @@ def test_a_wrong_value_is_reported_with_what_is_valid_and_what_it_is_for() -> No
     [line] = faults(PORT="70000")
 
     assert line == (
-        "APP_PORT: found '70000'; expected less than or equal to 65535: "
-        "the port to listen on; 0 takes a free one"
+        "APP_PORT: found '70000'; expected less than or equal to 65535 "
+        "(the port to listen on; 0 takes a free one)"
     )
 
 
@@ -137,7 +139,7 @@ def test_lists_are_given_by_comma() -> None:
 def test_a_token_that_can_be_guessed_is_refused() -> None:
     [line] = faults(OPS_TOKEN="abcabcabcabcabcabcabc")
 
-    assert line.startswith("APP_OPS_TOKEN: found this secret; expected random text")
+    assert line.startswith("APP_OPS_TOKEN: found a secret (not shown); expected random text")
 
 
 @pytest.mark.parametrize(
@@ -152,7 +154,9 @@ def test_a_url_of_another_kind_is_refused_without_showing_it(
 ) -> None:
     [line] = faults(settings_type, **{name: value})
 
-    assert line.startswith(f"APP_{name}: found this secret; expected a URL that starts with ")
+    assert line.startswith(
+        f"APP_{name}: found a secret (not shown); expected a URL that starts with "
+    )
     assert "hunter2" not in line
 
 
@@ -192,7 +196,7 @@ def test_every_field_that_holds_a_secret_is_one_however_it_is_typed() -> None:
 def test_the_value_of_an_own_secret_is_never_shown(name: str) -> None:
     [line] = faults(Shop, **{name: "abc"})
 
-    assert line.startswith(f"APP_{name}: found this secret; expected ")
+    assert line.startswith(f"APP_{name}: found a secret (not shown); expected ")
     assert "abc" not in line
 
 
@@ -215,8 +219,8 @@ def test_an_own_setting_without_a_default_is_required_everywhere() -> None:
     found = faults(Required)
 
     assert found == [
-        "APP_PARTNER_KEY: required (it has no default): the key of the partner",
-        "APP_COLOUR: required (it has no default): the colour",
+        "APP_PARTNER_KEY: required, it has no default (the key of the partner)",
+        "APP_COLOUR: required, it has no default (the colour)",
     ]
 
 

@@ -1,4 +1,4 @@
-"""The one start command, everywhere: python -m app."""
+"""The start command in every environment: python -m app."""
 
 import sys
 

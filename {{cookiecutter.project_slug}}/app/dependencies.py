@@ -1,4 +1,4 @@
-"""What lies outside the process: built here, opened in this order, closed in reverse."""
+"""Databases, caches and clients: built here, opened in this order, closed in reverse order."""
 
 from dataclasses import dataclass
 
@@ -17,10 +17,10 @@ from app.items.store_cached import CachedItems  # example
 from vitals.cache import Cache
 
 # jinja: endif
-# A required check that fails takes this replica out of service, and with a shared dependency all
-# replicas at once; an optional one leaves it in, and its failure reaches the users who need it.
+# While a required check fails, this replica gets no requests; if all replicas use the same server,
+# none of them does. While an optional check fails, only requests that need its server may fail.
 REQUIRED_CHECKS: tuple[str, ...] = (
-    # only what no request can do without
+    # only what every request needs
     # jinja: if cookiecutter.database
     "database",
     "migrations",
@@ -37,7 +37,7 @@ class Dependencies:
 
 
 def build_dependencies(settings: Settings) -> Dependencies:
-    """Build everything that lies outside the process. Nothing is opened yet."""
+    """Build all dependencies. `vitals.install` opens them when the service starts."""
     used: list[vitals.Dependency] = []
     items: ItemStore = MemoryItems()  # example
     # jinja: if cookiecutter.database

@@ -1,15 +1,15 @@
-"""The whole service on one screen. Start reading here."""
+"""The application: its features, and the call that adds the engine. Start reading here."""
 
 from fastapi import FastAPI
 
 import vitals
 from app.dependencies import REQUIRED_CHECKS, build_dependencies
-from app.items import routes as items  # example
+from app.items import routes as items  # `make remove-example` deletes this line  # example
 from app.settings import Settings
 
 
 def create_app(settings: Settings) -> FastAPI:
-    """Build the service. Nothing is opened and nothing listens until it is started."""
+    """Build the application. It connects to nothing before it is started."""
     dependencies = build_dependencies(settings)
     app = FastAPI(
         title="{{ cookiecutter.project_name }}",

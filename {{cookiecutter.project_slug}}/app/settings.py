@@ -1,7 +1,7 @@
 """The settings of this service: those of the engine, and your own.
 
 A setting is an environment variable: APP_ and the field's name in capitals. Add a field with a
-default and a text that says what it is for, then a line in config/*.env.
+default and a docstring that says what it is for, then a line in config/*.env.
 """
 
 import vitals
@@ -16,4 +16,4 @@ class Settings(
     # jinja: endif
     vitals.Settings,
 ):
-    """Everything that may differ between two places where this service runs."""
+    """Everything that can be set from outside, such as what differs between environments."""

@@ -8,7 +8,7 @@ MIGRATIONS = Path(__file__).parents[1] / "migrations"
 
 
 class Base(DeclarativeBase):
-    """What every table of this service inherits."""
+    """The base class of all tables."""
 
 
 metadata = Base.metadata

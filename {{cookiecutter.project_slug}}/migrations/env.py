@@ -1,4 +1,4 @@
-"""How Alembic reaches the database: by the URL that the service itself uses."""
+"""Runs Alembic on the database of the settings, APP_DATABASE_URL."""
 
 import asyncio
 import os
@@ -6,7 +6,7 @@ import os
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, pool
-from sqlalchemy.exc import OperationalError
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import app.main  # noqa: F401 - imports the tables of every feature
@@ -39,10 +39,11 @@ async def main() -> None:
     try:
         async with engine.connect() as connection:
             await connection.run_sync(run)
-    except (OSError, OperationalError) as error:
+    except (OSError, DBAPIError) as error:
         where = url.render_as_string(hide_password=True)
         raise CommandError(
-            f"{where}: {error}; expected a database that answers; nothing was changed, try again"
+            f"{where}: {error}; expected a database that answers, and migrations that fit its rows "
+            "(a new column needs nullable=True or a server_default); nothing was changed"
         ) from error
 
 

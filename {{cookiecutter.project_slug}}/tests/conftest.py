@@ -1,4 +1,4 @@
-"""What all tests share. Servers are started for the tests that ask for them."""
+"""Fixtures of all tests. Servers start only for tests that use them."""
 
 from collections.abc import Iterator
 from contextlib import AbstractContextManager, ExitStack
@@ -18,7 +18,7 @@ T = TypeVar("T")
 
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
-    """The service runs on asyncio, so its tests do."""
+    """Tests run on asyncio, as the service does."""
     return "asyncio"
 
 
@@ -39,7 +39,7 @@ def environment() -> Iterator[dict[str, str]]:
 
 @pytest.fixture(scope="session")
 def service(environment: dict[str, str]) -> Iterator[Served]:
-    """The service, started by its one start command, for all tests that do not harm it."""
+    """The service as `python -m app` starts it, shared by the tests that don't stop or break it."""
     with ExitStack() as stack:
         yield _entered(stack, serving(environment))
 

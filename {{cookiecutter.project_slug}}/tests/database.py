@@ -1,4 +1,4 @@
-"""Databases for tests: a file with all tables, and statements that go past the service."""
+"""Databases for tests: an SQLite file with all tables, and direct queries to PostgreSQL."""
 
 import asyncio
 import atexit

@@ -1,4 +1,4 @@
-"""What is written in two places is the same in both: Makefile, documents, alerts and locks."""
+"""Files that repeat each other agree: Makefile, documents, alerts and locks."""
 
 import re
 from importlib.util import find_spec

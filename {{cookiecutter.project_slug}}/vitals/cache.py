@@ -1,7 +1,7 @@
-"""The cache: a dependency that may fail at any time and then only costs time.
+"""The cache: when it fails, requests take longer but succeed.
 
-A failed command counts as a miss, and until the next check passes the cache is bypassed. Which
-keys are cached and for how long is decided by the feature that uses it.
+After a failed command, which counts as a miss, the cache is bypassed until its next check passes.
+The feature that uses it chooses keys and lifetimes.
 """
 
 import logging

@@ -44,7 +44,7 @@ TRANSIENT_MESSAGES = (
 class Database:
     """A pool of connections for requests, and one connection of its own for the checks.
 
-    `migrations` is Alembic's folder: the code needs the schema of its newest migrations.
+    `migrations` is Alembic's folder: the service is ready when its newest migrations are applied.
     """
 
     name = "database"
@@ -74,7 +74,7 @@ class Database:
         event.listen(self._engine.sync_engine, "handle_error", self._count_failed)
 
     async def open(self) -> None:
-        """Connections are made when they are needed: the database may come up after us."""
+        """Connections are made when they are needed: the database may start later."""
 
     async def close(self) -> None:
         await self._engine.dispose()
@@ -119,7 +119,7 @@ class Database:
             await session.close()
 
     async def _connect(self, session: AsyncSession) -> None:
-        """Take a connection from the pool; the wait for it is counted apart."""
+        """Take a connection from the pool; the wait is counted separately."""
         started = time.perf_counter()
         self._waiting += 1
         try:

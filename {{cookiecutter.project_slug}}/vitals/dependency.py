@@ -1,4 +1,4 @@
-"""What lies outside the process: the shape of a dependency, and of a check of it."""
+"""The interface of dependencies (databases, caches, clients), and of their checks."""
 
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
@@ -11,7 +11,7 @@ class CheckFailed(Exception):
 
 @dataclass(frozen=True)
 class Check:
-    """A question about one thing; `probe` raises if it is not well.
+    """A health check; `probe` raises when it fails.
 
     A probe has one second. `remedy` tells the on-call engineer what to do when it fails.
     """
@@ -22,13 +22,13 @@ class Check:
 
 
 class Lifecycle(Protocol):
-    """What is opened at the start and closed at the end."""
+    """An object that is opened at the start and closed at the end."""
 
     async def open(self) -> None:
-        """Get ready to be used. A server that is away is no error: the check reports it."""
+        """Get ready. Don't raise when the server is down: the check reports it."""
 
     async def close(self) -> None:
-        """Give back what `open` took."""
+        """Release what `open` acquired."""
 
 
 class Dependency(Lifecycle, Protocol):
@@ -37,7 +37,7 @@ class Dependency(Lifecycle, Protocol):
     name: str
 
     def checks(self) -> list[Check]:
-        """The checks that tell whether it can be used."""
+        """The checks of its health."""
 
     def gauges(self) -> Mapping[str, float]:
-        """What it holds now, by the names of /metrics."""
+        """The current values, by the names of their metrics."""

@@ -62,7 +62,7 @@ class Engine:
         settings = options.settings
         self.verify = options.verify or _jwt_verify(settings)
         self.error_response = options.error_response
-        self._app, self._options = app, options
+        self._app, self._options, self._warned = app, options, False
         self._parts = (EventLoop(), *options.dependencies)
         found = [check for part in self._parts for check in part.checks()]
         self.checks = Checks([*found, *options.checks], options.required)
@@ -102,17 +102,18 @@ class Engine:
         outermost.wrap(app, self._observed, answer_errors=options.problems)
 
     def refuse_unguarded(self) -> None:
-        """Raise SettingsRefused for the routes that anyone could call by oversight.
+        """Raise SettingsRefused for the routes that don't say who may call them.
 
-        In local and test they work, and are named in one line of the log.
+        In local and test they work, and one line of the log names them.
         """
         options = self._options
         if not options.guard:
             return
         faults = list(guard.unguarded(self._app, options.guards, options.public))
         if options.settings.environment in ("local", "test"):
-            if faults:
-                log.warning("not for staging and production: %s", "; ".join(faults))
+            if faults and not self._warned:
+                self._warned = True  # the server asks before it listens, the lifespan again
+                log.warning("staging and production would not start: %s", "; ".join(faults))
             return
         if self.verify is None:
             faults += [

@@ -46,7 +46,7 @@ def install(
     error_response: ErrorResponse | None = None,
     sections: Mapping[str, Section] | None = None,
 ) -> None:
-    """Add visibility, health, the status page and operators' paths to an application.
+    """Add logs, metrics, health, the status page, limits and security to an application.
 
     Call it once, when the routes are added; nothing is opened before the application starts.
 
@@ -54,19 +54,20 @@ def install(
     `problems`, `guard` and `security` are on: every error has the one shape, routes must say who
     may call them, headers and limits are set. Without, answers stay as they are, an unhandled
     error is raised again after it was recorded (`reraise`), and `environment`, `version` and
-    `token` are arguments; without a token nobody is an operator outside of `local`.
+    `token` are arguments; without a token the operators' paths refuse everyone outside `local`.
 
-    dependencies: what lies outside the process; they are opened, checked and closed.
+    dependencies: databases, caches and clients, which are opened, checked and closed.
     checks, required: further checks, and the names of those without which it is not ready.
-    guards: dependencies of the application's own that refuse a caller.
-    public: paths for everyone, of what has no dependencies: static files, mounted applications.
-    verify: how a bearer token becomes a Caller, in the place of APP_AUTH's JSON Web Tokens.
-    error_response: how an error is answered, in the place of application/problem+json.
-    sections: tables for the status page, by title: functions that give names and values.
-    runbook: where the headings of the findings are; RUNBOOK.md by default.
-    prefix: a path before all of the engine's own.
+    guards: your own FastAPI dependencies that refuse a caller.
+    public: paths that anyone may call and that have no route options: static files, mounts.
+    verify: turns a bearer token into a Caller; replaces the JSON Web Tokens of APP_AUTH.
+    error_response: builds the response of an error; replaces application/problem+json.
+    sections: tables of the status page, by title: functions that return names and values.
+    runbook: the address of the runbook that findings link to; RUNBOOK.md by default.
+    prefix: a path before those of the engine: /livez becomes /prefix/livez.
 
-    Raises ValueError for a name in `required` without a check, and for what is not there yet.
+    Raises ValueError for a name in `required` without a check, and for `databases`, `redis` and
+    `folder`, which are not available yet.
     """
     if databases or redis or folder:
         raise ValueError("databases, redis and folder: not available in this version")

@@ -1,9 +1,9 @@
-"""The place outside of everything that an application has or adds later.
+"""The outermost layer: middleware around all that an application has or adds later.
 
 Starlette builds its stack of middleware at the first use and keeps it in `middleware_stack`. Here
 that attribute becomes a property of a subclass of the application's own class, which wraps what
 is built. OpenTelemetry's instrumentation, which replaces `build_middleware_stack` of one
-application, goes on working.
+application, keeps working.
 """
 
 from collections.abc import AsyncIterator, Callable
@@ -70,7 +70,7 @@ def with_lifespan(
             async def send_on(message: Message) -> None:
                 if message["type"] == "lifespan.startup.complete":
                     await inside.enter_async_context(after(scope["app"]))
-                elif message["type"] in LAST:  # with it the server takes the stop for done
+                elif message["type"] in LAST:  # after it the server cancels what still runs
                     await outside.aclose()
                 await send(message)
 

@@ -57,12 +57,12 @@ READABLE = (
 )
 DEFECT = "the service failed; its log has the error under this request_id"
 
-# Another shape of errors: made of the status and the members of a problem.
+# Builds the response of an error from the status and the members of a problem.
 ErrorResponse = Callable[[int, dict[str, Any]], Response]
 
 
 class Problem(Exception):
-    """An error that the client is told of. Raise it anywhere below a route.
+    """An error that is sent to the client. Raise it anywhere below a route.
 
     `retry_safe` says whether the same request may be sent again safely and usefully; left out,
     it is true for a temporary state (408, 429, 503) and an idempotent method. `members` are

@@ -1,7 +1,7 @@
-"""The stats of the running request: what it has cost so far.
+"""The stats of the running request: its calls, their time and its cache result.
 
-Whoever leaves the process adds to them; the log line, the metrics and Server-Timing show them.
-Outside of a request nothing is kept.
+Each call to a database, cache or other service adds to them; the log line, the metrics and
+Server-Timing show them. Outside a request nothing is recorded.
 """
 
 import logging

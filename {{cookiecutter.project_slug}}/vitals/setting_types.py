@@ -55,7 +55,7 @@ def _is_network(text: str) -> bool:
         return False
 
 
-Hosts = Annotated[
+HostNames = Annotated[
     tuple[str, ...], _by_comma(HOST, "host names such as api.example.com, *.example.com, by comma")
 ]
 Origins = Annotated[

@@ -1,7 +1,7 @@
-"""Settings: what can be set from outside, what each setting is for, and what refuses the start.
+"""The settings of every service: names, types, limits and purposes.
 
-A setting is an environment variable: APP_ and the field's name in capitals. The text below a
-field is its help and its refusal. A service adds its own in a subclass:
+A setting is an environment variable: APP_ and the field's name in capitals. The docstring
+below a field is its description, also in error messages. A service adds its own in a subclass:
 
     class Settings(DatabaseSettings, CacheSettings):
         greeting: str = Field("hello", max_length=20)
@@ -73,33 +73,33 @@ class Settings(BaseModel):
     keep_alive_seconds: int = Field(75, ge=1, le=600)
     """how long an idle connection stays; longer than at the proxy"""
     drain_seconds: float = Field(5, ge=0, le=300)
-    """after SIGTERM: not ready but serving, until proxies noticed"""
+    """after SIGTERM: still serving but not ready, so that proxies stop sending"""
     shutdown_seconds: float = Field(20, ge=0.1, le=300)
-    """after the drain: the time for what is still running"""
+    """after the drain: the time for running requests to finish"""
 
     log_level: Literal["debug", "info", "warning", "error"] = Field("info")
     """the least important line that is written"""
     log_format: Literal["json", "text"] = Field("json")
-    """json for machines, text for a terminal"""
+    """json for log collectors, text for a terminal"""
     server_timing: bool = Field(False)
     """each request's vitals in a Server-Timing header"""
     docs: bool = Field(False)
     """serve /docs and /openapi.json"""
     ops_token: setting_types.Token = Field(SecretStr("placeholder-ops-token"), min_length=16)
-    """opens the operators' paths"""
+    """the token for the operators' paths"""
 
-    allowed_hosts: setting_types.Hosts = Field(())
+    allowed_hosts: setting_types.HostNames = Field(())
     """the host names that this service answers to; none: any"""
     cors_origins: setting_types.Origins = Field(())
-    """the pages whose scripts may read the answers"""
+    """the origins of web pages that may call this service (CORS)"""
     trusted_proxies: setting_types.Networks = Field(())
-    """the proxies whose word about a client's address and scheme counts"""
+    """the proxies that may report the client's address and scheme (X-Forwarded-For, -Proto)"""
     auth: Literal["off", "jwt"] = Field("off")
-    """off allows everybody everything; jwt asks for a token where a route requires one"""
+    """off lets every caller do everything; jwt requires a token where a route asks for one"""
     auth_issuer: str = Field("")
-    """the iss of a valid token"""
+    """the issuer (iss) of valid tokens"""
     auth_audience: str = Field("")
-    """the aud of a valid token"""
+    """the audience (aud) of valid tokens"""
     auth_jwks_url: setting_types.KeyUrl = Field("")
     """where the issuer's public keys are"""
 
@@ -127,4 +127,4 @@ class CacheSettings(Settings):
     )
     """mem:// in this process, or redis://host:6379/0"""
     cache_ttl_seconds: int = Field(30, ge=1, le=86_400)
-    """how old an answer from the cache may be"""
+    """how long a value stays in the cache"""

@@ -93,9 +93,9 @@ def _required_by_others(
 ) -> Iterator[str]:
     for name in settings_type.model_fields:
         if name in FOR_TOKENS and given.get("auth") == "jwt" and not given.get(name):
-            yield _required(settings_type, name, f"because {PREFIX}AUTH is jwt")
+            yield _required(settings_type, name, f" because {PREFIX}AUTH is jwt")
         elif environment in DEPLOYED and name not in given and name not in OPTIONAL:
-            yield _required(settings_type, name, "in staging and production")
+            yield _required(settings_type, name, " in staging and production")
 
 
 def _read_secrets(settings_type: type[BaseModel], values: dict[str, str]) -> Iterator[str]:
@@ -131,20 +131,20 @@ def _unknown(name: str, settings_type: type[BaseModel]) -> str:
 
 
 def _required(settings_type: type[BaseModel], name: str, when: str) -> str:
-    return f"{_variable(name)}: required {when}: {settings_type.model_fields[name].description}"
+    return f"{_variable(name)}: required{when} ({settings_type.model_fields[name].description})"
 
 
 def _choices(settings_type: type[BaseModel], name: str) -> str:
     annotation = settings_type.model_fields[name].annotation
     is_choice = get_origin(annotation) is Literal
-    return f"({', '.join(map(str, get_args(annotation)))})" if is_choice else "(it has no default)"
+    return f", one of {', '.join(get_args(annotation))}" if is_choice else ", it has no default"
 
 
 def _wrong(settings_type: type[BaseModel], name: str, message: str, value: str | None) -> str:
-    found = "this secret" if name in secret_names(settings_type) else repr(value)
+    found = "a secret (not shown)" if name in secret_names(settings_type) else repr(value)
     expected = re.sub("^(Value error, |Input should be |Value should have )", "", message)
     purpose = settings_type.model_fields[name].description
-    return f"{_variable(name)}: found {found}; expected {expected}: {purpose}"
+    return f"{_variable(name)}: found {found}; expected {expected} ({purpose})"
 
 
 def _variable(name: str) -> str:

@@ -1,4 +1,4 @@
-"""Models and field types for what comes in from outside."""
+"""The base of request bodies, and types of their fields."""
 
 from decimal import Decimal
 from typing import Annotated
@@ -14,7 +14,10 @@ from pydantic import (
 
 
 class Model(BaseModel):
-    """What a client sends: known fields only, and each of its own type."""
+    """A JSON body: unknown fields are refused, and types are not converted.
+
+    Use pydantic's BaseModel for query parameters and forms, whose values are all text.
+    """
 
     model_config = ConfigDict(
         extra="forbid", frozen=True, strict=True, allow_inf_nan=False, hide_input_in_errors=True
@@ -27,7 +30,7 @@ def _number(value: object) -> object:
     raise ValueError("a number")
 
 
-# One line of text: no control characters. Its greatest length is set by each field.
+# One line of text: no control characters. Each field sets its own max_length.
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f]*$")]
 
 AMOUNT = {

@@ -1,4 +1,4 @@
-"""An item, and what a client may send."""
+"""The models of items: request bodies, query parameters and answers."""
 
 from typing import Annotated
 
@@ -7,13 +7,13 @@ from pydantic import BaseModel, Field
 
 from vitals.validation import Amount, Line, Model
 
-MAX_ID = 2**63 - 1  # what a database keeps in eight bytes
+MAX_ID = 2**63 - 1  # the largest BIGINT
 
-ItemId = Annotated[int, Path(ge=1, le=MAX_ID, description="the id that POST /items answered")]
+ItemId = Annotated[int, Path(ge=1, le=MAX_ID, description="an id that POST /items returned")]
 
 
 class NewItem(Model):
-    """What a client sends to create or replace an item."""
+    """The request body that creates or replaces an item."""
 
     name: Line = Field(min_length=1, max_length=200, examples=["coffee"])
     price: Amount
@@ -26,14 +26,14 @@ class Item(NewItem):
 
 
 class ItemQuery(BaseModel):
-    """Which items a client wants to see."""
+    """The query parameters of a list of items."""
 
     limit: int = Field(20, ge=1, le=100, description="how many at most")
-    after: int = Field(0, ge=0, le=MAX_ID, description="the `next` of the page before")
+    after: int = Field(0, ge=0, le=MAX_ID, description="the `next` of the previous page")
 
 
 class ItemPage(BaseModel):
-    """Items in the order of their ids; `next` is the `after` of the next page, if there is one."""
+    """Items in the order of their ids; `next` is the `after` of the next page, or null."""
 
     items: list[Item]
     next: int | None

@@ -1,6 +1,6 @@
 """The paths under /items."""
 
-from typing import Annotated, NoReturn
+from typing import Annotated
 
 from fastapi import APIRouter, Query, Response, Security, UploadFile
 
@@ -8,7 +8,7 @@ from app.items.models import Attachment, Item, ItemId, ItemPage, ItemQuery, NewI
 from app.items.store import ItemStore
 from vitals import PUBLIC, Problem, caller
 
-# What may be attached: its type, how such a file begins, and the ending of its name.
+# Allowed attachments: media type -> (first bytes of the file, extension of its name).
 MEDIA_TYPES = {
     "application/pdf": (b"%PDF-", ".pdf"),
     "image/jpeg": (b"\xff\xd8\xff", ".jpeg"),
@@ -17,21 +17,23 @@ MEDIA_TYPES = {
 
 
 def router(store: ItemStore) -> APIRouter:
-    """The routes, working on `store`."""
+    """Build the routes. The store is an argument, so that a test passes its own."""
     routes = APIRouter(prefix="/items", tags=["items"])
     may_write = [Security(caller, scopes=["items:write"])]
 
     @routes.get("", openapi_extra=PUBLIC)
     async def list_items(query: Annotated[ItemQuery, Query()]) -> ItemPage:
-        """The items after an id, a page at a time."""
+        """List items, one page at a time."""
         found = await store.page(query.limit + 1, query.after)
         items = found[: query.limit]
         return ItemPage(items=items, next=items[-1].id if len(found) > query.limit else None)
 
     @routes.get("/{item_id}", openapi_extra=PUBLIC)
     async def read_item(item_id: ItemId) -> Item:
-        """One item."""
-        return await store.get(item_id) or _not_found(f"item {item_id}")
+        """Read an item."""
+        if (item := await store.get(item_id)) is None:
+            raise _not_found(f"item {item_id}")
+        return item
 
     @routes.post("", status_code=201, dependencies=may_write)
     async def create_item(new: NewItem, response: Response) -> Item:
@@ -43,38 +45,39 @@ def router(store: ItemStore) -> APIRouter:
     @routes.put("/{item_id}", dependencies=may_write)
     async def replace_item(item_id: ItemId, new: NewItem) -> Item:
         """Replace the contents of an item."""
-        return await store.replace(item_id, new) or _not_found(f"item {item_id}")
+        if (item := await store.replace(item_id, new)) is None:
+            raise _not_found(f"item {item_id}")
+        return item
 
     @routes.delete("/{item_id}", status_code=204, dependencies=may_write)
     async def delete_item(item_id: ItemId) -> None:
         """Delete the item and its attachment."""
         if not await store.remove(item_id):
-            _not_found(f"item {item_id}")
+            raise _not_found(f"item {item_id}")
 
     @routes.get("/{item_id}/attachment", dependencies=may_write, response_class=Response)
     async def read_attachment(item_id: ItemId) -> Response:
-        """The attachment, to be saved and not to be shown."""
-        attachment = await store.attachment(item_id) or _not_found(
-            f"an attachment of item {item_id}"
-        )
-        ending = MEDIA_TYPES[attachment.media_type][1]
-        headers = {"Content-Disposition": f'attachment; filename="item-{item_id}{ending}"'}
+        """Download the attachment of an item."""
+        if (attachment := await store.attachment(item_id)) is None:
+            raise _not_found(f"an attachment of item {item_id}")
+        extension = MEDIA_TYPES[attachment.media_type][1]
+        headers = {"Content-Disposition": f'attachment; filename="item-{item_id}{extension}"'}
         return Response(attachment.content, 200, headers, attachment.media_type)
 
     @routes.put("/{item_id}/attachment", status_code=204, dependencies=may_write)
     async def attach(item_id: ItemId, file: UploadFile) -> None:
-        """Replace the attachment of an item."""
+        """Upload the attachment of an item; it replaces the one before."""
         media_type, content = file.content_type or "", await file.read()
         if media_type not in MEDIA_TYPES:
             expected = "one of " + ", ".join(MEDIA_TYPES)
-            raise Problem(415, "this type can't be attached", expected=expected)
+            raise Problem(415, "this media type can't be attached", expected=expected)
         if not content.startswith(MEDIA_TYPES[media_type][0]):
-            raise Problem(415, "the file is of another type", expected=media_type)
+            raise Problem(415, "the file has another type than declared", expected=media_type)
         if not await store.attach(item_id, Attachment(media_type=media_type, content=content)):
-            _not_found(f"item {item_id}")
+            raise _not_found(f"item {item_id}")
 
     return routes
 
 
-def _not_found(what: str) -> NoReturn:
-    raise Problem(404, f"{what} does not exist", expected="an id that POST /items has answered")
+def _not_found(what: str) -> Problem:
+    return Problem(404, f"{what} does not exist", expected="an id that POST /items returned")

@@ -1,4 +1,4 @@
-"""What a store of items promises, and one that keeps them in memory."""
+"""The interface of a store of items, and a store in memory."""
 
 from itertools import count, islice
 from typing import Protocol
@@ -7,7 +7,7 @@ from app.items.models import Attachment, Item, NewItem
 
 
 class ItemStore(Protocol):
-    """Stores items. When a method that changes something returns, the change is stored."""
+    """Stores items. A change is stored when its method returns."""
 
     async def page(self, limit: int, after: int) -> list[Item]:
         """At most `limit` items with an id above `after`, in the order of their ids."""
@@ -32,7 +32,7 @@ class ItemStore(Protocol):
 
 
 class MemoryItems:
-    """Items in the memory of this process: gone when it stops."""
+    """Items in the memory of this process: lost when it stops."""
 
     def __init__(self) -> None:
         self._items: dict[int, Item] = {}

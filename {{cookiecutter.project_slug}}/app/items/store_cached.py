@@ -1,4 +1,4 @@
-"""Items read through the cache: which keys, how long, and when they are deleted."""
+"""A cache in front of another store of items."""
 
 from pydantic import ValidationError
 
@@ -6,21 +6,21 @@ from app.items.models import Item, NewItem
 from app.items.store import ItemStore
 from vitals.cache import Cache
 
-CACHE_VERSION = 1  # increase it when Item changes: two versions may share one cache
+CACHE_VERSION = 1  # increase it when Item changes: two releases may share one cache
 
 
 class CachedItems:
-    """A store in front of another one. Single items are cached, pages and attachments are not.
+    """Reads single items through the cache. Pages and attachments are not cached.
 
-    A change deletes the key of its item. A reader that is overtaken by a change may cache the old
-    item, for at most `ttl_seconds`.
+    A change deletes the key of its item. A read at the same time may cache the old item, for at
+    most `ttl_seconds`.
     """
 
     def __init__(self, items: ItemStore, cache: Cache, *, ttl_seconds: int) -> None:
         self._items = items
         self._cache = cache
         self._ttl_seconds = ttl_seconds
-        self.page, self.add = items.page, items.add
+        self.page, self.add = items.page, items.add  # not cached
         self.attachment, self.attach = items.attachment, items.attach
 
     async def get(self, item_id: int) -> Item | None:
@@ -34,7 +34,7 @@ class CachedItems:
     async def replace(self, item_id: int, new: NewItem) -> Item | None:
         try:
             return await self._items.replace(item_id, new)
-        finally:  # an error may leave open whether it was stored
+        finally:  # also after an error: the change may have been stored
             await self._cache.delete(_key(item_id))
 
     async def remove(self, item_id: int) -> bool:

@@ -1,4 +1,4 @@
-"""Items in the database: the tables, and every statement about them."""
+"""Items in the database: the tables and their statements."""
 
 from decimal import Decimal
 
@@ -11,7 +11,7 @@ from vitals.database import Database
 
 
 class ItemRow(Base):
-    """A price is stored in cents: exact in every database."""
+    """An item. Its price is stored in cents, which is exact in every database."""
 
     __tablename__ = "items"
     __table_args__ = {"sqlite_autoincrement": True}  # noqa: RUF012 - an id is never used twice
@@ -25,7 +25,7 @@ class ItemRow(Base):
 
 
 class AttachmentRow(Base):
-    """At most one for each item, in a table of its own: items are read without it."""
+    """The attachment of an item; in a table of its own, so that reading items stays fast."""
 
     __tablename__ = "attachments"
 

@@ -1,4 +1,4 @@
-"""Hostile requests: malformed ones, and such that hide a second request in their body.
+"""Hostile requests: malformed ones, and ones that hide a second request in their body.
 
 hostile.json has the texts, by the categories of the Big List of Naughty Strings, and the requests,
 from published tests of request smuggling (RFC 9112, 11.2) and of HTTP parsers. They go to the first
@@ -31,7 +31,7 @@ LAST_CHUNK = "0\r\n\r\n"
 
 
 def request(line: str, *headers: str, body: str = "") -> bytes:
-    """A request of any text; each character is one byte."""
+    """A raw request; each character becomes one byte."""
     return "\r\n".join([line, *headers, "", body]).encode("latin-1")
 
 
@@ -39,9 +39,9 @@ def get(*headers: str) -> bytes:
     return request("GET /livez HTTP/1.1", HOST, *headers)
 
 
-def read(behind: str) -> bytes:
-    """A request for the first route with something behind its path."""
-    return request(f"GET {READ}{behind} HTTP/1.1", HOST, "Connection: close")
+def read(suffix: str) -> bytes:
+    """A request for the first route with a text after its path."""
+    return request(f"GET {READ}{suffix} HTTP/1.1", HOST, "Connection: close")
 
 
 def write(*headers: str, body: str = "{}", content_type: str = "application/json") -> bytes:
@@ -51,7 +51,7 @@ def write(*headers: str, body: str = "{}", content_type: str = "application/json
 
 
 def write_body(body: str, *headers: str, content_type: str = "application/json") -> bytes:
-    """A request with a body of its right length."""
+    """A request whose Content-Length is that of its body."""
     return write(f"Content-Length: {len(body)}", *headers, body=body, content_type=content_type)
 
 

@@ -30,8 +30,8 @@ def address(service: Served) -> Address:
 def exchange(address: Address, data: bytes, *, and_leave: bool) -> bytes:
     """Send bytes, and return all that comes back until the service closes the connection.
 
-    A client that is to leave says at once that it sends no more: what is not answered then is
-    cancelled. The others must ask for `Connection: close`.
+    With `and_leave` the client closes its side at once: the service cancels a request that it has
+    not answered. Without it, the request must ask for `Connection: close`.
     """
     received = b""
     with socket.create_connection(address, timeout=ANSWER_SECONDS) as connection:
@@ -73,7 +73,7 @@ def test_a_malformed_request_never_breaks_the_service(address: Address, name: st
 def test_no_request_is_smuggled_in_the_body_of_another(address: Address, name: str) -> None:
     answers = STATUS.findall(exchange(address, hostile.SMUGGLING[name], and_leave=True))
 
-    assert len(answers) <= 1, answers  # the connection is closed behind an ambiguous length
+    assert len(answers) <= 1, answers  # the connection is closed after an ambiguous length
 
 
 @pytest.mark.skipif(not hostile.WITH_FIELDS, reason="nothing to test yet: no seed has a body")
@@ -83,7 +83,7 @@ def test_a_lone_surrogate_is_refused(address: Address, name: str) -> None:
 
 
 def requests_with(text: str) -> Iterator[bytes]:
-    """The text in every place that a client fills."""
+    """Requests with the text in every place that a client controls."""
     encoded = quote(text, safe="")
     one_line = re.sub("[\r\n\0]", "", text).encode().decode("latin-1")
     yield from map(hostile.read, (f"/{encoded}", f"?limit={encoded}", f"?{encoded}=1"))

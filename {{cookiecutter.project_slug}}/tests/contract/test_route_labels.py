@@ -12,7 +12,7 @@ import vitals
 from vitals import testing
 
 UNMATCHED, MOUNTED = "__unmatched__", "__mounted__"
-TABLE = {
+EXPECTED = {
     "GET /plain/1": (200, "/plain/{number}"),
     "GET /plain/x": (422, "/plain/{number}"),
     "POST /plain/1": (405, "/plain/{number}"),
@@ -60,7 +60,7 @@ def app(tmp_path: Path) -> FastAPI:
     return app
 
 
-@pytest.mark.parametrize("line", TABLE)
+@pytest.mark.parametrize("line", EXPECTED)
 async def test_a_request_is_counted_under_the_template_of_its_route(
     app: FastAPI, line: str
 ) -> None:
@@ -69,5 +69,5 @@ async def test_a_request_is_counted_under_the_template_of_its_route(
         await client.request(method, path)
         metrics = (await client.get("/metrics")).text
 
-    status, label = TABLE[line]
+    status, label = EXPECTED[line]
     assert SERIES.findall(metrics) == [(label, str(status))]

@@ -1,6 +1,6 @@
 """The server on a socket: it keeps connections, limits requests, and drains at SIGTERM.
 
-The engine uses private parts of the server for all of these.
+The engine uses private parts of uvicorn for this, so a new version may break it.
 """
 
 import os

@@ -1,4 +1,4 @@
-"""Migrations, held against the tables in the code."""
+"""The migrations and the tables in the code agree."""
 
 import pytest
 from alembic import command

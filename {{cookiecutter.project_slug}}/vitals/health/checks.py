@@ -143,7 +143,7 @@ class Checks:
             await check.probe()
         except CheckFailed as failure:
             reason = str(failure)
-        except Exception as error:  # whatever it is, it is the result
+        except Exception as error:  # any error is the result of the check
             reason = f"{type(error).__name__}: {error}"
         self._store(check.name, " ".join(reason.split())[:MAX_REASON], started)
 

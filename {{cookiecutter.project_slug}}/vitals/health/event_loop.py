@@ -1,4 +1,4 @@
-"""The lag of the event loop: how late this process gets to what is due.
+"""The lag of the event loop: how late timers run in this process.
 
 Code that blocks (a slow loop, a driver without `await`) delays every request at once.
 """
@@ -29,7 +29,7 @@ class EventLoop:
         self._await_next()
 
     def checks(self) -> list[Check]:
-        """Whether the event loop is free to serve."""
+        """The check that the event loop is not blocked."""
         return [Check(self.name, self._probe, REMEDY)]
 
     async def close(self) -> None:

@@ -37,7 +37,7 @@ log = logging.getLogger("vitals.requests")
 
 
 class RecentErrors(Protocol):
-    """Whoever keeps the requests that failed or repeated a statement."""
+    """Stores the requests that failed or repeated a statement."""
 
     def failed(self, method: str, route: str, status: int, error: str, request_id: str) -> None: ...
     def repeated(self, route: str, statement: str, times: int, request_id: str) -> None: ...
@@ -110,7 +110,7 @@ class AccessLog:
             self._write_line(line)
 
     def _look_closer(self, stats: RequestStats, route: str, called: Histogram) -> str:
-        """Count what only some requests have; return their part of the line."""
+        """Count calls and cache results; return their part of the line."""
         calls, ms = stats.total("db")
         called.observe(calls)
         labels = {"http_route": route}
@@ -151,7 +151,7 @@ class AccessLog:
 
 
 def _more_fields(stats: RequestStats) -> dict[str, object]:
-    """The fields that join only when they have something to say."""
+    """The fields of the line that only some requests have."""
     more = dict(stats.fields or {})
     for kind, (calls, ms) in stats.totals().items():
         if kind != "db" and (kind != "pool_wait" or ms >= NOTICED_MS):

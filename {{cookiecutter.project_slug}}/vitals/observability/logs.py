@@ -1,7 +1,7 @@
 """The log: lines on standard output that never delay a request.
 
-Lines go into a bounded buffer and one thread writes them: a pipe that nobody reads or a full disk
-costs lines, which are counted, and nothing else. An exception is logged with its types and
+Lines go into a bounded buffer and one thread writes them: if a pipe is not read or a disk is
+full, lines are dropped and counted. An exception is logged with its types and
 frames, without its message or any value: those may hold what must not be in a log.
 """
 
@@ -74,7 +74,7 @@ class Writer:
                 self._thread.start()
 
     def _work(self, closing: threading.Event) -> None:
-        """Look every now and then: waking the thread would cost each line more than it saves."""
+        """Poll for lines: waking the thread for each line would cost more than it saves."""
         last = False
         while not last:
             last = closing.wait(GATHER_SECONDS)

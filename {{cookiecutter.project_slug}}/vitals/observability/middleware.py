@@ -1,7 +1,7 @@
 """The outermost layer: watches every request from its first byte to its last.
 
-It opens the request's stats, gives the answer its id and headers, answers 500 for what nobody
-handled, and writes the log line and the metrics. Measure before you add a line here (the
+It opens the request's stats, gives the answer its id and headers, answers 500 for an
+unhandled error, and writes the log line and the metrics. Measure before you add a line here (the
 template's `make bench` counts instructions): every request runs through it.
 """
 
@@ -30,7 +30,7 @@ class ObservabilityMiddleware:
 
     `mark` is put into the scope; a request that has one is watched already. With `head_as_get`
     HEAD is answered by the route for GET. With `reraise` an unhandled error is raised again, for
-    whoever watches from outside.
+    an error tracker around the application.
     """
 
     def __init__(
@@ -76,7 +76,7 @@ class ObservabilityMiddleware:
             await self._fail(request, error)
             if self.reraise:
                 raise
-        except BaseException:  # cancelled: nobody waits for an answer
+        except BaseException:  # cancelled: the client or the server ended it
             request.gone = True
             raise
         finally:

@@ -1,4 +1,4 @@
-"""A request that is being watched: its stats, and what goes in and out."""
+"""The observed request: its stats, and the ASGI messages that it receives and sends."""
 
 import os
 import re
@@ -40,7 +40,7 @@ class Answers:
 
 
 class ObservedRequest(RequestStats):
-    """The stats of a request, and what goes in and out."""
+    """The stats of a request, filled from its ASGI messages."""
 
     __slots__ = ("answers", "ended", "gone", "receive", "scope", "send", "started", "status")
 

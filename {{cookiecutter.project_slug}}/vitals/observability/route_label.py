@@ -1,4 +1,4 @@
-"""The route of a request as a label: bounded, whatever paths clients invent."""
+"""The route of a request as a metric label: a bounded number, whatever paths clients send."""
 
 from typing import Any
 
@@ -8,10 +8,10 @@ NOTHING: dict[str, Any] = {}
 
 
 def route_label(scope: Any) -> str:
-    """The route's template with all its prefixes, in a time that no number of routes changes.
+    """The route's template with all its prefixes, in constant time.
 
     `scope["route"].path` alone has lost the prefixes of `include_router` since FastAPI 0.137;
-    the context read here is private to FastAPI: the table in test_route_label.py watches it.
+    the context read here is private to FastAPI: tests/contract/test_route_labels.py watches it.
     """
     route = scope.get("route")
     if route is None:  # nothing matched, or what is mounted has no routes

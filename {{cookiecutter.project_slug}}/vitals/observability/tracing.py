@@ -1,4 +1,4 @@
-"""Traces: sent to OTEL_EXPORTER_OTLP_ENDPOINT; without it none are made.
+"""Traces: sent to OTEL_EXPORTER_OTLP_ENDPOINT; off without it.
 
 FastAPI's own support makes and sends the spans of requests; here are its configuration and a span
 for each call that leaves the process. Metrics are pushed there as well.
@@ -12,7 +12,7 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
 
-# Monitoring asks for these again and again: logged when they fail, never traced.
+# Monitoring polls these paths: logged when they fail, never traced.
 PROBES = ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json")
 OFF: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 

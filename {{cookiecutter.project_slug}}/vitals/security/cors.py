@@ -1,4 +1,4 @@
-"""CORS: the pages whose scripts may read the answers (Fetch standard, "HTTP-CORS protocol").
+"""CORS: the origins of web pages that may call this service (Fetch standard, "HTTP-CORS protocol").
 
 Credentials of the browser are never allowed: callers send a bearer token themselves.
 """

@@ -42,7 +42,7 @@ class JwksCache:
         self._down = False
 
     async def get(self, kid: str) -> PyJWK | None:
-        """The key, or None if the issuer has no such key. Raises Problem 503 if none can be had."""
+        """The key, or None if the issuer lists no such key. Raises Problem 503 if it is down."""
         key, age = self._known.get(kid), time.monotonic() - self._fetched
         if age > (PAUSE_SECONDS if key is None else MAX_AGE_SECONDS) and self._fetching is None:
             self._fetching = asyncio.create_task(self._fetch())

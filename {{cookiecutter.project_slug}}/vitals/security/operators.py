@@ -19,7 +19,7 @@ CHALLENGE = {"WWW-Authenticate": 'Basic realm="operators", Bearer realm="operato
 
 
 class Operators(SecurityBase):
-    """A dependency that raises Problem 401 for everyone else. Without a token nobody passes."""
+    """A dependency that raises Problem 401 for all but operators; without a token, for everyone."""
 
     def __init__(self, token: str, *, allow_all: bool) -> None:
         self.model = HTTPBearer(description="the operators' token")

@@ -46,6 +46,6 @@ class JwtVerifier:
 
 
 def _key_id(token: str) -> str:
-    """The `kid` of the header: all that is believed before the signature is verified."""
+    """The `kid` of the header: the only part that is used before the signature is verified."""
     header = token.partition(".")[0]
     return str(json.loads(base64.urlsafe_b64decode(header + "=="))["kid"])

@@ -1,7 +1,7 @@
 """Limits of connections: their number, the size of headers, the time to send a request.
 
-The HTTP parser itself has no limit on headers and waits for ever. What is refused here has not
-become a request yet, so its answer is empty.
+The HTTP parser itself has no limit on headers and waits without end. What is refused here is not
+a request yet, so its answer has no body.
 """
 
 import asyncio

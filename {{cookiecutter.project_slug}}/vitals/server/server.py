@@ -1,7 +1,7 @@
-"""The server: uvicorn's with limits, a drain, and a stop that ends.
+"""The server: uvicorn with connection limits, a drain, and a bounded shutdown.
 
-SIGTERM: not ready, but serving, for the time of the drain; then no new connections, and what is
-running may finish. SIGINT skips the drain. A second signal ends both at once.
+SIGTERM: report not ready and keep serving for the time of the drain; then accept no connections
+and let running requests finish. SIGINT skips the drain. A second signal ends both at once.
 """
 
 import asyncio
@@ -51,7 +51,7 @@ def connections(wanted: int) -> tuple[int, int]:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with limits, a drain, and an end that is bounded."""
+    """uvicorn's server with limits, a drain, and a bounded shutdown."""
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         max_active, queue = connections(settings.max_connections)
@@ -108,7 +108,7 @@ class Server(uvicorn.Server):
         self._loop.call_later(self._drain_seconds, setattr, self, "should_exit", True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        """Close the listener, let what is running finish, then close the resources."""
+        """Close the listener, let running requests finish, then close the resources."""
         for server in self.servers:
             server.close()
         for listener in sockets or []:

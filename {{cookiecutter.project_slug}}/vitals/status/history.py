@@ -1,7 +1,7 @@
 """The last 15 minutes of each route, read from the metrics.
 
-It reads the same series as a scraper, so the page and the alerts agree, and a request costs
-nothing more. It keeps the totals at the end of each slot: 250 routes take 1.3 MB; further routes
+It reads the same series as a scraper, so the page and the alerts agree, at no extra cost
+for a request. It keeps the totals at the end of each slot: 250 routes take 1.3 MB; further routes
 are added up in one.
 """
 

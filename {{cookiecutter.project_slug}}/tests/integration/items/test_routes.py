@@ -28,7 +28,7 @@ def test_an_item_is_created_read_listed_replaced_and_deleted(client: httpx.Clien
     assert client.get("/items", params=before).json()["items"] == [item]
 
     assert client.put(path, json={"name": "tea", "price": 3}).status_code == 200
-    assert client.get(path).json() == {"id": item["id"], "name": "tea", "price": 3}
+    assert client.get(path).json() == {**item, "name": "tea", "price": 3}
 
     assert client.delete(path).status_code == 204
     assert client.get(path).status_code == 404

@@ -26,7 +26,7 @@ FOR EACH ROW WHEN (NEW.name = 'refused') EXECUTE FUNCTION fail()
 
 
 class TestDatabaseItems(StoreContract):
-    """The promises, in a real server."""
+    """The tests of every store, in PostgreSQL."""
 
     @pytest.fixture
     async def store(self, environment: dict[str, str]) -> AsyncIterator[ItemStore]:
@@ -68,7 +68,7 @@ def test_every_answered_write_survives_a_kill_right_after_the_answer(
 
 @pytest.fixture
 def commits_of_refused_fail(environment: dict[str, str]) -> Iterator[None]:
-    """A write with the name `refused` goes well until it is committed."""
+    """The commit of a write with the name `refused` fails."""
     server = environment["APP_DATABASE_URL"]
     query(server, FAIL)
     query(server, AT_COMMIT)

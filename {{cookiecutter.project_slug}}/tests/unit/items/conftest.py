@@ -1,4 +1,4 @@
-"""The routes of items as an application of their own, on a store in memory."""
+"""An application with only the routes of items, on a store in memory."""
 
 from collections.abc import AsyncIterator
 

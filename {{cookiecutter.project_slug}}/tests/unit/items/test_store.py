@@ -7,7 +7,7 @@ from tests.unit.items.store_contract import StoreContract
 
 
 class TestMemoryItems(StoreContract):
-    """The promises, in memory."""
+    """The tests of every store, in memory."""
 
     @pytest.fixture
     def store(self) -> ItemStore:

@@ -1,4 +1,4 @@
-"""Items read through the cache, here the one in this process."""
+"""Items read through a cache in this process."""
 
 from collections.abc import AsyncIterator
 
@@ -6,7 +6,7 @@ import pytest
 
 from app.items.models import Item, NewItem
 from app.items.store import ItemStore, MemoryItems
-from app.items.store_cached import CachedItems
+from app.items.store_cached import CACHE_VERSION, CachedItems
 from tests.unit.items.store_contract import COFFEE, TEA, StoreContract
 from vitals import testing
 from vitals.cache import Cache
@@ -31,7 +31,7 @@ def store(memory: MemoryItems, cache: Cache) -> ItemStore:
 
 
 class TestCachedItems(StoreContract):
-    """The promises, through the cache."""
+    """The tests of every store, through the cache."""
 
 
 async def test_the_second_read_is_a_hit(store: ItemStore) -> None:
@@ -49,7 +49,7 @@ async def test_a_cached_value_that_is_not_an_item_is_ignored(
     store: ItemStore, cache: Cache, memory: MemoryItems
 ) -> None:
     item = await memory.add(TEA)
-    await cache.set(f"items:1:{item.id}", b'{"what": "else"}', ttl_seconds=60)
+    await cache.set(f"items:{CACHE_VERSION}:{item.id}", b'{"what": "else"}', ttl_seconds=60)
 
     assert await store.get(item.id) == item
 

@@ -1,4 +1,4 @@
-"""Items in a database, here in a file; tests/integration has the same in a server."""
+"""Items in an SQLite file; tests/integration runs the same tests on PostgreSQL."""
 
 from collections.abc import AsyncIterator
 from decimal import Decimal
@@ -21,7 +21,7 @@ async def store(tmp_path: Path) -> AsyncIterator[ItemStore]:
 
 
 class TestDatabaseItems(StoreContract):
-    """The promises, in a database."""
+    """The tests of every store, in a database."""
 
 
 async def test_reading_costs_one_statement_for_any_number_of_items(store: ItemStore) -> None:

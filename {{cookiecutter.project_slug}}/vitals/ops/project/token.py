@@ -94,9 +94,11 @@ def stored(folder: Path) -> Issuer:
 
 def main() -> None:
     """Print a token, and the settings of a service that accepts it."""
-    issuer = stored(FOLDER)
-    steps.say(issuer.token(*os.environ.get("SCOPES", "").split()))
-    steps.say(f"\nValid for {MINUTES} minutes, at a service that is started with:")
+    issuer, scopes = stored(FOLDER), os.environ.get("SCOPES", "").split()
+    steps.say(issuer.token(*scopes))
+    granted = " ".join(scopes) or 'none; SCOPES="items:write" grants one'
+    steps.say(f"\nScopes: {granted}")
+    steps.say(f"Valid for {MINUTES} minutes, at a service that is started with:")
     for name, value in issuer.settings(FOLDER).items():
         steps.say(f"  {name}={value}")
 
