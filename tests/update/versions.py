@@ -37,8 +37,10 @@ CHANGED = {  # file: the present text, the text of the later version
             '"{{ cookiecutter.ci }}",\n    "region": "{{ cookiecutter.region }}"',
         )
     ],
-    f"{FOLDER}/app/items/models.py": [("Field(20, ge=1,", "Field(25, ge=1,")],
-    f"{FOLDER}/app/items/routes.py": [('tags=["items"]', 'tags=["items", "things"]')],
+    f"{FOLDER}/app/items/models.py": [("2**63 - 1", "(1 << 63) - 1")],
+    f"{FOLDER}/app/items/routes.py": [
+        ("items.store import ItemStore", "items.store import ItemStore  # a protocol")
+    ],
     f"{FOLDER}/pyproject.toml": [
         ('    "watchfiles>=1.1",\n', ""),
         ('    "uvicorn>=0.54",\n', '    "uvicorn>=0.54",\n    "watchfiles>=1.1",\n'),
