@@ -25,7 +25,7 @@ PROMETHEUS = IN_PLACE / "deploy" / "prometheus"
 DASHBOARD = json.loads(
     (IN_PLACE / "deploy/grafana/dashboards/service-vitals.json").read_text(encoding="utf-8")
 )
-COMPARISON = re.compile(r" (?:>=|==|>) (?:[\d.e-]+|db_client_connections_max)$")
+COMPARISON = re.compile(r"\s+(?:>=|==|>) (?:[\d.e-]+|db_client_connections_max|on \(.+)$")
 ALWAYS_BETWEEN_0_AND_1 = re.compile(r"ratio_rate|percentunit|health_check_up")
 QUOTED = re.compile(r'"[^"]*"')
 DRAINING = 'health_check_up{check="draining"}'
@@ -94,7 +94,9 @@ def watched(project: Project, service: Service, tmp_path_factory) -> Iterator[Mo
 
 def all_recorded(prometheus: Monitoring) -> bool:
     names = {name for name, _ in EXPRESSIONS if name.startswith("route:")}
-    return names <= {series["metric"]["__name__"] for series in prometheus.query('{job="service"}')}
+    return names <= {
+        series["metric"]["__name__"] for series in prometheus.query('{__name__=~"route:.+"}')
+    }
 
 
 @pytest.mark.parametrize(("where", "expression"), EXPRESSIONS)
