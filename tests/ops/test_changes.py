@@ -73,7 +73,7 @@ def test_all_missing_fields_are_named_at_once(project: Path) -> None:
     _, faults = changes.read(write(project, {}))
 
     named = [fault.split(": ")[1] for fault in faults]
-    assert named == [*changes.REQUIRED, "not_measured"]
+    assert named == [*changes.REQUIRED_FIELDS, "not_measured"]
     assert "expected [measured], or why no number can tell" in faults[-1]
 
 

@@ -119,11 +119,11 @@ def test_a_rollback_goes_to_the_warm_one_and_marks_the_one_it_leaves(
     place: Place, tmp_path: Path
 ) -> None:
     deploy.deploy(place, release("v2", tmp_path / "v2"))
-    asked: list[str] = []
+    questions: list[str] = []
 
-    deploy.rollback(place, "staging", lambda question: not asked.append(question))
+    deploy.rollback(place, "staging", lambda question: not questions.append(question))
 
-    assert asked == ["staging: go back from v2 to v1, and mark v2 bad?"]
+    assert questions == ["staging: go back from v2 to v1, and mark v2 bad?"]
     assert live(place) == "v1"
     assert place.running("green"), "what was left is stopped"
     with pytest.raises(Refused, match="v2 is marked bad"):

@@ -15,15 +15,15 @@ def entries(*versions: str) -> list[history.Entry]:
 
 
 def test_what_is_written_is_read_again() -> None:
-    kept = entries("v1", "v2")
+    written = entries("v1", "v2")
 
-    assert history.read(history.written(kept), "green") == kept
+    assert history.read(history.written(written), "green") == written
 
 
 def test_an_entry_whose_switch_never_happened_does_not_count() -> None:
-    kept = entries("v1", "v2", "v3")
+    written = entries("v1", "v2", "v3")
 
-    assert history.read(history.written(kept), "green") == kept[:2]
+    assert history.read(history.written(written), "green") == written[:2]
 
 
 def test_where_nothing_is_live_the_history_is_empty() -> None:
@@ -52,9 +52,9 @@ def test_without_an_earlier_good_version_a_rollback_is_refused(versions: list[st
 
 
 def test_many_entries_do_not_grow_without_bounds() -> None:
-    kept = history.read(history.written(entries(*["v1"] * 500)), "green")
+    read = history.read(history.written(entries(*["v1"] * 500)), "green")
 
-    assert len(kept) == history.KEPT
+    assert len(read) == history.KEPT
 
 
 def test_an_entry_states_who_what_and_when() -> None:

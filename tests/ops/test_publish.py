@@ -21,7 +21,7 @@ class Pages(HTTPServer):
     def __init__(self) -> None:
         super().__init__(("127.0.0.1", 0), Answer)
         self.address = f"http://127.0.0.1:{self.server_port}"
-        self.asked: set[str] = set()
+        self.requested: set[str] = set()
         self.posted: list[tuple[str, Message, dict[str, str]]] = []
         self.status = 201
 
@@ -29,7 +29,7 @@ class Pages(HTTPServer):
 class Answer(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         assert isinstance(self.server, Pages)
-        self.server.asked.add(self.path)
+        self.server.requested.add(self.path)
         self._send(200 if self.server.posted else 404)
 
     def do_POST(self) -> None:
@@ -156,7 +156,7 @@ def test_a_forge_gets_the_page_of_a_release_once(
 
     ((posted, headers, sent),) = pages.posted
     assert posted == path
-    assert pages.asked == {f"{path}/{one}v0.1.0"}
+    assert pages.requested == {f"{path}/{one}v0.1.0"}
     assert header in str(headers)
     assert sent["tag_name"] == "v0.1.0"
     assert "First release." in sent[notes]

@@ -73,7 +73,7 @@ def test_2_another_branch_or_none_is_refused(world: World, words: list[str]) -> 
     assert world.release().code == 0
 
 
-def behind(_: World, other: World) -> None:
+def remote_is_ahead(_: World, other: World) -> None:
     advance(other)
 
 
@@ -100,7 +100,7 @@ def advance(other: World) -> None:
     other.git("push", "--quiet")
 
 
-@pytest.mark.parametrize("apart", [behind, known_behind, ahead, diverged, no_upstream])
+@pytest.mark.parametrize("apart", [remote_is_ahead, known_behind, ahead, diverged, no_upstream])
 def test_3_another_commit_than_the_remotes_is_refused_with_the_command_that_helps(
     world: World, second: Callable[..., World], apart: Callable[[World, World], None]
 ) -> None:
@@ -228,8 +228,8 @@ def test_6_an_invalid_record_is_refused_by_file_and_field(
 ) -> None:
     record = world.project / "changes" / "0001-answer.toml"
     field = line.partition(" ")[0]
-    kept = [known for known in record.read_text().splitlines() if not known.startswith(field)]
-    record.write_text("\n".join([*kept, line]) + "\n")
+    others = [known for known in record.read_text().splitlines() if not known.startswith(field)]
+    record.write_text("\n".join([*others, line]) + "\n")
     world.commit()
     world.git("push", "--quiet")
     world.passed()

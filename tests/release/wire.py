@@ -35,14 +35,14 @@ class Wire:
     def _accept(self) -> None:
         with suppress(OSError):  # closed
             while True:
-                near, _ = self._listener.accept()
-                self._ends.append(near)
+                client, _ = self._listener.accept()
+                self._ends.append(client)
                 if self.down:
-                    near.shutdown(socket.SHUT_RDWR)
+                    client.shutdown(socket.SHUT_RDWR)
                     continue
-                far = socket.create_connection(("127.0.0.1", self._target))
-                self._ends.append(far)
-                for ends in ((near, far), (far, near)):
+                server = socket.create_connection(("127.0.0.1", self._target))
+                self._ends.append(server)
+                for ends in ((client, server), (server, client)):
                     self._threads.append(threading.Thread(target=self._pass, args=ends))
                     self._threads[-1].start()
 

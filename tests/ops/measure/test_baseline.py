@@ -17,8 +17,8 @@ from vitals.ops.run.steps import Refused
 
 
 @pytest.fixture
-def kept(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Where the result will lie."""
+def stored(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    """Where the result is stored."""
     monkeypatch.setattr("vitals.ops.run.shell.ROOT", tmp_path)
     monkeypatch.setattr("vitals.ops.measure.result.FOLDER", tmp_path / "measurements")
     monkeypatch.setattr("vitals.ops.measure.result.commit", lambda: "c0ffee")
@@ -37,13 +37,13 @@ def starting(monkeypatch: pytest.MonkeyPatch, status: int = 200) -> None:
 
 
 def test_each_route_has_its_vitals_and_the_shares_of_its_cache(
-    kept: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    stored: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     starting(monkeypatch)
 
     baseline.baseline()
 
-    found = json.loads((kept / "c0ffee.json").read_text())
+    found = json.loads((stored / "c0ffee.json").read_text())
     values = {row["metric"]: row["value"] for row in found["rows"]}
     assert found["command"] == "make baseline"
     assert 1.8 < values["p95 of GET /items"] < 2.2
@@ -53,15 +53,15 @@ def test_each_route_has_its_vitals_and_the_shares_of_its_cache(
     assert "GET /items/{item_id}, warm cache" in capsys.readouterr().out
 
 
-def test_a_route_is_not_asked_more_often_than_its_rate(kept: Path) -> None:
-    plan = baseline.load.read(kept.parent)
+def test_a_route_is_not_asked_more_often_than_its_rate(stored: Path) -> None:
+    plan = baseline.load.read(stored.parent)
 
     costs = baseline._drive(Pretended(1), plan.routes[1], cold=False)
 
     assert 1 <= len(costs) <= 11  # 50 a second
 
 
-@pytest.mark.usefixtures("kept")
+@pytest.mark.usefixtures("stored")
 def test_a_route_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     starting(monkeypatch, status=404)
 
@@ -70,11 +70,11 @@ def test_a_route_that_does_not_answer_is_refused(monkeypatch: pytest.MonkeyPatch
 
 
 def test_without_a_route_there_is_nothing_to_measure_yet(
-    kept: Path, capsys: pytest.CaptureFixture[str]
+    stored: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    (kept.parent / "config" / "slo.toml").write_text("")
+    (stored.parent / "config" / "slo.toml").write_text("")
 
     baseline.baseline()
 
     assert capsys.readouterr().out == f"{NOTHING}\n"
-    assert not kept.exists()
+    assert not stored.exists()

@@ -23,7 +23,7 @@ from vitals.ops.run.steps import Refused
 
 @pytest.fixture
 def project(somebody: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """A project with one commit; what it measures is kept in its folder."""
+    """A project with one commit; what it measures is stored in its folder."""
     monkeypatch.setattr("vitals.ops.release.releases.FOLDER", somebody / "build" / "releases")
     monkeypatch.setattr("vitals.ops.run.shell.ROOT", somebody)
     monkeypatch.setattr("vitals.ops.measure.result.FOLDER", somebody / "build" / "measurements")
@@ -51,7 +51,7 @@ def between(monkeypatch: pytest.MonkeyPatch, before: Pretended, after: Pretended
     monkeypatch.setattr("vitals.ops.measure.service.deployed", deployed)
 
 
-def kept(project: Path) -> dict[str, Any]:
+def stored(project: Path) -> dict[str, Any]:
     (path,) = (project / "build" / "measurements").glob("*.json")
     found: dict[str, Any] = json.loads(path.read_text())
     return found
@@ -64,7 +64,7 @@ def test_a_slower_tree_is_called_slower_on_each_route(
 
     compare.compare()
 
-    slower = {row["metric"] for row in kept(project)["rows"] if row["seen"] and not row["better"]}
+    slower = {row["metric"] for row in stored(project)["rows"] if row["seen"] and not row["better"]}
     assert {
         "p50 of GET /items",
         "p50 of GET /items/{item_id}, cold cache",
@@ -80,7 +80,7 @@ def test_equals_come_out_as_no_difference(
 
     compare.compare()
 
-    assert {row["verdict"] for row in kept(project)["rows"]} == {difference.NONE}
+    assert {row["verdict"] for row in stored(project)["rows"]} == {difference.NONE}
     assert f"\n{difference.NONE}\n" in capsys.readouterr().out
 
 
@@ -91,7 +91,7 @@ def test_a_change_record_can_cite_the_result(
     compare.compare()
     (project / "changes").mkdir()
     cited = project / "changes" / "0001-faster.json"
-    cited.write_text(json.dumps(kept(project)))
+    cited.write_text(json.dumps(stored(project)))
     record = {
         "measured.command": "make compare BASE=HEAD",
         "measured.metric": "p50 of GET /items",
@@ -118,7 +118,7 @@ def test_a_comparison_has_enough_rounds_though_the_time_is_over(
 
     compare.compare()
 
-    assert kept(project)["rounds"] == compare.FEWEST_ROUNDS
+    assert stored(project)["rounds"] == compare.FEWEST_ROUNDS
 
 
 @pytest.mark.usefixtures("project")

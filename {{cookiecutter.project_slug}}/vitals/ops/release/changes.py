@@ -15,7 +15,7 @@ from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
 FOLDER = "changes"
-REQUIRED = ("change", "reason", "owner", "expected", "rollback")
+REQUIRED_FIELDS = ("change", "reason", "owner", "expected", "rollback")
 MEASURED = ("measured.command", "measured.metric", "measured.result")
 FIELDS = {  # what is expected, and an example
     "change": ("what changed", "Cache the item list for 30 s"),
@@ -51,7 +51,7 @@ def read(path: Path) -> tuple[dict[str, str], list[str]]:
     measured = table.pop("measured", {})
     measured = measured if isinstance(measured, dict) else {"": measured}
     record = table | {f"measured.{name}": value for name, value in measured.items()}
-    needed = [*REQUIRED, *(MEASURED if measured else ("not_measured",))]
+    needed = [*REQUIRED_FIELDS, *(MEASURED if measured else ("not_measured",))]
     names = dict.fromkeys([*needed, *record])
     faults = [fault for name in names if (fault := _fault(name, record.get(name)))]
     if measured and "not_measured" in record:
@@ -136,7 +136,7 @@ def _owner() -> str:
 def _to_fill_in(title: str, path: Path) -> str:
     known = {"change": title, "owner": _owner()}
     lines = []
-    for name in (*REQUIRED, "not_measured"):
+    for name in (*REQUIRED_FIELDS, "not_measured"):
         expected, example = FIELDS[name]
         text = json.dumps(known.get(name, ""), ensure_ascii=False)
         hint = "" if known.get(name) else f'  # {expected}, e.g. "{example}"'

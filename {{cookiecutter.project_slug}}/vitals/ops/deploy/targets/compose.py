@@ -155,17 +155,17 @@ def resolved_settings(root: Path, environment: str) -> dict[str, str]:
 @contextmanager
 def throwaway_staging(folder: Path, issuer: Issuer) -> Iterator[ThrowawayStaging]:
     """Start a staging of containers that is gone after the block; one at a time on a host."""
-    kept = folder / "secrets"
-    kept.mkdir()
+    private = folder / "secrets"
+    private.mkdir()
     random = secrets.token_hex(16)
     for name, value in (_read(shell.ROOT, ENVIRONMENT).get("x-throw-away") or {}).items():
-        (kept / name).write_text(value.replace("RANDOM", random))
+        (private / name).write_text(value.replace("RANDOM", random))
     overlay = folder / "overlay.json"
     changed = issuer.settings(folder) | {"APP_AUTH_JWKS_URL": "file:///run/issuer/jwks.json"}
     slot = {"environment": changed, "volumes": [f"{folder / 'issuer'}:/run/issuer:ro"]}
     overlay.write_text(json.dumps({"services": {f"app-{name}": slot for name in Compose.slots}}))
     ports = {"HTTP_PORT": "127.0.0.1:0", "HTTPS_PORT": "127.0.0.1:0"}
-    given = {"SECRETS": str(kept), "FRONT": str(folder / "front.json"), **ports}
+    given = {"SECRETS": str(private), "FRONT": str(folder / "front.json"), **ports}
     target = Compose(f"{project_name()}-rehearsal", given, overlay)
     _end(target.project)
     try:

@@ -137,8 +137,8 @@ class Kubernetes:
         return json.loads(found) if found.strip() else None
 
     def _refuse_missing_secrets(self, release: Release) -> None:
-        kept = (self._get("secret", "secrets") or {}).get("data", {})
-        if missing := set(releases.secret_files(release).values()) - kept.keys():
+        present = (self._get("secret", "secrets") or {}).get("data", {})
+        if missing := set(releases.secret_files(release).values()) - present.keys():
             found = f"{self._namespace}: the Secret `secrets` has no {', '.join(sorted(missing))}"
             create = f"kubectl -n {self._namespace} create secret generic secrets"
             fix = f"`{create} --from-file=FOLDER`"
