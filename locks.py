@@ -52,13 +52,13 @@ def renew(variant: str, upgrade: bool) -> int:
 
 def keep(folder: Path, variant: str) -> None:
     """Put a variant's locks where the hook finds them, and the whole's into the root too."""
-    kept = PROJECT / "locks" / variant
-    kept.mkdir(parents=True, exist_ok=True)
+    destination = PROJECT / "locks" / variant
+    destination.mkdir(parents=True, exist_ok=True)
     for file in folder.glob("requirements*.txt"):
         if variant == "full":
             shutil.copy(file, PROJECT)
         if file.name != "requirements-uv.txt":
-            shutil.copy(file, kept)
+            shutil.copy(file, destination)
 
 
 def main() -> int:

@@ -31,7 +31,7 @@ ROUTES = tuple(LENGTHS)
 UNCOUNTED = ("malloc", "free", "realloc", "calloc")
 BARE = "bare FastAPI"
 WRK_ROUNDS, WRK_SECONDS = 5, 2
-TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
+MARKDOWN_TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 QUIET = {**os.environ, "PYTHONHASHSEED": "0"}
 Instructions = dict[str, list[int]]  # by variant: for 1, 100, 1000 routes a hit and a 404
 
@@ -77,8 +77,8 @@ def instructions(name: str) -> list[int]:
         _measured([*command, str(PYTHON), "-m", "benchmarks.work", "instructions", name])
         files = sorted(Path(folder).glob("out.*"), key=lambda file: int(file.suffix[1:]))
         totals = [_total(file) for file in files[1:]]  # the first holds the start
-    asked = [many - few for _, few, many in LENGTHS.values() for _ in ("hit", "404")]
-    runs = zip(totals[::3], totals[1::3], asked, strict=False)
+    request_counts = [many - few for _, few, many in LENGTHS.values() for _ in ("hit", "404")]
+    runs = zip(totals[::3], totals[1::3], request_counts, strict=False)
     return [round((many - few) / requests) for few, many, requests in runs]
 
 
@@ -173,10 +173,10 @@ def main() -> None:
     set_up()
     say("CPU: in turns")
     used = cpu(names)
-    kept = throughput(names)
+    requests_per_second = throughput(names)
     say("figures beside the requests")
     more = figures()
-    results = chart.Results(ROUTES, count_all(names, instructions), used, kept, BARE)
+    results = chart.Results(ROUTES, count_all(names, instructions), used, requests_per_second, BARE)
     text = chart.page(results, more, f"{before} when it began and {load()} when it ended")
     show(text)
     (ROOT / "docs" / "bench.svg").write_text(chart.picture(results))
@@ -186,7 +186,7 @@ def main() -> None:
 def show(text: str) -> None:
     """Keep the page, and its table in README.md where the earlier one stands."""
     page, readme = ROOT / "docs" / "bench.md", ROOT / "README.md"
-    earlier, table = (TABLE.findall(each)[0] for each in (page.read_text(), text))
+    earlier, table = (MARKDOWN_TABLE.findall(each)[0] for each in (page.read_text(), text))
     page.write_text(text)
     readme.write_text(readme.read_text().replace(earlier, table))
 

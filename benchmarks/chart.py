@@ -13,7 +13,7 @@ class Results(NamedTuple):
     routes: tuple[int, ...]
     instructions: dict[str, list[int]]  # for each number of routes a hit and a 404
     cpu: dict[str, float]
-    kept: dict[str, float]
+    requests_per_second: dict[str, float]
     bare: str
 
     def added(self, name: str, at: int) -> int:
@@ -52,7 +52,7 @@ def table(results: Results) -> str:
             share, added, missed = f"{counts[0]:,}", ["" for _ in added], f"(of {counts[1]:,})"
         else:
             share, missed = f"{results.share(name):+.1f} %", f"{results.added(name, 1):+,}"
-        ratios = [f"{results.cpu[name]:.2f}", f"{results.kept[name]:.2f}"]
+        ratios = [f"{results.cpu[name]:.2f}", f"{results.requests_per_second[name]:.2f}"]
         lines.append([name, share, *added, missed, *ratios])
     return "".join("| " + " | ".join(line) + " |\n" for line in lines)
 

@@ -79,12 +79,12 @@ async def test_the_newest_known_schema_is_good_enough(database: Database, tmp_pa
 async def test_a_database_that_is_down_is_503_and_fails_its_check(tmp_path: Path) -> None:
     database = database_at(tmp_path, "postgresql://user:secret-word@127.0.0.1:1/orders")
 
-    with pytest.raises(Problem) as raised:
+    with pytest.raises(Problem) as caught:
         async with database.transaction():
             pytest.fail("there is no database")
 
-    assert raised.value.status == 503
-    assert "secret-word" not in raised.value.detail
+    assert caught.value.status == 503
+    assert "secret-word" not in caught.value.detail
     assert await outcome(database, "database") != ""
 
 
@@ -93,11 +93,11 @@ async def test_a_transaction_ends_at_its_deadline_and_returns_its_connection(
 ) -> None:
     database = database_at(tmp_path, f"sqlite:///{tmp_path / 'some.db'}", deadline_seconds=1)
 
-    with pytest.raises(Problem, match="slow") as raised:
+    with pytest.raises(Problem, match="slow") as caught:
         async with database.transaction():
             await asyncio.Event().wait()
 
-    assert raised.value.status == 503
+    assert caught.value.status == 503
     assert database.gauges()["db_client_connections_in_use"] == 0
     async with database.transaction() as session:
         assert await session.scalar(text("SELECT 1")) == 1

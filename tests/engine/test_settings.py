@@ -228,10 +228,10 @@ def test_no_secret_is_in_the_text_of_settings_or_of_their_variables() -> None:
     environ: dict[str, Any] = {"APP_ENVIRONMENT": "test", "APP_OPS_TOKEN": STRONG}
     settings = load(Settings, environ)
 
-    shown = redacted(settings)
-    assert shown["APP_OPS_TOKEN"] == "**********"
-    assert (shown["APP_PORT"], shown["APP_ALLOWED_HOSTS"]) == ("8000", "")
-    assert STRONG not in repr(settings) + str(shown)
+    values = redacted(settings)
+    assert values["APP_OPS_TOKEN"] == "**********"
+    assert (values["APP_PORT"], values["APP_ALLOWED_HOSTS"]) == ("8000", "")
+    assert STRONG not in repr(settings) + str(values)
 
 
 def test_settings_refused_says_all_its_faults() -> None:

@@ -23,11 +23,11 @@ def test_a_tree_that_passed_is_recorded(record: Path, monkeypatch: pytest.Monkey
 
     assert check.everything() == 0
 
-    kept = json.loads(record.read_text())
-    assert kept["tree"] == git.tree_hash()
-    assert kept["ok"] is True
-    assert [step["name"] for step in kept["steps"]] == ["one", "two"]
-    assert kept["not_run"] == []
+    recorded = json.loads(record.read_text())
+    assert recorded["tree"] == git.tree_hash()
+    assert recorded["ok"] is True
+    assert [step["name"] for step in recorded["steps"]] == ["one", "two"]
+    assert recorded["not_run"] == []
 
 
 def test_one_failing_step_fails_the_whole_and_shows_what_was_said(

@@ -18,7 +18,7 @@ TOKEN = "0123456789abcdef"
 class Service(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         known = self.headers["Authorization"] == f"Bearer {TOKEN}"
-        content = b'{"feature": "items", "cleared": 3}' if known else b'{"title": "Who are you?"}'
+        content = b'{"feature": "items", "cleared": 3}' if known else b'{"title": "Unauthorized"}'
         self.send_response(200 if known and self.path == "/cache/items" else 401)
         self.end_headers()
         self.wfile.write(content)
@@ -45,7 +45,7 @@ def test_a_refusal_says_what_the_service_said(url: str) -> None:
     with pytest.raises(Refused, match=r"401.*APP_OPS_TOKEN") as refused:
         clear_cache.clear(url, "items", "wrong")
 
-    assert "Who are you?" in refused.value.output
+    assert "Unauthorized" in refused.value.output
 
 
 def test_a_service_that_is_away_is_refused() -> None:

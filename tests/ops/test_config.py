@@ -126,10 +126,10 @@ def test_what_is_shown_names_its_file_and_no_secret(project: Path) -> None:
     changed = put("APP_OPS_TOKEN", "aB3dEf6hIj9lMn2p")((project / STAGING).read_text())
     (project / STAGING).write_text(changed)
 
-    shown = config.show(project, "staging")
+    printed = config.show(project, "staging")
 
-    assert re.search(r"^APP_OPS_TOKEN=\*\*\* +config/staging.env:\d+$", shown, re.MULTILINE)
-    assert re.search(r"^APP_PORT=8000 +config/common.env:\d+$", shown, re.MULTILINE)
+    assert re.search(r"^APP_OPS_TOKEN=\*\*\* +config/staging.env:\d+$", printed, re.MULTILINE)
+    assert re.search(r"^APP_PORT=8000 +config/common.env:\d+$", printed, re.MULTILINE)
 
 
 def test_an_unknown_environment_can_not_be_shown(project: Path) -> None:

@@ -18,11 +18,11 @@ def pins(file: str) -> Iterator[tuple[Requirement, list[str]]]:
         yield Requirement(requirement), hashes
 
 
-@pytest.mark.parametrize("kept", lock.LOCKS, ids=lambda kept: kept.file)
-def test_every_pin_is_exact_and_has_hashes(kept: lock.Lock) -> None:
+@pytest.mark.parametrize("locked", lock.LOCKS, ids=lambda locked: locked.file)
+def test_every_pin_is_exact_and_has_hashes(locked: lock.Lock) -> None:
     loose = [
         pin.name
-        for pin, hashes in pins(kept.file)
+        for pin, hashes in pins(locked.file)
         if not hashes
         or not all(re.fullmatch(r"sha256:[0-9a-f]{64}", known) for known in hashes)
         or [spec.operator for spec in pin.specifier] != ["=="]
@@ -31,9 +31,9 @@ def test_every_pin_is_exact_and_has_hashes(kept: lock.Lock) -> None:
     assert loose == []
 
 
-@pytest.mark.parametrize("kept", lock.LOCKS, ids=lambda kept: kept.file)
-def test_no_lock_names_an_index_or_a_folder(kept: lock.Lock) -> None:
-    text = (shell.ROOT / kept.file).read_text()
+@pytest.mark.parametrize("locked", lock.LOCKS, ids=lambda locked: locked.file)
+def test_no_lock_names_an_index_or_a_folder(locked: lock.Lock) -> None:
+    text = (shell.ROOT / locked.file).read_text()
 
     assert "://" not in text
     assert not re.search(r"^\s*(-|#)(?!-hash)", text, re.MULTILINE)

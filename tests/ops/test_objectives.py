@@ -59,9 +59,11 @@ def test_without_an_objective_there_is_no_budget(tmp_path: Path) -> None:
 )
 def test_an_objective_that_cannot_be_held_is_refused(tmp_path: Path, line: str, found: str) -> None:
     name = line.partition(" ")[0]
-    kept = "".join(f"{each}\n" for each in OBJECTIVE.splitlines() if not each.startswith(name))
+    other_lines = "".join(
+        f"{each}\n" for each in OBJECTIVE.splitlines() if not each.startswith(name)
+    )
 
     with pytest.raises(Refused) as refused:
-        slo.read(written(tmp_path, f"{kept}{line}\n"))
+        slo.read(written(tmp_path, f"{other_lines}{line}\n"))
 
     assert found in str(refused.value)

@@ -58,7 +58,7 @@ FILES = {
     "README.md": README,
     ".vitals.json": '{\n  "answers": {\n    "owner": "größe"\n  },\n  "example": true\n}\n',
 }
-TABLE = {
+EXAMPLE = {
     "files": ["app/items", "migrations/versions/0001.py", "docs/of-another-answer.md"],
     "marked": ["app/main.py", "README.md", "docs/of-another-answer.toml"],
 }
@@ -70,8 +70,8 @@ def project(
 ) -> Path:
     """A committed project with an example and a feature of the team."""
     table = tmp_path_factory.mktemp("table") / "example.json"
-    table.write_text(json.dumps(TABLE))
-    monkeypatch.setattr("vitals.ops.project.remove_example.TABLE", table)
+    table.write_text(json.dumps(EXAMPLE))
+    monkeypatch.setattr("vitals.ops.project.remove_example.EXAMPLE_FILE", table)
     for name, text in FILES.items():
         (somebody / name).parent.mkdir(parents=True, exist_ok=True)
         (somebody / name).write_text(text)

@@ -63,7 +63,7 @@ def project(tmp_path: Path) -> Path:
     return project
 
 
-class Running(NamedTuple):
+class RunningService(NamedTuple):
     program: shell.Program
     port: int
     log: Path
@@ -77,7 +77,7 @@ class Running(NamedTuple):
 
 
 @contextmanager
-def running(project: Path) -> Iterator[Running]:
+def running(project: Path) -> Iterator[RunningService]:
     port, log = shell.free_port(), project.parent / "log"
     command = [shell.PYTHON, "-m", "vitals.ops.project.serve"]
     environment = {"PORT": str(port), "PYTHONUNBUFFERED": "1"}
@@ -85,7 +85,7 @@ def running(project: Path) -> Iterator[Running]:
         log.open("wb") as output,
         shell.Program(command, environment=environment, output=output, folder=project) as program,
     ):
-        yield Running(program, port, log)
+        yield RunningService(program, port, log)
 
 
 def test_a_change_migrates_and_restarts_the_service_and_ctrl_c_ends_it_well(project: Path) -> None:

@@ -10,7 +10,7 @@ import pytest
 from tests import baking
 from tests.security.conftest import Guarded
 
-HERE = Path(__file__).parent
+FOLDER = Path(__file__).parent
 EXAMPLES = 200  # for each operation
 
 
@@ -23,7 +23,7 @@ def test_no_example_gets_an_answer_that_is_not_described(
         "-m",
         "schemathesis.cli",
         "--config-file",
-        HERE / "schemathesis.toml",
+        FOLDER / "schemathesis.toml",
     ]
     options = ["--checks", "all", "--max-examples", str(EXAMPLES), "--workers", "1"]
     header = ["--header", f"Authorization: Bearer {guarded.token}"] if "with " in who else []
@@ -31,7 +31,7 @@ def test_no_example_gets_an_answer_that_is_not_described(
     done = subprocess.run(
         [*program, "run", f"{guarded.url}/openapi.json", *options, *header],
         cwd=tmp_path,
-        env=baking.environment(SCHEMATHESIS_HOOKS="hooks", PYTHONPATH=str(HERE)),
+        env=baking.environment(SCHEMATHESIS_HOOKS="hooks", PYTHONPATH=str(FOLDER)),
         capture_output=True,
         text=True,
         check=False,

@@ -81,7 +81,7 @@ class Answer(NamedTuple):
     body: str
 
 
-class Running(NamedTuple):
+class RunningEngine(NamedTuple):
     port: int
     log: Path
     issuer: Issuer
@@ -116,7 +116,7 @@ class Running(NamedTuple):
 
 
 @pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
     folder = tmp_path_factory.mktemp("engine")
     issuer, port = Issuer(), shell.free_port()
     publish(folder, issuer)
@@ -125,7 +125,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     command = [sys.executable, "-m", "tests.security.engine"]
     with (folder / "log").open("wb") as log:
         process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    running = Running(port, folder / "log", issuer)
+    running = RunningEngine(port, folder / "log", issuer)
     try:
         deadline = time.monotonic() + 20
         while not answers(running):
@@ -137,7 +137,7 @@ def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
         process.wait(20)
 
 
-def answers(running: Running) -> bool:
+def answers(running: RunningEngine) -> bool:
     try:
         return running.send("GET", "/livez").status == 200
     except OSError:
@@ -150,7 +150,7 @@ def bearer(token: str) -> dict[str, str]:
 
 @pytest.mark.parametrize("name", REQUESTS)
 def test_every_answer_has_all_headers_an_id_and_names_no_software(
-    engine: Running, name: str
+    engine: RunningEngine, name: str
 ) -> None:
     status, method, path, headers, body = REQUESTS[name]
 
@@ -170,7 +170,7 @@ def test_every_answer_has_all_headers_an_id_and_names_no_software(
 
 
 @pytest.mark.parametrize("head", ["/livez", "/" + "x" * 9000], ids=["headers", "a path"])
-def test_what_the_parser_refuses_names_no_software(engine: Running, head: str) -> None:
+def test_what_the_parser_refuses_names_no_software(engine: RunningEngine, head: str) -> None:
     answer = engine.send("GET", head, {"X-Long": "x" * 9000})
 
     assert answer.status == 431
@@ -178,25 +178,29 @@ def test_what_the_parser_refuses_names_no_software(engine: Running, head: str) -
 
 
 @pytest.mark.parametrize("body", [b"[" * 1000, b'{"text": NaN}', b'{"text": "\\ud800"}', b"\xff"])
-def test_malformed_json_is_refused_and_is_no_server_error(engine: Running, body: bytes) -> None:
+def test_malformed_json_is_refused_and_is_no_server_error(
+    engine: RunningEngine, body: bytes
+) -> None:
     token = bearer(engine.issuer.token("notes:write"))
 
     assert engine.send("POST", "/notes", JSON | token, body).status in (400, 422)
 
 
-def test_content_that_is_not_declared_as_json_is_not_read_as_json(engine: Running) -> None:
+def test_content_that_is_not_declared_as_json_is_not_read_as_json(engine: RunningEngine) -> None:
     sent = {"Content-Type": "text/plain"} | bearer(engine.issuer.token("notes:write"))
 
     assert engine.send("POST", "/notes", sent, b'{"text": "x"}').status in (415, 422)
 
 
-def test_the_public_sees_no_reason_in_health(engine: Running) -> None:
+def test_the_public_sees_no_reason_in_health(engine: RunningEngine) -> None:
     answer = engine.send("GET", "/health")
 
     assert [w for w in ("output", "observedValue", "changes") if f'"{w}"' in answer.body] == []
 
 
-def test_a_foreign_page_reads_nothing_and_a_named_one_without_credentials(engine: Running) -> None:
+def test_a_foreign_page_reads_nothing_and_a_named_one_without_credentials(
+    engine: RunningEngine,
+) -> None:
     foreign = engine.send("GET", "/notes", {"Origin": "https://evil.internal"})
     named = engine.send("GET", "/notes", {"Origin": "https://shop.internal"})
 
@@ -210,7 +214,9 @@ def test_a_foreign_page_reads_nothing_and_a_named_one_without_credentials(engine
     [("", 401), ("stranger", 401), ("another scope", 403)],
     ids=["none", "of a stranger", "of another scope"],
 )
-def test_a_refused_token_is_one_line_of_the_log(engine: Running, token: str, status: int) -> None:
+def test_a_refused_token_is_one_line_of_the_log(
+    engine: RunningEngine, token: str, status: int
+) -> None:
     tokens = {"stranger": Issuer().token("notes:write"), "another scope": engine.issuer.token("x")}
     sent = bearer(tokens[token]) if token else {}
 
@@ -220,7 +226,9 @@ def test_a_refused_token_is_one_line_of_the_log(engine: Running, token: str, sta
     assert (answer.status, line["status"], line["route"]) == (status, status, "/notes")
 
 
-def test_a_defect_is_logged_once_with_its_frames_and_without_its_text(engine: Running) -> None:
+def test_a_defect_is_logged_once_with_its_frames_and_without_its_text(
+    engine: RunningEngine,
+) -> None:
     canary = secrets.token_hex(12)
 
     answer = engine.send("GET", f"/defect?say={canary}")
@@ -230,7 +238,7 @@ def test_a_defect_is_logged_once_with_its_frames_and_without_its_text(engine: Ru
     assert canary not in answer.body + engine.log.read_text()
 
 
-def test_nothing_that_is_sent_is_in_the_log(engine: Running) -> None:
+def test_nothing_that_is_sent_is_in_the_log(engine: RunningEngine) -> None:
     canaries = [secrets.token_hex(12) for _ in range(3)]
     query, header, body = canaries
     token = engine.issuer.token("notes:write")
@@ -244,7 +252,7 @@ def test_nothing_that_is_sent_is_in_the_log(engine: Running) -> None:
     assert [text for text in (*canaries, token.rpartition(".")[2]) if text in written] == []
 
 
-def test_no_request_can_forge_a_line_or_reach_the_terminal(engine: Running) -> None:
+def test_no_request_can_forge_a_line_or_reach_the_terminal(engine: RunningEngine) -> None:
     answer = engine.send("GET", "/nowhere%0a%0dFORGED%1b[31m", {"X-Request-ID": "a b;c"})
 
     engine.lines_of(answer)

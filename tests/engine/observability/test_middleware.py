@@ -156,7 +156,7 @@ async def test_an_unhandled_error_is_one_500_and_one_log_entry_without_its_messa
 async def test_an_answer_that_an_error_cuts_short_counts_as_an_error(
     app: FastAPI, lines: Lines
 ) -> None:
-    sent = await _ask(app, _scope("GET", "/break-off"))
+    sent = await _send_request(app, _scope("GET", "/break-off"))
 
     assert lines.last()["status"] == 500
     assert [message["type"] for message in sent] == ["http.response.start", "http.response.body"]
@@ -165,7 +165,7 @@ async def test_an_answer_that_an_error_cuts_short_counts_as_an_error(
 async def test_a_client_that_leaves_while_it_sends_is_no_server_error(
     app: FastAPI, lines: Lines, caplog: pytest.LogCaptureFixture
 ) -> None:
-    await _ask(app, _scope("POST", "/body"), {"type": "http.disconnect"})
+    await _send_request(app, _scope("POST", "/body"), {"type": "http.disconnect"})
 
     assert (lines.last()["status"], lines.last()["level"]) == (499, "info")
     assert caplog.records == []
@@ -173,7 +173,7 @@ async def test_a_client_that_leaves_while_it_sends_is_no_server_error(
 
 async def test_a_cancelled_request_is_499_and_stays_cancelled(app: FastAPI, lines: Lines) -> None:
     with pytest.raises(asyncio.CancelledError):
-        await _ask(app, _scope("GET", "/cancelled"))
+        await _send_request(app, _scope("GET", "/cancelled"))
 
     assert lines.last()["status"] == 499
 
@@ -230,7 +230,7 @@ async def test_the_server_still_sees_head_so_that_it_sends_no_body(app: FastAPI)
     app.get("/plain")(lambda: "text")
     scope = _scope("HEAD", "/plain")
 
-    await _ask(app, scope)
+    await _send_request(app, scope)
 
     assert scope["method"] == "HEAD"
 
@@ -241,7 +241,7 @@ async def test_a_route_of_its_own_for_head_is_answered_for_head_only_without_set
     app.get("/own")(lambda: seen.append("GET"))
     vitals.install(app, environment="local")
 
-    await _ask(app, _scope("HEAD", "/own"))
+    await _send_request(app, _scope("HEAD", "/own"))
 
     assert seen == ["HEAD"]
 
@@ -276,7 +276,9 @@ def _scope(method: str, path: str) -> Scope:
     }
 
 
-async def _ask(app: FastAPI, scope: Scope, received: Message | None = None) -> list[Message]:
+async def _send_request(
+    app: FastAPI, scope: Scope, received: Message | None = None
+) -> list[Message]:
     """Send a request as a server does, and return the messages of the answer."""
     sent: list[Message] = []
     inbox = [received or {"type": "http.request", "body": b"", "more_body": False}]

@@ -11,7 +11,7 @@ from starlette.staticfiles import StaticFiles
 
 from tests.engine.applications import Lines
 
-TABLE = {
+LABELS = {
     "GET /plain/1": "/plain/{number}",
     "GET /plain/x": "/plain/{number}",  # 422
     "POST /plain/1": "/plain/{number}",  # 405
@@ -58,7 +58,7 @@ def app(app: FastAPI, tmp_path: Path) -> FastAPI:
     return app
 
 
-@pytest.mark.parametrize("request_line", TABLE)
+@pytest.mark.parametrize("request_line", LABELS)
 async def test_a_request_is_labelled_with_the_template_of_its_route(
     request_line: str, client: httpx.AsyncClient, lines: Lines
 ) -> None:
@@ -66,4 +66,4 @@ async def test_a_request_is_labelled_with_the_template_of_its_route(
 
     await client.request(method, path)
 
-    assert lines.last()["route"] == TABLE[request_line]
+    assert lines.last()["route"] == LABELS[request_line]

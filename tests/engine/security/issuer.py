@@ -61,11 +61,11 @@ def _certify(folder: Path) -> None:
 
 
 class Quiet(http.server.SimpleHTTPRequestHandler):
-    """Counts the requests in the file `asked`, and logs nothing."""
+    """Counts the requests in the file `requests`, and logs nothing."""
 
     def log_message(self, format: str, *args: object) -> None:  # noqa: A002, ARG002 - its names
-        with Path(self.directory, "asked").open("a") as asked:
-            asked.write(".")
+        with Path(self.directory, "requests").open("a") as file:
+            file.write(".")
 
 
 def main() -> None:

@@ -169,7 +169,7 @@ async def test_a_new_key_is_fetched_once_under_load_and_the_old_one_is_dropped(
 
         await asyncio.gather(*(tokens.verify(rotated.token()) for _ in range(100)))
 
-        assert (tmp_path / "asked").read_text() == ".."
+        assert (tmp_path / "requests").read_text() == ".."
         with pytest.raises(Problem, match="unknown key"):
             await tokens.verify(issuer.token())
 

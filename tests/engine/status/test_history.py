@@ -152,8 +152,8 @@ def test_a_repeated_statement_keeps_the_time_of_its_first_repetition() -> None:
 
     recent.repeated("/a", "SELECT 1", 12, "second")
 
-    (kept,) = recent.repeats()
-    assert (kept.since, kept.times, kept.request_id) == (since, 12, "second")
+    (repeat,) = recent.repeats()
+    assert (repeat.since, repeat.times, repeat.request_id) == (since, 12, "second")
 
 
 def test_the_statement_that_was_repeated_longest_ago_is_dropped_first() -> None:
@@ -161,8 +161,8 @@ def test_the_statement_that_was_repeated_longest_ago_is_dropped_first() -> None:
     for number in range(MAX_STATEMENTS + 1):
         recent.repeated("/a", f"SELECT {number}" + "x" * 10_000, 10, "id")
 
-    kept = recent.repeats()
+    repeats = recent.repeats()
 
-    assert len(kept) == MAX_STATEMENTS
-    assert not any(each.statement.startswith("SELECT 0x") for each in kept)
-    assert max(len(each.statement) for each in kept) == 300
+    assert len(repeats) == MAX_STATEMENTS
+    assert not any(each.statement.startswith("SELECT 0x") for each in repeats)
+    assert max(len(each.statement) for each in repeats) == 300

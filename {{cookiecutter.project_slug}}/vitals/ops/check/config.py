@@ -20,7 +20,7 @@ FROM_THE_IMAGE = {"APP_VERSION": "v0.0.0", "APP_COMMIT": "0" * 40}
 READ_BY_THE_SERVICE = (settings.PREFIX, "OTEL_")
 REFERENCE = re.compile(settings.REFERENCE + r"[a-z][a-z0-9_]*")
 GRACE = re.compile(r"\b(?:stop_grace_period|terminationGracePeriodSeconds): *(\d+)s?\b")
-CUT_SECONDS = 5  # to cancel what did not finish, and to write the last lines of the log
+EXIT_SECONDS = 5  # to cancel what did not finish, and to write the last lines of the log
 
 
 @cache
@@ -115,11 +115,11 @@ def times_that_do_not_fit(given: Configuration) -> Iterator[Refused]:
                 "that running requests can finish",
                 "lengthen the second",
             )
-        yield from _wrong_grace_periods(given.root, int(drain + shutdown + CUT_SECONDS))
+        yield from _wrong_grace_periods(given.root, int(drain + shutdown + EXIT_SECONDS))
 
 
 def _wrong_grace_periods(root: Path, seconds: int) -> Iterator[Refused]:
-    expected = f"{seconds}: the settings' drain and shutdown, and {CUT_SECONDS}"
+    expected = f"{seconds}: the settings' drain and shutdown, and {EXIT_SECONDS}"
     for file in sorted((root / "deploy").rglob("*.yaml")):
         for found in GRACE.finditer(file.read_text(encoding="utf-8")):
             if int(found[1]) != seconds:

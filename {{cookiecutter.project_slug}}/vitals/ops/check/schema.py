@@ -36,17 +36,17 @@ else:  # a release from before the engine had a folder of its own
 tables = metadata.tables.values()
 print(json.dumps({t.name: {c.name: bool(c.nullable) for c in t.columns} for t in tables}))
 """
-TABLE = r'^ALTER TABLE (?:ONLY )?(?:\w+\.)?"?(?P<table>\w+)"? '
+ALTER_TABLE = r'^ALTER TABLE (?:ONLY )?(?:\w+\.)?"?(?P<table>\w+)"? '
 COLUMN = r'"?(?P<column>\w+)"?'
 GONE = (  # what is no longer there under its name
     r'^DROP TABLE (?:IF EXISTS )?(?:\w+\.)?"?(?P<table>\w+)"?',
-    TABLE + "RENAME TO",
-    TABLE + rf"DROP COLUMN (?:IF EXISTS )?{COLUMN}",
-    TABLE + rf"RENAME (?:COLUMN )?(?!TO |CONSTRAINT ){COLUMN} TO",
+    ALTER_TABLE + "RENAME TO",
+    ALTER_TABLE + rf"DROP COLUMN (?:IF EXISTS )?{COLUMN}",
+    ALTER_TABLE + rf"RENAME (?:COLUMN )?(?!TO |CONSTRAINT ){COLUMN} TO",
 )
 NEEDED = (  # what must be given from now on
-    TABLE + rf"ADD COLUMN (?:IF NOT EXISTS )?{COLUMN}(?!.*(DEFAULT|GENERATED)).* NOT NULL",
-    TABLE + rf"ALTER COLUMN {COLUMN} SET NOT NULL",
+    ALTER_TABLE + rf"ADD COLUMN (?:IF NOT EXISTS )?{COLUMN}(?!.*(DEFAULT|GENERATED)).* NOT NULL",
+    ALTER_TABLE + rf"ALTER COLUMN {COLUMN} SET NOT NULL",
 )
 
 

@@ -14,7 +14,7 @@ from vitals.ops.env_files import ENVIRONMENTS, Configuration
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
-SECONDS = 30
+TIMEOUT_SECONDS = 30
 
 
 def clear(url: str, feature: str, token: str) -> int:
@@ -24,7 +24,7 @@ def clear(url: str, feature: str, token: str) -> int:
     """
     headers = {"Authorization": f"Bearer {token}"} if token else {}
     try:
-        answer = httpx.delete(f"{url}/cache/{feature}", headers=headers, timeout=SECONDS)
+        answer = httpx.delete(f"{url}/cache/{feature}", headers=headers, timeout=TIMEOUT_SECONDS)
     except httpx.HTTPError as error:
         found = f"{url}: {error}"
         raise Refused(found, "the service", "start it, or give its address: URL=…") from error

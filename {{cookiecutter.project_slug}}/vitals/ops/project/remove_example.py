@@ -14,7 +14,7 @@ from vitals.ops import slo
 from vitals.ops.run import git, shell, steps
 from vitals.ops.run.steps import Refused
 
-TABLE = Path(__file__).with_name("example.json")
+EXAMPLE_FILE = Path(__file__).with_name("example.json")
 RECORD = ".vitals.json"
 BLOCK = r"^[ \t]*(?:#|<!--) example begins(?: -->)?\n.*?^[ \t]*(?:#|<!--) example ends(?: -->)?\n"
 LINE = r"^[^\n]*(?:# example|<!-- example -->)\n"
@@ -32,7 +32,7 @@ def remove(root: Path) -> None:
 
     Needs only the standard library, since the template's hook runs it in each new project.
     """
-    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    table = json.loads(EXAMPLE_FILE.read_text(encoding="utf-8"))
     for path in map(root.joinpath, table["files"]):
         if path.is_dir():
             shutil.rmtree(path)
@@ -55,7 +55,7 @@ def _remove_empty(folder: Path) -> None:
 
 def refuse_lost_work() -> None:
     """Raise `Refused` where git could not bring back what is removed."""
-    table = json.loads(TABLE.read_text(encoding="utf-8"))
+    table = json.loads(EXAMPLE_FILE.read_text(encoding="utf-8"))
     if not git.is_repository():
         return
     here = [name for name in (*table["files"], *table["marked"]) if (shell.ROOT / name).exists()]

@@ -33,7 +33,7 @@ class Service(NamedTuple):
     prepare: Callable[[Mapping[str, str]], None] = lambda _: None
 
 
-class Running(NamedTuple):
+class RunningServices(NamedTuple):
     environment: dict[str, str]
     described: list[str]
 
@@ -46,7 +46,7 @@ def known() -> list[Service]:
 
 
 @contextmanager
-def running(prepared: bool = True) -> Iterator[Running]:
+def running(prepared: bool = True) -> Iterator[RunningServices]:
     """Run every service, `prepared` for the app; yield the settings that point to them.
 
     Raises `Refused` when a throw-away server does not start.
@@ -63,7 +63,7 @@ def running(prepared: bool = True) -> Iterator[Running]:
             environment[service.setting] = url
             if prepared:
                 service.prepare(environment)
-        yield Running(environment, described)
+        yield RunningServices(environment, described)
 
 
 @contextmanager

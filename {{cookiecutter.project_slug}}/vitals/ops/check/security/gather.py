@@ -26,8 +26,8 @@ class Evidence(NamedTuple):
     settings: Mapping[str, Settings]  # by environment
     service: Observed
     containers: tuple[containers.Container, ...]  # of the files in deploy/
-    leaks: tuple[str, ...]  # file:line of a secret
-    leaks_in_history: tuple[str, ...]  # commits that added a secret
+    secrets_in_files: tuple[str, ...]  # file:line of a secret
+    secrets_in_history: tuple[str, ...]  # commits that added a secret
     workflows: tuple[str, ...]  # findings of zizmor
     advisories: tuple[str, ...] | None  # of pip-audit; None: not run
 
@@ -50,8 +50,8 @@ def gather() -> Evidence:
         return Evidence(
             files,
             settings,
-            leaks=secret_scan.in_files(files),
-            leaks_in_history=secret_scan.in_history(_last_release()) if _has_history() else (),
+            secrets_in_files=secret_scan.in_files(files),
+            secrets_in_history=secret_scan.in_history(_last_release()) if _has_history() else (),
             containers=tuple(containers.found(shell.ROOT / "deploy")),
             service=service.result(),
             workflows=linted.result(),

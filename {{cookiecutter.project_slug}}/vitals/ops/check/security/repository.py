@@ -23,13 +23,13 @@ def _locks(seen: Evidence) -> Iterator[tuple[str, str]]:
 @check("SEC-201", "none", "remove it, and replace it: it is known now", STORED)
 def the_tree_holds_no_secret(seen: Evidence) -> Iterator[str]:
     """The repository holds no secret"""
-    yield from (f"{place}: what looks like a secret" for place in seen.leaks)
+    yield from (f"{place}: what looks like a secret" for place in seen.secrets_in_files)
 
 
 @check("SEC-202", "none", "replace it: it is known, also without that commit", STORED)
 def the_history_holds_no_secret(seen: Evidence) -> Iterator[str]:
     """No secret was committed since the last release"""
-    yield from (f"commit {place}: what looks like a secret" for place in seen.leaks_in_history)
+    yield from (f"commit {place}: what looks like a secret" for place in seen.secrets_in_history)
 
 
 @check("SEC-206", ".env among them", "add .env to .gitignore", RULE)
