@@ -49,6 +49,11 @@ REMOVED = {
         "none": [".github", ".gitlab-ci.yml"],
     },
 }
+# The settings of an answer "false", by how their names begin.
+SETTINGS = {
+    "database": ("APP_DATABASE_", "APP_SLOW_QUERY_MS"),
+    "cache": ("APP_CACHE_",),
+}
 LOCKS = {
     ("true", "true"): "full",
     ("true", "false"): "database",
@@ -62,6 +67,19 @@ def remove(path: Path) -> None:
         shutil.rmtree(path)
     else:
         path.unlink()
+
+
+def remove_settings(beginnings: tuple[str, ...]) -> None:
+    """Take settings out of config/*.env, each with the reason above it."""
+    for file in Path("config").glob("*.env"):
+        lines: list[str] = []
+        for line in file.read_text(encoding="utf-8").splitlines():
+            if line.startswith(beginnings):
+                if lines and lines[-1].startswith("# why:"):
+                    lines.pop()
+            elif line or lines[-1]:  # one blank line at most
+                lines.append(line)
+        file.write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
 def remove_example() -> None:
@@ -83,6 +101,9 @@ def main() -> None:
     for question, removed in REMOVED.items():
         for path in removed.get(answers[question], ()):
             remove(Path(path))
+    for question, beginnings in SETTINGS.items():
+        if answers[question] == "false":
+            remove_settings(beginnings)
     if not record["example"]:
         remove_example()
 

@@ -14,9 +14,6 @@ MAY_HOLD_CONDITIONALS = {
     "Makefile",
     "app/dependencies.py",
     "app/settings.py",
-    "config/common.env",
-    "config/production.env",
-    "config/staging.env",
     "deploy/compose.yaml",
     "pyproject.toml",
 }

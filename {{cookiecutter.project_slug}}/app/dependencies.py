@@ -52,7 +52,10 @@ def build_dependencies(settings: Settings) -> Dependencies:
     items = DatabaseItems(database)  # example
     # jinja: endif
     # jinja: if cookiecutter.cache
-    cache = Cache(settings.cache_url.get_secret_value(), prefix="{{ cookiecutter.project_slug }}")
+    cache = Cache(
+        settings.cache_url.get_secret_value(),
+        prefix="{{ cookiecutter.project_slug }}",
+    )
     used.append(cache)
     items = CachedItems(items, cache, ttl_seconds=settings.cache_ttl_seconds)  # example
     # jinja: endif
