@@ -28,6 +28,13 @@ def nothing_uncommitted(_: RepositoryState) -> str:
     return f"{stashed} stashed, which stay aside" if stashed else ""
 
 
+def committer_is_known(_: RepositoryState) -> str:
+    if not git.succeeds("var", "GIT_COMMITTER_IDENT"):
+        found = "git does not know the name and address of who tags"
+        raise Refused(found, fix="`git config user.email you@example.com`")
+    return git.git("var", "GIT_COMMITTER_IDENT").rsplit(maxsplit=2)[0]
+
+
 def check_passed(state: RepositoryState) -> str:
     return str(record.read("check", state.tree, "`make check`")["at"])
 
@@ -119,6 +126,7 @@ def _contains(commit: str, ancestor: str) -> bool:
 LOCAL = (
     on_main,
     nothing_uncommitted,
+    committer_is_known,
     check_passed,
     rehearsal_passed,
     something_to_release,
