@@ -61,7 +61,8 @@ async def connect(app: FastAPI, path: str, headers: dict[str, str] | None = None
 
     raw = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
     scope: dict[str, Any] = {"type": "websocket", "path": path, "root_path": "", "headers": raw}
-    scope |= {"query_string": b"", "subprotocols": [], "state": {}, "asgi": {}}
-    scope["extensions"] = {"websocket.http.response": {}}
+    nothing: dict[str, Any] = {}
+    scope |= {"query_string": b"", "subprotocols": [], "state": dict[str, Any](), "asgi": nothing}
+    scope["extensions"] = {"websocket.http.response": nothing}
     await app(scope, receive, send)
     return sent

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -80,7 +81,7 @@ async def test_dependencies_open_before_the_own_lifespan_starts_and_close_after_
 
 
 async def test_checks_end_before_the_own_lifespan_stops(events: Events) -> None:
-    app, polling = FastAPI(), []
+    app, polling = FastAPI(), list[bool]()
 
     @asynccontextmanager
     async def own(_: FastAPI) -> AsyncIterator[None]:
@@ -194,7 +195,7 @@ async def test_two_applications_of_one_process_start_and_stop_apart(events: Even
 
 
 async def test_the_state_of_the_own_lifespan_reaches_the_server(events: Events) -> None:
-    app, sent, state = application(events), [], dict[str, str]()
+    app, sent, state = application(events), list[Any](), dict[str, str]()
     inbox = [{"type": "lifespan.shutdown"}, {"type": "lifespan.startup"}]
 
     async def receive() -> dict[str, str]:

@@ -172,7 +172,7 @@ class Shop(Settings):
 
     optional: Token | None = None
     """a secret that may be missing"""
-    several: list[SecretStr] = Field([])
+    several: list[SecretStr] = Field(default_factory=list[SecretStr])
     """secrets in a list"""
     annotated: Annotated[SecretStr | None, Field(min_length=4)] = None
     """a secret with a rule"""

@@ -34,7 +34,8 @@ def application(**given: Any) -> FastAPI:
     async def slow() -> None:
         await asyncio.Event().wait()
 
-    limits = {"max_body_bytes": 1_024, "request_seconds": 0.1, "cors_origins": (SHOP,)}
+    limits: dict[str, Any] = {"max_body_bytes": 1_024, "request_seconds": 0.1}
+    limits["cors_origins"] = (SHOP,)
     return install(app, allowed_hosts=("test",), **(limits | given))
 
 

@@ -3,6 +3,7 @@
 import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from typing import Any
 
 from fastapi import FastAPI
 
@@ -42,7 +43,7 @@ class Client:
 class Served:
     """The running server, its clients, and a route that waits for an event."""
 
-    def __init__(self, **given: object) -> None:
+    def __init__(self, **given: Any) -> None:
         self.app = install(FastAPI(), **given)
         self.events: list[str] = []
         self.go = asyncio.Event()

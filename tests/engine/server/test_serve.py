@@ -2,6 +2,7 @@
 
 import logging
 import os
+import socket
 from collections.abc import Iterator
 
 import pytest
@@ -85,7 +86,7 @@ def test_wrong_settings_end_in_2_and_a_line_for_each_before_anything_is_built(
 def test_settings_and_an_application_without_faults_are_served(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    served = []
+    served: list[socket.socket] = []
     monkeypatch.setattr(os, "environ", {"APP_ENVIRONMENT": "test", "APP_PORT": "0"})
     monkeypatch.setattr(serve.Server, "run", lambda _, sockets: served.extend(sockets))
 

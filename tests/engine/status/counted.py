@@ -1,6 +1,6 @@
 """Real metrics that a test fills by hand, and the history that reads them."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 
 from vitals.observability.metrics import CALL_BUCKETS, DURATION_BUCKETS, Metrics
 from vitals.status.history import History
@@ -9,8 +9,9 @@ from vitals.status.history import History
 class Counted:
     """Metrics, and the history that reads them."""
 
-    def __init__(self, prefix: str = "", **gauges: float) -> None:
-        self.metrics = Metrics({}, list, [lambda: {"event_loop_lag_seconds": 0.25, **gauges}])
+    def __init__(self, prefix: str = "", gauges: Mapping[str, float] | None = None) -> None:
+        values = {"event_loop_lag_seconds": 0.25, **(gauges or {})}
+        self.metrics = Metrics({}, list, [lambda: values])
         self.history = History(self.metrics.series, DURATION_BUCKETS, prefix)
 
     def request(self, route: str, seconds: float = 0.02, status: int = 200, calls: int = 0) -> None:

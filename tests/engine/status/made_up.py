@@ -40,7 +40,7 @@ class MadeUp:
         **gauges: float,
     ) -> None:
         self.checks = Known(states)
-        self.counted = Counted(**gauges)
+        self.counted = Counted(gauges=gauges)
         self.recent_errors = RecentErrors()
         self.reporter = StatusReporter(
             about={"name": "Orders & <more>", "version": "v1.2.0"},

@@ -126,7 +126,9 @@ async def test_neither_answer_is_stored() -> None:
 async def test_the_answers_stay_small_however_much_there_is_to_report() -> None:
     page = MadeUp(
         *(CheckState(f"check-{n}", False, False, "r" * 200) for n in range(12)),
-        sections={f"section {n}": lambda: dict.fromkeys(range(100), "v" * 999) for n in range(2)},
+        sections={
+            f"section {n}": lambda: dict.fromkeys(map(str, range(100)), "v" * 999) for n in range(2)
+        },
     )
     for number in range(100):
         page.counted.request(f"/a/rather/long/path/of/a/route/{number}", 0.01 * number, calls=3)

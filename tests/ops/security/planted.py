@@ -252,8 +252,8 @@ DATA_FAULTS = [  # only a handler that was reached, and that has data, shows the
     Fault(
         {"SEC-307": "POST /items: Cache-Control: public"},
         "app/items/routes.py",
-        '        response.headers["Location"]',
-        '        response.headers["Cache-Control"] = "public"\n        response.headers["Location"]',
+        '  response.headers["Location"]',
+        '  response.headers["Cache-Control"] = "public"; response.headers["Location"]',
     ),
 ]
 CORS_FAULTS = [
