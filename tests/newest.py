@@ -72,8 +72,8 @@ def blame(project: Path, locked: dict[str, Version], works: Callable[[], bool]) 
         return "no package: it works when it is tried again"
     good, broken = 0, len(moved)
     while broken - good > 1:
-        middle = (good + broken) // 2
-        good, broken = (middle, broken) if works_with(middle) else (good, middle)
+        candidate = (good + broken) // 2
+        good, broken = (candidate, broken) if works_with(candidate) else (good, candidate)
     return last_that_works(project, moved[good], held(broken), works)
 
 

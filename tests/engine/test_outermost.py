@@ -213,13 +213,13 @@ async def test_a_mounted_application_with_its_own_engine_counts_a_request_once()
     outer, inner = install(FastAPI()), install(FastAPI())
     inner.get("/a")(lambda: "inner")
     outer.mount("/sub", inner)
-    outside, inside = Lines(outer), Lines(inner)
+    outer_lines, inner_lines = Lines(outer), Lines(inner)
 
     answer = await get(outer, "/sub/a")
 
     assert answer.json() == "inner"
-    assert [len(outside), len(inside)] == [1, 0]
-    assert answer.headers.get_list("x-request-id") == [outside.last()["request_id"]]
+    assert [len(outer_lines), len(inner_lines)] == [1, 0]
+    assert answer.headers.get_list("x-request-id") == [outer_lines.last()["request_id"]]
 
 
 async def test_dependencies_are_closed_before_the_server_takes_the_stop_for_done() -> None:

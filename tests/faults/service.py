@@ -52,14 +52,12 @@ class Service:
         program = [str(SLOW_ROUTES)] if slow_routes else ["-m", "app"]
         defaults = {"ENVIRONMENT": "test", "PORT": "0", "OPS_TOKEN": OPS_TOKEN}
         chosen = defaults | {name.upper(): str(value) for name, value in settings.items()}
-        variables = {f"APP_{name}": value for name, value in chosen.items()}
+        settings = {f"APP_{name}": value for name, value in chosen.items()}
         with log.open("wb") as lines:
             self.process = subprocess.Popen(
                 [*wrap, project.python, *program],
                 cwd=project.folder,
-                env=baking.environment(
-                    PYTHONPATH=str(project.folder), **variables, **environ or {}
-                ),
+                env=baking.environment(PYTHONPATH=str(project.folder), **settings, **environ or {}),
                 stdin=subprocess.DEVNULL,
                 stdout=stdout or lines,
                 stderr=lines,

@@ -98,7 +98,7 @@ def test_another_checkout_than_the_version_is_refused() -> None:
         publish.verify("v0.1.0")
 
 
-def variables(file: str, *path: str | int, known: dict[str, str]) -> dict[str, str]:
+def job_variables(file: str, *path: str | int, known: dict[str, str]) -> dict[str, str]:
     """Return the variables that a CI's file sets for the job, with that CI's own values."""
     found = yaml.safe_load((PROJECT / file).read_text())
     for key in path:
@@ -120,7 +120,7 @@ def on_github(address: str) -> dict[str, str]:
         "${{ github.token }}": "t0ken",
     }
     file = ".github/workflows/release.yml"
-    return variables(file, "jobs", "page", "steps", -1, "env", known=known)
+    return job_variables(file, "jobs", "page", "steps", -1, "env", known=known)
 
 
 def on_gitlab(address: str) -> dict[str, str]:
@@ -130,7 +130,7 @@ def on_gitlab(address: str) -> dict[str, str]:
         "$CI_COMMIT_TAG": "v0.1.0",
         "$CI_JOB_TOKEN": "t0ken",
     }
-    return variables(".gitlab-ci.yml", "release-page", "variables", known=known)
+    return job_variables(".gitlab-ci.yml", "release-page", "variables", known=known)
 
 
 GITHUB = (on_github, "/repos/team/orders/releases", "tags/", "Authorization: Bearer t0ken", "body")

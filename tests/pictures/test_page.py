@@ -138,13 +138,13 @@ def test_it_is_accessible_in_both_schemes_and_on_a_phone(start: Start, tab, sche
     service = start(database_url="sqlite:///missing/away.db")  # so that much is shown
     for path in ("/items", "/reports/prices", "/reports/sales"):
         service.ask(path)
-    opened = tab(service, viewport=screen, color_scheme=scheme)
-    page = opened.page
+    view = tab(service, viewport=screen, color_scheme=scheme)
+    page = view.page
     page.locator("#live", has_text="Live").wait_for()
-    assert opened.errors == []
+    assert view.errors == []
 
     found = Axe().run(page)
-    opened.errors.clear()  # the policy also forbids the inline styles of axe
+    view.errors.clear()  # the policy also forbids the inline styles of axe
     page.keyboard.press("Tab")
     reached = {page.evaluate("document.activeElement.getAttribute('aria-labelledby')")}
     for _ in range(7):

@@ -103,45 +103,45 @@ def test_hostile_text_is_shown_as_text_and_runs_nothing(tab):
     made_up.counted.request(f"/{EVIL}", status=500)
     made_up.recent_errors.failed("GET", EVIL, 500, EVIL, EVIL)
     made_up.recent_errors.repeated(EVIL, EVIL, 12, EVIL)
-    opened = tab(made_up)
-    opened.live("Live")
+    view = tab(made_up)
+    view.live("Live")
 
-    opened.update()
+    view.update()
 
-    assert opened.dialogs == []
-    assert opened.page.locator("img").count() == 0
-    assert opened.page.locator("script").count() == 2
-    assert opened.page.locator("main a").count() == 0
+    assert view.dialogs == []
+    assert view.page.locator("img").count() == 0
+    assert view.page.locator("script").count() == 2
+    assert view.page.locator("main a").count() == 0
     for place in (".diagnosis", "#routes", "#repeats", "#failures", "#changes", "#settings"):
-        assert EVIL in opened.text(place), place
-    assert EVIL in opened.text("#section-0")
-    assert EVIL in opened.text("#section-0-title")
+        assert EVIL in view.text(place), place
+    assert EVIL in view.text("#section-0")
+    assert EVIL in view.text("#section-0-title")
 
 
 def test_the_first_paint_needs_the_page_only(tab):
     made_up = MadeUp(CheckState("database", True, False, "refused"))
-    opened = tab(made_up, java_script_enabled=True)
+    view = tab(made_up, java_script_enabled=True)
 
-    assert opened.requested[0] == "/status"
-    assert opened.page.evaluate("performance.getEntriesByType('resource').length") <= 1
-    assert 'required check "database" is failing' in opened.text("#sentence")
-    assert opened.page.title() == "✖ fail: Orders & <more>"
+    assert view.requested[0] == "/status"
+    assert view.page.evaluate("performance.getEntriesByType('resource').length") <= 1
+    assert 'required check "database" is failing' in view.text("#sentence")
+    assert view.page.title() == "✖ fail: Orders & <more>"
 
 
 def test_under_a_prefix_it_reads_the_data_beside_it(tab):
-    opened = tab(MadeUp(), prefix="/internal")
+    view = tab(MadeUp(), prefix="/internal")
 
-    opened.live("Live")
+    view.live("Live")
 
-    assert set(opened.requested) == {"/internal/status", "/internal/status.json"}
-    link = opened.page.locator("footer a").evaluate("link => link.href")
+    assert set(view.requested) == {"/internal/status", "/internal/status.json"}
+    link = view.page.locator("footer a").evaluate("link => link.href")
     assert link == "http://service/internal/status.json"
 
 
 def test_without_javascript_it_says_where_the_data_is(tab):
-    opened = tab(MadeUp(), java_script_enabled=False)
+    view = tab(MadeUp(), java_script_enabled=False)
 
-    assert opened.text("main") == "This page needs JavaScript. Its data is at status.json."
+    assert view.text("main") == "This page needs JavaScript. Its data is at status.json."
 
 
 def test_a_chart_has_a_bar_for_each_slot_with_requests_and_a_foot_for_each_with_errors(tab):
@@ -167,55 +167,55 @@ def test_a_chart_has_a_bar_for_each_slot_with_requests_and_a_foot_for_each_with_
 
 
 def test_a_process_that_does_not_answer_leaves_a_stale_page_until_it_answers_again(tab):
-    opened = tab(MadeUp(CheckState("cache", False, True)))
-    opened.live("Live: updated every second.")
+    view = tab(MadeUp(CheckState("cache", False, True)))
+    view.live("Live: updated every second.")
 
-    opened.down = True
-    opened.live("the data below is stale")
+    view.down = True
+    view.live("the data below is stale")
 
-    assert opened.page.locator("body.stale").count() == 1
-    assert "Healthy" in opened.text("#sentence")
-    opened.down = False
-    opened.live("Live: updated every second.")
-    assert opened.page.locator("body.stale").count() == 0
+    assert view.page.locator("body.stale").count() == 1
+    assert "Healthy" in view.text("#sentence")
+    view.down = False
+    view.live("Live: updated every second.")
+    assert view.page.locator("body.stale").count() == 0
 
 
 def test_an_answer_with_an_error_makes_the_page_stale_and_is_named(tab):
-    opened = tab(MadeUp())
-    opened.live("Live")
+    view = tab(MadeUp())
+    view.live("Live")
 
-    opened.status = 503
+    view.status = 503
 
-    assert "Snapshot taken at" in opened.live("HTTP 503").inner_text()
+    assert "Snapshot taken at" in view.live("HTTP 503").inner_text()
 
 
 def test_a_selected_request_id_stays_selected_while_errors_arrive(tab):
     made_up = MadeUp()
     made_up.recent_errors.failed("GET", "/items", 500, "ValueError", REQUEST_ID)
-    opened = tab(made_up)
-    opened.live("Live")
-    opened.page.locator("#failures code").select_text()
+    view = tab(made_up)
+    view.live("Live")
+    view.page.locator("#failures code").select_text()
 
     for number in range(12):
         made_up.recent_errors.failed("GET", "/items", 500, "ValueError", f"later-{number}")
         if number in (0, 5):
-            opened.update()
+            view.update()
 
-    assert opened.page.evaluate("getSelection().toString()") == REQUEST_ID
-    ids = opened.page.locator("#failures code").all_text_contents()
+    assert view.page.evaluate("getSelection().toString()") == REQUEST_ID
+    ids = view.page.locator("#failures code").all_text_contents()
     assert ids == [*(f"later-{number}" for number in (5, 4, 3, 2, 1, 0)), REQUEST_ID]
-    opened.update()
-    ids = opened.page.locator("#failures code").all_text_contents()
+    view.update()
+    ids = view.page.locator("#failures code").all_text_contents()
     assert ids == [f"later-{number}" for number in range(11, 1, -1)]
 
 
 def test_an_update_leaves_the_focus_and_what_a_screen_reader_announces_alone(tab):
     made_up = MadeUp(CheckState("cache", False, True))
     made_up.counted.request("/items")
-    opened = tab(made_up)
-    opened.live("Live")
-    opened.page.focus("[aria-labelledby=routes-title]")
-    opened.page.evaluate(
+    view = tab(made_up)
+    view.live("Live")
+    view.page.focus("[aria-labelledby=routes-title]")
+    view.page.evaluate(
         "window.announced = 0;"
         "const count = (changes) => { window.announced += changes.length; };"
         "for (const region of document.querySelectorAll('[role=status]'))"
@@ -223,15 +223,15 @@ def test_an_update_leaves_the_focus_and_what_a_screen_reader_announces_alone(tab
         "    region, { childList: true, characterData: true, subtree: true });"
     )
 
-    opened.update()
-    opened.update()
+    view.update()
+    view.update()
 
-    focused = opened.page.evaluate("document.activeElement.getAttribute('aria-labelledby')")
+    focused = view.page.evaluate("document.activeElement.getAttribute('aria-labelledby')")
     assert focused == "routes-title"
-    assert opened.page.evaluate("window.announced") == 0
+    assert view.page.evaluate("window.announced") == 0
     made_up.checks.known = [CheckState("cache", False, False, "away")]
-    opened.page.locator("#sentence", has_text='check "cache" is failing').wait_for()
-    assert opened.page.evaluate("window.announced") > 0
+    view.page.locator("#sentence", has_text='check "cache" is failing').wait_for()
+    assert view.page.evaluate("window.announced") > 0
 
 
 def test_the_runbook_is_a_link_to_its_heading_if_it_has_an_address(tab):

@@ -170,13 +170,13 @@ class Engine:
 
     def _around(self) -> AbstractAsyncContextManager[None]:
         """What is open before the application's own lifespan starts and after it stops."""
-        return outermost.opened(self._parts)
+        return outermost.open_all(self._parts)
 
     @asynccontextmanager
     async def _inside(self, _: object) -> AsyncIterator[None]:
         """What happens when it has started: the guard, then the first result of each check."""
         self.refuse_unguarded()
-        async with outermost.opened((self.checks, self._history)):
+        async with outermost.open_all((self.checks, self._history)):
             yield
 
 

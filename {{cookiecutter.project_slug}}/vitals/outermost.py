@@ -20,8 +20,8 @@ WRAPPED = "_vitals_stack"
 LAST = ("lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed")
 
 
-def wrap(app: FastAPI, outside: Callable[[ASGIApp], ASGIApp], *, answer_errors: bool) -> None:
-    """Have `outside` wrap the application's stack, whenever it is built.
+def wrap(app: FastAPI, wrapper: Callable[[ASGIApp], ASGIApp], *, answer_errors: bool) -> None:
+    """Have `wrapper` wrap the application's stack, whenever it is built.
 
     With `answer_errors` an unhandled exception is answered as a problem, unless the application
     has a handler of its own for it by then.
@@ -29,7 +29,7 @@ def wrap(app: FastAPI, outside: Callable[[ASGIApp], ASGIApp], *, answer_errors: 
     kind = type(app)
 
     def set_stack(self: Any, stack: ASGIApp | None) -> None:
-        setattr(self, WRAPPED, stack and outside(stack))
+        setattr(self, WRAPPED, stack and wrapper(stack))
 
     class Installed(kind):  # type: ignore[valid-type,misc]
         # Read twice for each request: attrgetter costs a third of a function in Python.
@@ -64,20 +64,20 @@ def with_lifespan(
         if scope["type"] != "lifespan":
             await app(scope, receive, send)
             return
-        async with AsyncExitStack() as outside, AsyncExitStack() as inside:
-            await outside.enter_async_context(before())
+        async with AsyncExitStack() as outer, AsyncExitStack() as inner:
+            await outer.enter_async_context(before())
 
             async def send_on(message: Message) -> None:
                 if message["type"] == "lifespan.startup.complete":
-                    await inside.enter_async_context(after(scope["app"]))
+                    await inner.enter_async_context(after(scope["app"]))
                 elif message["type"] in LAST:  # after it the server cancels what still runs
-                    await outside.aclose()
+                    await outer.aclose()
                 await send(message)
 
             async def receive_on() -> Message:
                 message = await receive()
                 if message["type"] == "lifespan.shutdown":
-                    await inside.aclose()
+                    await inner.aclose()
                 return message
 
             await app(scope, receive_on, send_on)
@@ -86,8 +86,8 @@ def with_lifespan(
 
 
 @asynccontextmanager
-async def opened(parts: Any) -> AsyncIterator[None]:
-    """Open what has to be opened, in order; close it in reverse."""
+async def open_all(parts: Any) -> AsyncIterator[None]:
+    """Open the parts in order; close them in reverse."""
     async with AsyncExitStack() as stack:
         for part in parts:
             await part.open()

@@ -23,7 +23,7 @@ from vitals.request_stats import RequestStats, current
 MAX_STATEMENT = 100  # characters: pytest cuts what is longer than about twice that
 
 
-class Cost(RequestStats):
+class CountedCost(RequestStats):
     """What a block costs: its own calls and those of the requests that it sends."""
 
     __slots__ = ()
@@ -53,9 +53,9 @@ class Cost(RequestStats):
 
 
 @asynccontextmanager
-async def cost() -> AsyncIterator[Cost]:
+async def cost() -> AsyncIterator[CountedCost]:
     """Count what the block costs."""
-    counted = Cost("")
+    counted = CountedCost("")
     token = current.set(counted)
     try:
         yield counted

@@ -12,8 +12,8 @@ from vitals.health.checks import Checks
 from vitals.health.routes import router
 
 
-class Outside:
-    """Two things outside: the database is required, the cache is not."""
+class Dependencies:
+    """Two things dependencies: the database is required, the cache is not."""
 
     def __init__(self) -> None:
         self.reasons = {"database": "", "cache": ""}
@@ -32,15 +32,15 @@ def from_operator(request: Request) -> bool:
 
 
 @pytest.fixture
-def outside() -> Outside:
-    return Outside()
+def dependencies() -> Dependencies:
+    return Dependencies()
 
 
 @pytest.fixture
-async def client(outside: Outside) -> AsyncIterator[httpx.AsyncClient]:
+async def client(dependencies: Dependencies) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     problems.install(app)
-    app.include_router(router(outside.checks, {"version": "v1.2.0"}, from_operator))
+    app.include_router(router(dependencies.checks, {"version": "v1.2.0"}, from_operator))
     async with testing.client(app) as client:
         yield client
 
@@ -52,14 +52,14 @@ async def test_liveness_passes_before_any_check_has_run(client: httpx.AsyncClien
 
 
 async def test_readiness_fails_while_it_starts_passes_then_and_fails_while_it_drains(
-    client: httpx.AsyncClient, outside: Outside
+    client: httpx.AsyncClient, dependencies: Dependencies
 ) -> None:
     starting = await client.get("/readyz")
-    await outside.checks.open()
+    await dependencies.checks.open()
     open_ = await client.get("/readyz")
-    outside.checks.drain()
+    dependencies.checks.drain()
     draining = await client.get("/readyz")
-    await outside.checks.close()
+    await dependencies.checks.close()
 
     assert (starting.status_code, starting.json()["failing"]) == (503, ["starting"])
     assert (open_.status_code, open_.json()) == (200, {"status": "pass"})
@@ -68,34 +68,34 @@ async def test_readiness_fails_while_it_starts_passes_then_and_fails_while_it_dr
 
 
 async def test_readiness_names_the_failing_required_checks_and_no_reason(
-    client: httpx.AsyncClient, outside: Outside
+    client: httpx.AsyncClient, dependencies: Dependencies
 ) -> None:
-    outside.reasons = {"database": "secret", "cache": "secret"}
-    await outside.checks.open()
+    dependencies.reasons = {"database": "secret", "cache": "secret"}
+    await dependencies.checks.open()
     answer = await client.get("/readyz", headers={"operator": "yes"})
-    await outside.checks.close()
+    await dependencies.checks.close()
 
     assert answer.status_code == 503
     assert answer.json() == {"status": "fail", "failing": ["database"]}
 
 
 async def test_a_check_can_be_left_out_of_readiness(
-    client: httpx.AsyncClient, outside: Outside
+    client: httpx.AsyncClient, dependencies: Dependencies
 ) -> None:
-    outside.reasons["database"] = "gone"
-    await outside.checks.open()
+    dependencies.reasons["database"] = "gone"
+    await dependencies.checks.open()
     answer = await client.get("/readyz?exclude=cache&exclude=database")
-    await outside.checks.close()
+    await dependencies.checks.close()
 
     assert answer.status_code == 200
 
 
 async def test_an_unknown_name_to_leave_out_is_refused_with_the_known_ones(
-    client: httpx.AsyncClient, outside: Outside
+    client: httpx.AsyncClient, dependencies: Dependencies
 ) -> None:
-    await outside.checks.open()
+    await dependencies.checks.open()
     answer = await client.get("/readyz?exclude=databse")
-    await outside.checks.close()
+    await dependencies.checks.close()
 
     assert answer.status_code == 400
     assert "database" in answer.json()["detail"]
@@ -103,14 +103,14 @@ async def test_an_unknown_name_to_leave_out_is_refused_with_the_known_ones(
 
 
 async def test_health_is_warn_for_an_optional_check_and_fail_for_a_required_one(
-    client: httpx.AsyncClient, outside: Outside
+    client: httpx.AsyncClient, dependencies: Dependencies
 ) -> None:
-    outside.reasons["cache"] = "gone"
-    await outside.checks.open()
+    dependencies.reasons["cache"] = "gone"
+    await dependencies.checks.open()
     warn = await client.get("/health")
-    outside.checks.drain()
+    dependencies.checks.drain()
     fail = await client.get("/health")
-    await outside.checks.close()
+    await dependencies.checks.close()
 
     assert (warn.status_code, warn.json()["status"], warn.json()["ok"]) == (200, "warn", True)
     assert (fail.status_code, fail.json()["status"], fail.json()["ok"]) == (503, "fail", False)
@@ -118,12 +118,14 @@ async def test_health_is_warn_for_an_optional_check_and_fail_for_a_required_one(
     assert warn.json()["version"] == "v1.2.0"
 
 
-async def test_the_reason_is_for_operators(client: httpx.AsyncClient, outside: Outside) -> None:
-    outside.reasons["database"] = "10.0.0.7 is gone"
-    await outside.checks.open()
+async def test_the_reason_is_for_operators(
+    client: httpx.AsyncClient, dependencies: Dependencies
+) -> None:
+    dependencies.reasons["database"] = "10.0.0.7 is gone"
+    await dependencies.checks.open()
     public = await client.get("/health")
     operator = await client.get("/health", headers={"operator": "yes"})
-    await outside.checks.close()
+    await dependencies.checks.close()
 
     assert public.json()["checks"]["database"] == [{"status": "fail"}]
     assert "10.0.0.7" not in public.text

@@ -9,7 +9,7 @@ import httpx
 
 from vitals.ops.measure.load import Request
 from vitals.ops.measure.service import Service
-from vitals.ops.measure.vitals import Cost
+from vitals.ops.measure.vitals import RequestCost
 
 
 class Pretended(Service):
@@ -17,7 +17,7 @@ class Pretended(Service):
 
     def __init__(self, ms: float, status: int = 200) -> None:
         super().__init__(httpx.Client(), Path("no-log"), "", caches=True)
-        self._costs: dict[str, Cost] = {}
+        self._costs: dict[str, RequestCost] = {}
         self.cleared: list[str] = []
         self._ms = ms
         self._status = status
@@ -32,11 +32,11 @@ class Pretended(Service):
         name = str(next(self._numbers))
         ms = self._ms * self._chance.uniform(0.9, 1.1)
         cache = "none" if "?" in request.path else "miss" if self._cold else "hit"
-        self._costs[name] = Cost(ms, self._status, cache, int(cache != "hit"), ms / 2)
+        self._costs[name] = RequestCost(ms, self._status, cache, int(cache != "hit"), ms / 2)
         self._cold = False
         return name
 
-    def costs(self) -> dict[str, Cost]:
+    def costs(self) -> dict[str, RequestCost]:
         return dict(self._costs)  # what is measured later is not in it
 
     def clear_cache(self, features: Sequence[str]) -> None:

@@ -12,7 +12,7 @@ import pytest
 from vitals.ops.measure import service as measured
 from vitals.ops.measure.load import Request
 from vitals.ops.measure.service import Service
-from vitals.ops.measure.vitals import Cost
+from vitals.ops.measure.vitals import RequestCost
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
@@ -76,7 +76,7 @@ def test_the_log_of_a_service_has_the_cost_of_a_measured_request_in_its_log(
     local.send(READ)
     name = local.measure(READ)
 
-    assert local.costs() == {name: Cost(1.5, 200, "none", 1, 0.5)}
+    assert local.costs() == {name: RequestCost(1.5, 200, "none", 1, 0.5)}
 
 
 def test_a_request_that_is_not_in_the_log_is_refused(

@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 from vitals.ops.measure import load, result, service, vitals
 from vitals.ops.measure.load import Route
 from vitals.ops.measure.service import Service
-from vitals.ops.measure.vitals import VITALS, Cost
+from vitals.ops.measure.vitals import VITALS, RequestCost
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
@@ -30,9 +30,11 @@ def baseline() -> None:
     result.store(result.commit(), {"command": "make baseline", "rows": rows, "cache": shares})
 
 
-def _measured(connect: Callable[[], Service], routes: Sequence[Route]) -> dict[str, list[Cost]]:
+def _measured(
+    connect: Callable[[], Service], routes: Sequence[Route]
+) -> dict[str, list[RequestCost]]:
     """Drive all routes at the same time, each at its rate over a connection of its own."""
-    measured: dict[str, list[Cost]] = {}
+    measured: dict[str, list[RequestCost]] = {}
     for state in ("cold", "warm") if connect().caches else ("",):
         steps.say(f"measuring {STATE_SECONDS} s{state and f', {state} cache'}")
         with ThreadPoolExecutor(len(routes)) as pool:
@@ -49,7 +51,7 @@ def _measured(connect: Callable[[], Service], routes: Sequence[Route]) -> dict[s
     return measured
 
 
-def _drive(driven: Service, route: Route, cold: bool) -> list[Cost]:
+def _drive(driven: Service, route: Route, cold: bool) -> list[RequestCost]:
     if (status := driven.send(route.request)) >= 400:
         raise Refused(f"{route.name} was answered {status}", "success", "correct config/slo.toml")
     sent, due = list[str](), time.monotonic()
@@ -69,20 +71,20 @@ def _drive(driven: Service, route: Route, cold: bool) -> list[Cost]:
     return [costs[name] for name in sent]
 
 
-def _rows(of: str, costs: Sequence[Cost]) -> Iterator[dict[str, object]]:
+def _rows(of: str, costs: Sequence[RequestCost]) -> Iterator[dict[str, object]]:
     for vital in VITALS:
         if any(map(vital.applies, costs)):
             value = round(vital.of(costs), 3)
             yield {"metric": f"{vital.name} of {of}", "unit": vital.unit, "value": value}
 
 
-def _shares(costs: Sequence[Cost]) -> dict[str, float]:
+def _shares(costs: Sequence[RequestCost]) -> dict[str, float]:
     """Return how the cache answered, in percent, the most frequent first."""
     counted = Counter(cost.cache for cost in costs).most_common()
     return {cache: round(100 * times / len(costs), 1) for cache, times in counted}
 
 
-def _print(measured: dict[str, list[Cost]], shares: dict[str, dict[str, float]]) -> None:
+def _print(measured: dict[str, list[RequestCost]], shares: dict[str, dict[str, float]]) -> None:
     width = max(map(len, measured))
     columns = {f"{vital.name:>8}": vital for vital in VITALS if not vital.more_is_better}
     steps.say(f"\n{'':<{width}} requests {' '.join(columns)}  cache")

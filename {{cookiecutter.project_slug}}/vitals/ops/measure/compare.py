@@ -16,7 +16,7 @@ from vitals.ops.measure import chart, confounders, difference, load, result, ser
 from vitals.ops.measure.difference import Row
 from vitals.ops.measure.load import Route
 from vitals.ops.measure.service import Service
-from vitals.ops.measure.vitals import VITALS, Cost
+from vitals.ops.measure.vitals import VITALS, RequestCost
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import git, shell, steps
@@ -26,7 +26,7 @@ FEWEST_ROUNDS = 10  # also where they need longer than SECONDS
 BLOCK_MS = 50
 MOST_IN_BLOCK = 5
 
-Pair = tuple[list[Cost], list[Cost]]  # of BASE and of this tree, in one round
+Pair = tuple[list[RequestCost], list[RequestCost]]  # of BASE and of this tree, in one round
 
 
 class Cell(NamedTuple):

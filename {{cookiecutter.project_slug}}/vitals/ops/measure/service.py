@@ -18,7 +18,7 @@ import httpx
 from vitals.ops.deploy import deploy, staging
 from vitals.ops.measure import load
 from vitals.ops.measure.load import Load, Request
-from vitals.ops.measure.vitals import Cost
+from vitals.ops.measure.vitals import RequestCost
 from vitals.ops.project.token import Issuer
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
@@ -57,7 +57,7 @@ class Service:
         self._measured.append(name)
         return name
 
-    def costs(self) -> dict[str, Cost]:
+    def costs(self) -> dict[str, RequestCost]:
         """Return what each measured request cost so far, by its ID.
 
         Raises `Refused` when the log does not have all of them within 10 s.
@@ -80,11 +80,11 @@ class Service:
                     raise Refused(f"DELETE /cache/{feature} was answered {status}", "200")
                 time.sleep(0.05)
 
-    def _logged(self) -> dict[str, Cost]:
+    def _logged(self) -> dict[str, RequestCost]:
         whole = self._log.read_text(errors="replace").rpartition("\n")[0]
         lines = (line for line in whole.splitlines() if f'"request_id":"{MARK}' in line)
         requests = (line for line in map(json.loads, lines) if line["event"] == "request")
-        return {line["request_id"]: Cost.logged(line) for line in requests}
+        return {line["request_id"]: RequestCost.logged(line) for line in requests}
 
 
 @contextmanager

@@ -5,7 +5,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, NamedTuple, Self
 
 
-class Cost(NamedTuple):
+class RequestCost(NamedTuple):
     """What one request cost, as the service itself reports it."""
 
     ms: float
@@ -24,12 +24,12 @@ class Cost(NamedTuple):
 class Vital(NamedTuple):
     name: str
     unit: str
-    of_one: Callable[[Cost], float]
+    of_one: Callable[[RequestCost], float]
     of_many: Callable[[Sequence[float]], float]
-    applies: Callable[[Cost], object] = lambda _: True  # a row needs one request that has it
+    applies: Callable[[RequestCost], object] = lambda _: True  # a row needs one request that has it
     more_is_better: bool = False
 
-    def of(self, costs: Sequence[Cost]) -> float:
+    def of(self, costs: Sequence[RequestCost]) -> float:
         return self.of_many([self.of_one(cost) for cost in costs])
 
 
@@ -42,7 +42,7 @@ def quantile(share: float) -> Callable[[Sequence[float]], float]:
     return found
 
 
-def uses_cache(cost: Cost) -> bool:
+def uses_cache(cost: RequestCost) -> bool:
     return cost.cache != "none"
 
 

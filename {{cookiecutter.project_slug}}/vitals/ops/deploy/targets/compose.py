@@ -115,9 +115,9 @@ class Compose:
 
     def _compose(self, release: Release, *words: str) -> None:
         files = (release.folder / FILE, *self._overlays)
-        variables = {"IMAGE": self._image(release), "ENVIRONMENT": release.environment}
+        environment = {"IMAGE": self._image(release), "ENVIRONMENT": release.environment}
         command = [*_command(*files), "--project-name", self.project, *words]
-        shell.check_output(command, {**self._given, **variables})
+        shell.check_output(command, {**self._given, **environment})
 
     def _write_proxy_configuration(self, release: Release) -> None:
         """Write Caddy's configuration; it stays as it is while the proxy runs."""
