@@ -35,7 +35,7 @@ def install(
     runbook: str | None = None,
     prefix: str = "",
     folder: Path | None = None,
-    index: bool = True,  # noqa: ARG001 - see below
+    index: bool = True,  # noqa: ARG001 - see the docstring
     problems: bool | None = None,
     guard: bool | None = None,
     security: bool | None = None,
@@ -65,6 +65,7 @@ def install(
     sections: tables of the status page, by title: functions that return names and values.
     runbook: the address of the runbook that findings link to; RUNBOOK.md by default.
     prefix: a path before those of the engine: /livez becomes /prefix/livez.
+    index: no effect yet.
 
     Raises ValueError for a name in `required` without a check, and for `databases`, `redis` and
     `folder`, which are not available yet.

@@ -169,3 +169,16 @@ def test_the_description_names_the_token_and_the_scopes() -> None:
 
     assert described["get"]["security"] == []
     assert described["post"]["security"] == [{"token": ["things:write"]}]
+
+
+@pytest.mark.parametrize(("environment", "status"), [("local", 200), ("production", 500)])
+async def test_without_a_verifier_everyone_passes_in_local_and_no_one_in_production(
+    environment: Any, status: int
+) -> None:
+    app = things()
+    vitals.install(app, environment=environment, problems=True, reraise=False)
+
+    async with testing.client(app) as client:
+        answer = await client.get("/things/signed-in")
+
+    assert answer.status_code == status

@@ -39,7 +39,7 @@ class CallerDependency(SecurityBase):
     """The dependency `caller`: the Caller, if the token grants all scopes that are asked for.
 
     Raises Problem 401 (RFC 6750) without a valid token, 403 if a scope is missing. Where
-    authentication is off everyone passes.
+    authentication is off everyone passes in local and test; elsewhere it is a RuntimeError.
     """
 
     def __init__(self) -> None:
@@ -47,8 +47,11 @@ class CallerDependency(SecurityBase):
         self.scheme_name = "token"
 
     async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Caller:
-        verify: Verify | None = connection.scope["vitals"].verify
+        engine = connection.scope["vitals"]
+        verify: Verify | None = engine.verify
         if verify is None:
+            if not engine.allows_anonymous:
+                raise RuntimeError("no verifier of tokens. Fix: vitals.install(…, verify=…)")
             return Caller("anonymous", frozenset(required.scopes))
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
