@@ -23,8 +23,8 @@ help: ## Print this
 demo: .venv/demo ## Generate a service with the defaults into build/demo/, start it, send it traffic, serve until Ctrl-C
 	@.venv/bin/python -m benchmarks.demo
 
-##@ Before a change is shared
-test: .venv/ready ## Lint, format and type-check the engine; run the fast tests: questions, engine, bakes, make check
+##@ Before you share a change
+test: .venv/ready ## Check lint, format and types; run the fast tests
 	.venv/bin/ruff check --quiet $(PYTHON_FILES) && .venv/bin/ruff format --quiet --check $(PYTHON_FILES)
 	cd '$(PROJECT)/vitals' && ../../.venv/bin/ruff check --quiet . && \
 	  ../../.venv/bin/ruff format --quiet --check --exclude '*.md' .
@@ -37,17 +37,17 @@ test-all: test ## Run the slow tests too: every kind of project on each Python, 
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow $(ALONE:%=--ignore=%) --durations=10
 	.venv/bin/pytest -m slow $(ALONE) --durations=10
 
-bench: .venv/ready ## Compare what it costs to watch a request, here and elsewhere; needs valgrind and wrk, takes 10 minutes
+bench: .venv/ready ## Compare the cost of observability with other packages; needs valgrind and wrk, takes 10 minutes
 	@.venv/bin/python -m benchmarks.bench
 
-##@ When it is released, by the very script that projects get
+##@ To release the template
 change: .venv/ready ## Write a record of a change, to fill in; TITLE="Refuse a name in brackets"
 	@.venv/bin/python ship.py change
 
-notes: .venv/ready ## See whether each change since the last release has a record, and whether the records are whole
+notes: .venv/ready ## Check that each change since the last release has a complete record
 	@.venv/bin/python ship.py notes
 
-check: .venv/ready ## Run all tests and remember the tree that passed: make release asks for it
+check: .venv/ready ## Run all tests and record that this tree passed: make release requires it
 	@.venv/bin/python ship.py check
 
 release: .venv/ready ## Tag a version, all or nothing; LEVEL=patch, minor or major; DRY=1 shows it, YES=1 asks nothing
@@ -56,7 +56,7 @@ release: .venv/ready ## Tag a version, all or nothing; LEVEL=patch, minor or maj
 changelog: .venv/ready ## Print the notes of all releases; VERSION=v1.2.0 prints one
 	@.venv/bin/python ship.py changelog
 
-##@ When the engine or dependencies change
+##@ After a change of the engine or of dependencies
 manifest: ## Renew vitals/MANIFEST, the engine's checksums: make test refuses a stale one
 	@cd '$(PROJECT)' && $(PYTHON) -m vitals.ops.check.engine write
 
@@ -71,7 +71,7 @@ lock: .venv/ready ## Renew the hash locks: the template's own, and those of ever
 # moved. The demo needs one package and what that needs, the tests some 400 MB more.
 GENERATE := requirements-generate.txt requirements-uv.txt
 INSTALL := uv pip install --quiet --python .venv/bin/python --require-hashes
-FAILED := { echo "set-up could not finish: repair what it says above, then repeat the command"; exit 1; }
+FAILED := { echo "set-up could not finish. Fix: repair what is reported above, then repeat the command"; exit 1; }
 
 .venv/ready: .venv/demo
 	@[ "$$(cat $(LOCKS) .venv/demo)" = "$$(cat $@ 2> /dev/null)" ] || { \

@@ -37,7 +37,7 @@ def test_all_targets_are_printed_by_occasion() -> None:
     assert occasions == [
         "once",
         "every day",
-        "before a change of speed",
+        "to make it faster",
         "before shipping",
         "shipping",
     ]
