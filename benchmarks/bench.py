@@ -1,4 +1,4 @@
-"""What does it cost to watch each request, here and elsewhere? python -m benchmarks.bench
+"""The cost of watching each request, here and elsewhere: python -m benchmarks.bench
 
 Every variant does the same work (variants.py). Instructions are counted by callgrind, and a busy
 machine does not change them; CPU time and requests/s are taken in turn and compared as ratios.

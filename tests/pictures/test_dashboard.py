@@ -17,7 +17,7 @@ SOURCE = {"type": "prometheus", "uid": "${datasource}"}
 def test_its_rows_go_from_the_symptom_to_the_cause():
     rows = [panel["title"] for panel in PANELS if panel["type"] == "row"]
 
-    assert rows == ["Is it well?", "Which route?", "Which dependency?", "What changed?"]
+    assert rows == ["Health", "Routes", "Dependencies", "Changes"]
     tops = [panel["gridPos"]["y"] for panel in PANELS]
     assert tops == sorted(tops)
 

@@ -95,7 +95,7 @@ class Settings(BaseModel):
     trusted_proxies: setting_types.Networks = Field(())
     """the proxies that may report the client's address and scheme (X-Forwarded-For, -Proto)"""
     auth: Literal["off", "jwt"] = Field("off")
-    """off lets every caller do everything; jwt requires a token where a route asks for one"""
+    """off lets everyone do everything, in local and test only; jwt requires tokens"""
     auth_issuer: str = Field("")
     """the issuer (iss) of valid tokens"""
     auth_audience: str = Field("")
