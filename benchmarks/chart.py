@@ -1,4 +1,4 @@
-"""How are the results of the comparison shown? As a table in Markdown and a picture in SVG."""
+"""The results of the comparison, as a table in Markdown and a picture in SVG."""
 
 import html
 import os

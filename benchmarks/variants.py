@@ -1,4 +1,4 @@
-"""Who is compared? The same routes doing the same work, each watched in its own way.
+"""The variants that are compared: the same routes doing the same work, each watched in its own way.
 
 A variant is a function that adds its watching to a FastAPI app; it imports what it needs itself.
 """

@@ -1,4 +1,4 @@
-"""What do the four vitals cost beside the request? python -m benchmarks.vitals
+"""The cost of the four vitals beside the request: python -m benchmarks.vitals
 
 Runs in build/bench, which benchmarks.bench sets up. Prints each figure beside its limit.
 """
