@@ -61,6 +61,6 @@ def test_one_profile_brings_up_prometheus_with_the_rules_and_an_alertmanager(pro
         baking.wait_until(lambda: query(prometheus, "alertmanagers")["activeAlertmanagers"], 60)
         configuration = query(prometheus, "status/config")["yaml"]
 
-    assert groups == {"objectives", "service", "database", "cache"}
+    assert groups == {"budgets", "objectives", "service", "database", "cache"}
     assert "job_name: service" in configuration
     assert "app-green" in configuration
