@@ -9,7 +9,7 @@ from cashews.exceptions import CacheError
 from fastapi import FastAPI
 
 from tests.engine.applications import install, settings
-from vitals import testing
+from vitals import CheckFailed, testing
 from vitals.cache import Cache
 
 TOKEN = settings().ops_token.get_secret_value()
@@ -111,9 +111,13 @@ async def test_the_check_fails_while_the_cache_stores_nothing(
     cache: Cache, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (check,) = cache.checks()
-    monkeypatch.setattr(cache._backend, "set", _fail)
 
-    with pytest.raises(CacheError):
+    async def refuse(*_: object, **__: object) -> None:
+        raise CacheError from ConnectionRefusedError("no server at 127.0.0.1:1")
+
+    monkeypatch.setattr(cache._backend, "set", refuse)
+
+    with pytest.raises(CheckFailed, match="ConnectionRefusedError: no server at 127.0.0.1:1"):
         await check.probe()
 
 

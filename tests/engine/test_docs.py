@@ -61,3 +61,10 @@ async def test_every_path_of_the_engine_that_answers_get_answers_head() -> None:
         for path in (path for path in paths if "{" not in path):
             get, head = await client.get(path), await client.head(path)
             assert (head.status_code, head.content) == (get.status_code, b"")
+
+
+async def test_a_range_of_a_file_is_never_an_error_in_another_shape() -> None:
+    async with testing.client(install(FastAPI(), docs=True)) as client:
+        answer = await client.get("/docs/swagger-ui.css", headers={"Range": "bytes=5-1"})
+
+    assert answer.status_code == 200

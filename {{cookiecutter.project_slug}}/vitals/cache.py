@@ -14,7 +14,7 @@ from redis.asyncio.retry import Retry
 from redis.backoff import NoBackoff
 
 from vitals import request_stats
-from vitals.dependency import Check
+from vitals.dependency import Check, CheckFailed
 from vitals.problems import Problem
 
 MAX_LOCAL_KEYS = 10_000
@@ -106,13 +106,18 @@ class Cache:
         request_stats.cache("error", self._down_reason)
 
     async def _probe(self) -> None:
-        """Check that the cache stores values; if so, use it from now on."""
-        await self._backend.set(
-            self._full("checked"), b"1", expire=60
-        )  # a full server still answers a ping
-        for feature in tuple(self._pending_invalidations):
-            await self.clear(feature)
-            self._pending_invalidations.discard(feature)
+        """Check that the cache stores values; if so, use it from now on.
+
+        A ping proves too little: a full server answers it.
+        """
+        try:
+            await self._backend.set(self._full("checked"), b"1", expire=60)
+            for feature in tuple(self._pending_invalidations):
+                await self.clear(feature)
+                self._pending_invalidations.discard(feature)
+        except FAILURES as error:
+            cause = error.__cause__ or error
+            raise CheckFailed(f"{type(cause).__name__}: {cause}") from error
         self._down_reason = ""
 
     def _full(self, key: str) -> str:

@@ -51,7 +51,8 @@ class JwksCache:
         if self._fetching is not None:
             await asyncio.shield(self._fetching)
         if kid not in self._known and self._down:
-            raise Problem(503, "the issuer of tokens is not available")
+            # The caller is not known yet, so nothing was done.
+            raise Problem(503, "the issuer of tokens is not available", retry_safe=True)
         return self._known.get(kid)
 
     async def _fetch(self) -> None:

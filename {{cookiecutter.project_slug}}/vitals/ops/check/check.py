@@ -92,7 +92,8 @@ def _summary(printed: str) -> str:
     total = [line for line in lines if line.startswith("TOTAL")]
     left_out = [line for line in printed.split("\n") if NOT_RUN.match(line)]
     chosen = after.split("\n") if tests_ran else [*(total or lines[-1:]), *left_out]
-    return "; ".join(" ".join(line.split()) for line in chosen if line.strip())
+    said = (line for line in chosen if line.strip() and not line.startswith(("=", "SKIPPED")))
+    return "; ".join(" ".join(line.split()) for line in said)
 
 
 if __name__ == "__main__":

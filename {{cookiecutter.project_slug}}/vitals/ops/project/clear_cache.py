@@ -61,7 +61,11 @@ def token(environ: Mapping[str, str]) -> str:
 def main() -> None:
     """Clear the cache of FEATURE."""
     if not (feature := os.environ.get("FEATURE", "")):
-        raise Refused("no FEATURE", "the feature whose cache to clear", "FEATURE=items")
+        raise Refused(
+            "no FEATURE",
+            "the feature whose cache to clear",
+            "`make clear-cache FEATURE=items ENV=staging`",
+        )
     url = address(os.environ, shell.ROOT)
     steps.say(f"{url}: {clear(url, feature, token(os.environ))} keys of {feature} cleared")
 

@@ -30,7 +30,9 @@ class Release(NamedTuple):
 def released(version: str, environment: str) -> Release:
     """Return a released tag's files. Raises `Refused` unless the remote has this very tag."""
     if not versions.is_version(version):
-        raise Refused(f"VERSION={version}", "a released tag", "`make deploy VERSION=v1.2.0`")
+        raise Refused(
+            f"VERSION={version}", "a released tag", "`make deploy ENV=staging VERSION=v1.2.0`"
+        )
     ref = f"refs/tags/{version}"
     published = git.remote_refs(REMOTE, ref).get(ref)
     if published is None:
