@@ -117,7 +117,7 @@ async def test_the_check_fails_while_the_cache_stores_nothing(
 
     monkeypatch.setattr(cache._backend, "set", refuse)
 
-    with pytest.raises(CheckFailed, match="ConnectionRefusedError: no server at 127.0.0.1:1"):
+    with pytest.raises(CheckFailed, match="ConnectionRefusedError: no server"):
         await check.probe()
 
 
