@@ -42,7 +42,7 @@ async def until(condition: Callable[[], object]) -> None:
     deadline = time.monotonic() + 10
     while not condition():
         assert time.monotonic() < deadline, "the condition was not met within 10 s"
-        await asyncio.sleep(0.005)
+        await asyncio.sleep(0.005)  # the pause between two polls
 
 
 async def connect(app: FastAPI, path: str, headers: dict[str, str] | None = None) -> list[Message]:

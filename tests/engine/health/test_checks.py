@@ -28,7 +28,7 @@ class Thing:
         self.runs += 1
         while self.hangs:
             try:
-                await asyncio.sleep(3600)
+                await asyncio.sleep(3600)  # hangs until it is cancelled
             except asyncio.CancelledError:
                 if not self.resists:
                     raise

@@ -28,7 +28,7 @@ def app(app: FastAPI) -> FastAPI:
     @app.get("/spend/{calls}")
     async def spend(calls: int, later: BackgroundTasks) -> str:
         async def one(number: int) -> None:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # the calls take turns
             await asyncio.to_thread(request_stats.add_call, "db", 1, f"SELECT {number % 2}")
 
         await asyncio.gather(*(one(number) for number in range(calls)))

@@ -39,7 +39,7 @@ class Call:
         for message in self.messages:
             await send(message)
         try:
-            await asyncio.sleep(3600)
+            await asyncio.sleep(3600)  # hangs until it is cancelled
         finally:
             self.cancelled = True
 
@@ -96,7 +96,7 @@ async def test_work_after_the_answer_has_no_time_out() -> None:
 async def test_the_connection_may_end_a_running_request(end: str, status: int) -> None:
     call = Call()
     running = asyncio.create_task(call.run(seconds=3600))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # lets the call start
     call.scope["state"]["end"] = end
     await running
 
@@ -108,7 +108,7 @@ async def test_the_connection_may_end_a_running_request(end: str, status: int) -
 async def test_nothing_is_sent_to_a_client_that_is_gone() -> None:
     call = Call()
     running = asyncio.create_task(call.run(seconds=3600))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # lets the call start
     call.scope["state"]["end"] = "gone"
     await running
 
@@ -137,7 +137,7 @@ async def test_a_request_above_the_limit_of_connections_is_503_before_any_work()
 async def test_a_cancellation_from_outside_is_passed_on() -> None:
     call = Call()
     running = asyncio.create_task(call.run(seconds=3600))
-    await asyncio.sleep(0)
+    await asyncio.sleep(0)  # lets the call start
     running.cancel()
 
     with pytest.raises(asyncio.CancelledError):
