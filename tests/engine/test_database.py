@@ -127,7 +127,7 @@ async def test_the_pool_fails_its_check_while_requests_wait_for_it(database: Dat
 
     async with database.transaction():
         waiting = asyncio.create_task(use())
-        await asyncio.sleep(0)
+        await asyncio.sleep(0)  # lets the request begin to wait
         assert "1 requests wait" in await outcome(database, "pool")
     await waiting
 

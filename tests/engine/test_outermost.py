@@ -232,7 +232,7 @@ async def test_dependencies_are_closed_before_the_server_takes_the_stop_for_done
         async def open(self) -> None: ...
 
         async def close(self) -> None:
-            await asyncio.sleep(0)
+            await asyncio.sleep(0)  # a cancellation would arrive here
             seen.append("closed")
 
         def checks(self) -> list[vitals.Check]:

@@ -28,7 +28,7 @@ def main() -> None:
         demo.wait_for("Ctrl-C stops it.")
         found = re.search(r"http://\S+/status", demo.said())
         assert found is not None, demo.said()
-        time.sleep(TRAFFIC_SECONDS)
+        time.sleep(TRAFFIC_SECONDS)  # for charts with something to see
         browser = playwright.chromium.launch(
             executable_path="/usr/bin/chromium", args=["--no-sandbox", "--disable-gpu"]
         )
