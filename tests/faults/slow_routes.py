@@ -7,6 +7,7 @@ import time
 from collections.abc import AsyncIterator
 from itertools import count
 
+from fastapi import BackgroundTasks, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
 
 from app.main import create_app
@@ -37,6 +38,36 @@ async def stream() -> StreamingResponse:
 async def stuck() -> str:
     time.sleep(3)  # noqa: ASYNC251 - this is the fault
     return "done"
+
+
+@service.get("/blocked")
+def blocked(seconds: float = 60) -> str:
+    time.sleep(seconds)  # in a thread of the pool
+    return "done"
+
+
+@service.get("/behind")
+async def behind(tasks: BackgroundTasks) -> str:
+    tasks.add_task(asyncio.sleep, 60)
+    return "done"
+
+
+@service.get("/large")
+async def large() -> str:
+    return "x" * 10_000
+
+
+if "websocket" in sys.argv:
+
+    @service.websocket("/socket")
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        await websocket.receive_text()
+
+
+@service.post("/whole")
+async def whole(request: Request) -> Response:
+    return Response(await request.body(), headers={"X-Id": request.headers.get("x-id", "")})
 
 
 @service.post("/echo")

@@ -6,6 +6,8 @@ is built. OpenTelemetry's instrumentation, which replaces `build_middleware_stac
 application, keeps working.
 """
 
+import asyncio
+import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from operator import attrgetter
@@ -17,7 +19,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vitals import problems
 
 WRAPPED = "_vitals_stack"
+CLOSE_SECONDS = 0.5  # for each part; at the stop, nothing that matters is left to it
 LAST = ("lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed")
+
+log = logging.getLogger(__name__)
 
 
 def wrap(app: FastAPI, wrapper: Callable[[ASGIApp], ASGIApp], *, answer_errors: bool) -> None:
@@ -87,9 +92,21 @@ def with_lifespan(
 
 @asynccontextmanager
 async def open_all(parts: Any) -> AsyncIterator[None]:
-    """Open the parts in order; close them in reverse."""
+    """Open the parts in order; close them in reverse, each within its time."""
     async with AsyncExitStack() as stack:
         for part in parts:
             await part.open()
-            stack.push_async_callback(part.close)
+            stack.push_async_callback(_close, part)
         yield
+
+
+async def _close(part: Any) -> None:
+    """Close a part; what fails or hangs is logged and left, so that the stop goes on."""
+    name = type(part).__name__
+    try:
+        async with asyncio.timeout(CLOSE_SECONDS):
+            await part.close()
+    except TimeoutError:
+        log.warning("%s was not closed within %g s; left as it is", name, CLOSE_SECONDS)
+    except Exception:
+        log.exception("%s could not be closed", name)

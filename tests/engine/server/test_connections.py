@@ -1,4 +1,4 @@
-"""Limits of connections: their number, the size of headers, the time to send a request."""
+"""Limits of connections: their number, the size of headers, the time for each state."""
 
 import pytest
 
@@ -57,7 +57,7 @@ async def test_half_a_head_is_408_and_half_a_body_is_a_408_problem() -> None:
 
 
 async def test_a_client_that_reads_no_answer_is_disconnected() -> None:
-    async with serving(request_read_seconds=0.1, keep_alive_seconds=1) as served:
+    async with serving(request_seconds=0.3) as served:
         client = await served.connect()
 
         @served.app.get("/large")

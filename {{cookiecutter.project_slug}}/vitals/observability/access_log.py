@@ -80,8 +80,9 @@ class AccessLog:
         route: str,
         status: int,
         seconds: float,
+        outcome: str = "completed",
     ) -> None:
-        """Write the line of a request and count it."""
+        """Write the line of a request and count it; `outcome` is how its answer ended."""
         prepared = self._prepared.get((method, route, status))
         before, between, took, called = prepared or self._prepare(method, route, status)
         took.counts[bisect_left(DURATION_BUCKETS, seconds)] += 1  # `observe`, without a call
@@ -102,7 +103,7 @@ class AccessLog:
                 f"{self._opening}{THOUSANDTHS[trunc((now - second) * 1000)]}{before}"
                 f'{stats.request_id}","trace_id":"{trace_id}{between}'
                 f"{us // 1000}{THOUSANDTHS[us % 1000]}{costs}{stats.bytes_out}"
-                f',"error":"{stats.error}"}}\n'
+                f',"error":"{stats.error}","outcome":"{outcome}"}}\n'
             )
             if more or self._as_text:
                 fields = json.loads(line)

@@ -20,7 +20,6 @@ from vitals.observability.route_label import route_label
 from vitals.request_stats import current
 
 MARK = "vitals"  # in the scope of a request that is being watched
-GONE = 499  # the client went away: nginx's number
 
 log = logging.getLogger("vitals.requests")
 
@@ -82,11 +81,13 @@ class ObservabilityMiddleware:
         finally:
             access_log.metrics.active -= 1
             status, ended = request.status, request.ended
+            outcome = "error" if request.error else "completed"
             if request.gone or not ended:
-                status = 500 if request.error and not request.gone else GONE
+                status, outcome = request.unfinished()
             seconds = (ended or perf_counter()) - request.started
             trace_id = tracing.trace_id() if self.answers.traced else ""
-            access_log.write(request, trace_id, method, route_label(scope), status, seconds)
+            route = route_label(scope)
+            access_log.write(request, trace_id, method, route, status, seconds, outcome)
             current.reset(token)
             if request.calls and (outer := current.get()) is not None:  # a test's budget
                 outer.calls += request.calls

@@ -11,6 +11,7 @@ from vitals.observability import tracing
 from vitals.observability.route_label import route_label
 from vitals.request_stats import RequestStats
 
+GONE = 499  # the client went away: nginx's number
 KNOWN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}").fullmatch
 Headers = Sequence[tuple[bytes, bytes]]
 
@@ -98,6 +99,14 @@ class ObservedRequest(RequestStats):
             else:
                 message["headers"] = [*given, own, *fixed]
         return self.send(message)
+
+    def unfinished(self) -> tuple[int, str]:
+        """The status and the outcome of an answer that has no end, whatever its head said."""
+        if cut := self.scope.get("state", {}).get("cut"):
+            return cut, "deadline"
+        if self.error and not self.gone:
+            return 500, "error"
+        return GONE, "client_left"
 
     def timing(self) -> bytes:
         """The vitals so far, for Server-Timing."""

@@ -10,7 +10,7 @@ from typing import Any
 
 from fastapi.routing import iter_route_contexts
 from fastapi.security.base import SecurityBase
-from starlette.routing import Host, Mount
+from starlette.routing import Host, Mount, WebSocketRoute
 
 from vitals.security.callers import CallerDependency
 
@@ -40,6 +40,12 @@ def requires_a_token(app: Any) -> Iterator[str]:
         dependant = getattr(route, "dependant", None)
         if dependant and any(isinstance(call, CallerDependency) for call in _calls(dependant)):
             yield _name(path, route)
+
+
+def websockets(app: Any) -> list[str]:
+    """The paths of the websockets of an application."""
+    routes = ((path, getattr(route, "original_route", route)) for path, route in _every_route(app))
+    return [path for path, route in routes if isinstance(route, WebSocketRoute)]
 
 
 def _every_route(app: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:

@@ -1,12 +1,17 @@
 """Request time-outs: cancels handlers that run longer than allowed.
 
+An answer that began can't change its status any more: the connection is closed, and `cut` at
+`scope["state"]` has the status that it is logged and counted with.
+
 A connection can ask for the end of its request too, by a reason at `scope["state"]["end"]`. One
 sweep over the requests in flight costs far less than a timer for each.
 """
 
 import asyncio
+import logging
 import math
 from collections.abc import Awaitable
+from time import monotonic
 from typing import cast
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -20,7 +25,12 @@ CANCEL_REASONS = {
     "stopping": (503, "the service is stopping"),
     "full": (503, "too many connections are open"),
     "slow": (408, "the request did not arrive in time"),
+    "malformed": (400, "the request's body is malformed"),
+    "large": (431, "the trailers of the request, or what stands between its chunks, is too large"),
 }
+
+
+log = logging.getLogger(__name__)
 
 
 class InFlight:
@@ -39,9 +49,17 @@ class InFlight:
     def send(self, message: Message) -> Awaitable[None]:
         """Send on, and note how far the answer is; what runs after it has no time-out."""
         self.started = True
-        if message["type"] == "http.response.body" and not message.get("more_body"):
+        if message["type"] == "http.response.body":
+            if message.get("more_body"):
+                return self._send_part(message)
             self.expires = math.inf
         return self._send(message)
+
+    async def _send_part(self, message: Message) -> None:
+        """Send a part: a client that reads slowly takes none of the handler's time."""
+        left, self.expires = self.expires - monotonic(), math.inf
+        await self._send(message)
+        self.expires = monotonic() + left
 
 
 class RequestTimeout:
@@ -58,7 +76,7 @@ class RequestTimeout:
             await self.app(scope, receive, send)
             return
         loop = asyncio.get_running_loop()
-        request = InFlight(scope, send, loop.time() + self._seconds)
+        request = InFlight(scope, send, monotonic() + self._seconds)
         if end := request.state.get("end"):
             await _refuse(end, scope, receive, send)
             return
@@ -73,11 +91,15 @@ class RequestTimeout:
             request.task.uncancel()  # it was cancelled here, and it ends here
             if not request.started:
                 await _refuse(request.end, scope, receive, send)
+            elif request.end in CANCEL_REASONS:
+                status, reason = CANCEL_REASONS[request.end]
+                request.state["cut"] = status
+                log.warning("an answer was cut: %s", reason)
         finally:
             self._in_flight.discard(request)
 
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
-        now = loop.time()
+        now = monotonic()
         for request in self._in_flight:
             end = request.state.get("end") or (now >= request.expires and "late")
             if end and not request.end:

@@ -1,85 +1,55 @@
-"""Limits of connections: their number, the size of headers, the time to send a request.
+"""One client's connection: one request at a time, within the limits of vitals.server.limits.
 
-The HTTP parser itself has no limit on headers and waits without end. What is refused here is not
-a request yet, so its answer has no body.
+The parser gets one part of a message at a time, and nothing while a request waits for its answer:
+what a client pipelines stays unread. What is refused before there is a request has an answer
+without a body.
 """
 
 import asyncio
-from itertools import islice
-from typing import Any
+import math
+from typing import Any, cast
 
+from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-MAX_PER_SWEEP = 100  # so that ending many connections does not delay other requests
+from vitals.server.limits import (
+    BODY,
+    DISCARD,
+    HANDLING,
+    HEAD,
+    IDLE,
+    MIN_BYTES_PER_SECOND,
+    WEBSOCKET,
+    ConnectionLimiter,
+)
+from vitals.server.parts import Parts
+from vitals.server.transport import Flow, Transport
+from vitals.server.upgrades import body_parser, is_websocket
+
 PROBES = (b"/livez", b"/readyz", b"/health", b"/metrics")
-
-
-class ConnectionLimiter:
-    """The limits that all connections share.
-
-    `max_active` connections may have a request at once, above that only probes are answered. With
-    `max_idle` more open, the one that is idle for longest is closed for a new one.
-    """
-
-    def __init__(
-        self, max_active: int, max_idle: int, header_bytes: int, read_seconds: float
-    ) -> None:
-        self.max_active, self.max_idle = max_active, max_idle
-        self.header_bytes, self.read_seconds = header_bytes, read_seconds
-        self.open: set[Connection] = set()
-        self.idle: dict[Connection, None] = {}  # without a request; the longest idle first
-        self.reading: dict[Connection, float] = {}  # and since when; the longest first
-        self._closing: dict[Connection, float] = {}
-
-    def register(self, connection: "Connection") -> None:
-        """Add a connection, in the place of an idle one if need be; without room, abort it."""
-        if len(self.open) >= self.max_active + self.max_idle:
-            self.abort(next(iter(self.idle), connection))
-        if not connection.transport.is_closing():
-            self.open.add(connection)
-            self.idle[connection] = None
-            self.reading[connection] = connection.loop.time()
-
-    def full(self) -> bool:
-        """Whether more connections have a request than are served at once."""
-        return len(self.open) - len(self.idle) > self.max_active
-
-    def unregister(self, connection: "Connection") -> None:
-        """Remove a connection."""
-        self.open.discard(connection)
-        for waiting in (self.idle, self.reading, self._closing):
-            waiting.pop(connection, None)
-
-    def abort(self, connection: "Connection") -> None:
-        """Close a connection now, whatever is still to be sent."""
-        self.unregister(connection)
-        connection.transport.abort()
-
-    def sweep(self, now: float) -> None:
-        """End what takes too long: to send a request, or to read the rest of an answer."""
-        oldest = now - self.read_seconds
-        late = (connection for connection, since in self.reading.items() if since < oldest)
-        for connection in list(islice(late, MAX_PER_SWEEP)):
-            del self.reading[connection]
-            connection.too_slow()
-        closing = [c for c in self.open if c.transport.is_closing()]
-        self._closing = {c: self._closing.get(c, now) for c in closing}
-        for connection in [c for c, since in self._closing.items() if since < oldest]:
-            self.abort(connection)
+MAX_UNREAD = 65_536  # bytes that wait for an answer; above it nothing is read
+MAX_DISCARDED = 33_554_432  # bytes of a request that nobody reads
+CANCEL_SECONDS = 2.0  # for a handler that was asked to end
 
 
 class Connection(HttpToolsProtocol):
-    """One client's connection, within the limits of its limiter."""
+    """One client's connection."""
 
     limiter: ConnectionLimiter
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._in_headers = True
-        self._header_bytes = 0
+        now = self.loop.time()
+        self.state, self.deadline = HEAD, now + self.limiter.read_seconds
+        self.parts = Parts(self.limiter.header_bytes)
+        self._refused = False  # nothing more is parsed
+        self._discarded = 0
+        self._upgrade_ignored = False
+        self._seen, self._seen_sent = now, 0  # bytes of answers that had left, and when
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
+        super().connection_made(cast("asyncio.Transport", Transport(transport, self._close)))
+        self.flow = Flow(transport)
         self.limiter.register(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -88,52 +58,101 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if not self._in_headers:
-            super().data_received(data)
-            return
-        room = self.limiter.header_bytes - self._header_bytes
-        self._header_bytes += len(data)
-        super().data_received(data[:room])
-        if len(data) <= room or self.transport.is_closing():
-            return
-        if self._in_headers and self._header_bytes > self.limiter.header_bytes:
-            self._refuse(431)
-        else:
-            self.data_received(data[room:])
+        if self.state == DISCARD:
+            self._discarded += len(data)
+            if self._discarded > MAX_DISCARDED:
+                self.transport.abort()
+        if not self._refused:
+            self.parts.add(data)
+            self._parse()
+
+    def _parse(self) -> None:
+        """Parse what came, until a request waits for its answer."""
+        while self.parts and self.state != HANDLING and not self._refused:
+            awaits_head = self.state in (HEAD, IDLE)
+            part = self.parts.next(in_body=not awaits_head)
+            try:
+                self.parser.feed_data(part)
+            except HttpParserUpgrade:
+                if self._should_upgrade():
+                    self.handle_websocket_upgrade()
+                    return
+                self._upgrade_ignored = True
+                body_parser(self, self.scope["headers"])
+            except HttpParserError:
+                self._refuse(400)
+            if not part:
+                self._refuse(431)
+            elif awaits_head and self.state == BODY:
+                length = dict(self.scope["headers"]).get(b"content-length", b"0")
+                self.parts.begin_body(int(length))
+                self.limiter.await_body(self)
+        self.flow.hold(held=len(self.parts) > MAX_UNREAD)
+
+    def _should_upgrade(self) -> bool:
+        asked = is_websocket(self.scope["method"], self.scope["headers"])
+        return asked and self.ws_protocol_class is not None
+
+    def handle_websocket_upgrade(self) -> None:
+        """Hand the connection over, with what came after the head."""
+        self.state, self.deadline = WEBSOCKET, math.inf
+        self.transport = cast("Transport", self.transport).wrapped
+        super().handle_websocket_upgrade()
+        if self.parts:
+            websocket = cast("asyncio.Protocol", self.transport.get_protocol())
+            websocket.data_received(self.parts.rest())
+
+    # What the parser reports
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self.limiter.reading.setdefault(self, self.loop.time())
+        if self.state == IDLE:
+            self.state, self.deadline = HEAD, self.loop.time() + self.limiter.read_seconds
 
     def on_headers_complete(self) -> None:
-        self._in_headers = False
         self.limiter.idle.pop(self, None)
         if self.limiter.full() and self.url.partition(b"?")[0] not in PROBES:
             self.scope["state"]["end"] = "full"
         super().on_headers_complete()
+        self.state = BODY
+        self.headers = []  # what follows is a trailer, and never a header (RFC 9110, 6.5.1)
+
+    def on_chunk_header(self) -> None:
+        self.parts.begin_chunk()
 
     def on_message_complete(self) -> None:
-        self._in_headers, self._header_bytes = True, 0
-        self.limiter.reading.pop(self, None)
-        super().on_message_complete()
+        if self.parser.should_upgrade():
+            return  # so it says whenever it sees an Upgrade; the body is still to come
+        self.parts.end_message()
+        self.limiter.awaiting_body.pop(self, None)
+        if self.state == DISCARD:
+            self._await_request()
+        else:
+            self.state, self.deadline = HANDLING, math.inf
+            self.cycle.more_body = False
+            self.cycle.message_event.set()
+
+    # The answer
 
     def on_response_complete(self) -> None:
-        if self.cycle.response_complete:  # not so if the next request is here already
-            self.limiter.idle[self] = None
-        super().on_response_complete()
-
-    def send_400_response(self, msg: str) -> None:  # noqa: ARG002 - the parser's own text
-        """Answer malformed HTTP like all that is refused here: empty."""
-        self._refuse(400)
-
-    def too_slow(self) -> None:
-        """Answer 408, if a request has begun."""
-        if not self._in_headers:
-            self.end("slow")
-        elif self._header_bytes:
-            self._refuse(408)
+        self.server_state.total_requests += 1
+        if self._refused or self.transport.is_closing():
+            return
+        self.flow.resume_reading()
+        if self.state == HANDLING:
+            self._await_request()
+        elif self.expect_100_continue:  # then the body may never come
+            self._close()
         else:
-            self.transport.close()
+            self.state = DISCARD
+        self._parse()
+
+    def _await_request(self) -> None:
+        self.state, self.deadline = IDLE, self.loop.time() + self.limiter.keep_alive_seconds
+        self.limiter.idle[self] = None
+        if self._upgrade_ignored:
+            self._upgrade_ignored = False
+            self.parser = HttpRequestParser(self)
 
     def end(self, reason: str) -> None:
         """Cancel the request that is being answered."""
@@ -145,8 +164,64 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None:
             self.cycle.keep_alive = False
 
+    # The ends of a connection
+
+    def stalls(self, now: float) -> bool:
+        """Whether answers wait for a client that has not read enough of them for too long."""
+        if self.state == WEBSOCKET:
+            return False
+        waiting = self.transport.get_write_buffer_size()
+        if waiting and now - self._seen < self.limiter.request_seconds:
+            return False
+        sent = cast("Transport", self.transport).written - waiting
+        is_slow = sent - self._seen_sent < MIN_BYTES_PER_SECOND * (now - self._seen)
+        self._seen, self._seen_sent = now, sent
+        return bool(waiting) and is_slow
+
+    def expire(self) -> None:
+        """End what took too long in its state."""
+        if self in self.limiter.awaiting_body:
+            self._await_end("slow")
+        elif self.state == HEAD and self.parts.begun():
+            self._refuse(408)
+        elif self.state in (HEAD, IDLE):
+            self.transport.close()
+        else:
+            self.limiter.abort(self)
+
+    def _await_end(self, reason: str) -> None:
+        """Have the handler answer why the body is not read to its end."""
+        self.limiter.awaiting_body.pop(self, None)
+        self.deadline = self.loop.time() + CANCEL_SECONDS
+        self.end(reason)
+
     def _refuse(self, status: int) -> None:
-        headers = [*self.server_state.default_headers, (b"content-length", b"0")]
-        lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-        self.transport.write(STATUS_LINE[status] + lines + b"connection: close\r\n\r\n")
-        self.transport.close()
+        """Parse no more of what came, and answer why."""
+        self._refused = True
+        if self.state == BODY:
+            self._await_end("malformed" if status == 400 else "large")
+            return
+        if self.state != DISCARD:
+            headers = [*self.server_state.default_headers, (b"content-length", b"0")]
+            lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
+            self.transport.write(STATUS_LINE[status] + lines + b"connection: close\r\n\r\n")
+        self._linger()
+
+    def _close(self) -> None:
+        """Close; but while the client still sends, a reset would take the answer from it."""
+        if self.state == BODY or (self.parts and self.state != DISCARD):
+            self._linger()
+        else:
+            cast("Transport", self.transport).wrapped.close()
+
+    def _linger(self) -> None:
+        """Send the end of the answer, and throw away what comes until the client closes."""
+        self.state, self.deadline = DISCARD, self.loop.time() + self.limiter.read_seconds
+        self._refused = True
+        self.parts.rest()
+        self.limiter.awaiting_body.pop(self, None)
+        if not self.transport.is_closing():
+            self.limiter.idle[self] = None
+            self.flow.hold(held=False)
+            self.flow.resume_reading()
+            self.transport.write_eof()

@@ -1,25 +1,32 @@
 """The server: uvicorn with connection limits, a drain, and a bounded shutdown.
 
 SIGTERM: report not ready and keep serving for the time of the drain; then accept no connections
-and let running requests finish. SIGINT skips the drain. A second signal ends both at once.
+and let running requests finish. SIGINT skips the drain. A second signal ends both at once. If
+something still hangs then, in a thread or in the event loop itself, the process is ended.
 """
 
 import asyncio
 import logging
+import os
 import resource
 import signal
 import socket
+import threading
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from vitals.security import guard
 from vitals.server import stacks
-from vitals.server.connections import Connection, ConnectionLimiter
+from vitals.server.connections import Connection
+from vitals.server.limits import ConnectionLimiter
 from vitals.settings import Settings
 
 BACKLOG = 2048
-CANCEL_GRACE_SECONDS = 2.0  # for requests that were cancelled
+CANCEL_GRACE_SECONDS = 0.6  # for requests that were cancelled
+STOP_SECONDS = 2.5  # for all that comes after the time for running requests
+HURRY_SECONDS = 0.9  # for everything, after a second signal
 CLOSE = (b"connection", b"close")
 
 log = logging.getLogger(__name__)
@@ -55,27 +62,31 @@ class Server(uvicorn.Server):
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         max_active, queue = connections(settings.max_connections)
-        self._limiter = ConnectionLimiter(
-            max_active, max_active // 2, settings.max_header_bytes, settings.request_read_seconds
-        )
+        self._limiter = ConnectionLimiter(max_active, settings)
         super().__init__(
             uvicorn.Config(
                 app,
                 http=type("LimitedConnection", (Connection,), {"limiter": self._limiter}),
-                ws="none",
+                ws="auto" if guard.websockets(app) else "none",
+                ws_max_size=settings.max_body_bytes,
                 lifespan="on",
                 log_config=None,
                 access_log=False,
                 server_header=False,
                 proxy_headers=False,
                 backlog=queue,
-                timeout_keep_alive=settings.keep_alive_seconds,
             )
         )
         self._drain_seconds = settings.drain_seconds
         self._shutdown_seconds = settings.shutdown_seconds
         self._report_not_ready = app.state.vitals.checks.drain
         self._signalled = False
+        self._owns_process = False
+
+    def run(self, sockets: list[socket.socket] | None = None) -> None:
+        """Serve until a signal, and then end the process if it does not end by itself."""
+        self._owns_process = True
+        super().run(sockets)
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
@@ -92,11 +103,18 @@ class Server(uvicorn.Server):
     def handle_exit(self, sig: int, frame: FrameType | None) -> None:  # noqa: ARG002
         """Drain at the first SIGTERM; end at once at a second signal. Not raised again: exit 0."""
         first, self._signalled = not self._signalled, True
-        if first and sig == signal.SIGTERM and self.started:
+        drains = first and sig == signal.SIGTERM and self.started
+        if drains:
             self._loop.call_soon_threadsafe(self._drain)
         else:
             self.should_exit = True
             self.force_exit = not first
+        if self._owns_process:
+            drain = self._drain_seconds if drains else 0
+            within = drain + self._shutdown_seconds + STOP_SECONDS if first else HURRY_SECONDS
+            timer = threading.Timer(within, _end_process)
+            timer.daemon = True
+            timer.start()
 
     def _drain(self) -> None:
         self._report_not_ready()
@@ -113,13 +131,16 @@ class Server(uvicorn.Server):
             server.close()
         for listener in sockets or []:
             listener.close()
-        for connection in list(self._limiter.open):
+        for connection in list(self.server_state.connections):
             connection.shutdown()
         if not await self._finished(self._shutdown_seconds):
             log.warning("%d requests did not finish in time", len(self.server_state.tasks))
         for connection in self._limiter.open:
             connection.end("stopping")
         self.force_exit = False
+        await self._finished(CANCEL_GRACE_SECONDS)
+        for task in self.server_state.tasks:  # what runs after its answer, and websockets
+            task.cancel()
         await self._finished(CANCEL_GRACE_SECONDS)
         for connection in list(self._limiter.open):
             self._limiter.abort(connection)
@@ -133,3 +154,8 @@ class Server(uvicorn.Server):
                 return False
             await asyncio.sleep(0.02)
         return True
+
+
+def _end_process() -> None:
+    log.error("the stop took too long; the process was ended. Its stacks: kill -USR1, next time")
+    os._exit(1)

@@ -1,0 +1,245 @@
+"""What hostile clients send: none of it is believed, kept without a bound, or waited for."""
+
+import asyncio
+import random
+
+import pytest
+from fastapi import Request, WebSocket
+
+from tests.engine.applications import until
+from tests.engine.server.served import Client, Served, serving
+
+HOST = b"Host: test\r\n"
+GET = b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n"
+SMUGGLED = b"GET /smuggled HTTP/1.1\r\n" + HOST + b"\r\n"
+POST_JSON = b"POST /body HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
+LAST = b"GET /livez HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+
+
+def add_echo(served: Served) -> None:
+    """A route that answers with the body, and what it was told in headers."""
+
+    @served.app.api_route("/echo", methods=["GET", "POST"])
+    async def echo(request: Request) -> dict[str, str]:
+        body = await request.body()
+        return {"body": body.decode(), "authorization": request.headers.get("authorization", "")}
+
+    @served.app.get("/smuggled")
+    async def smuggled() -> None:
+        served.events.append("smuggled")
+
+
+def post(body: bytes, *headers: bytes, chunked: bool = False) -> bytes:
+    framing = b"Transfer-Encoding: chunked" if chunked else b"Content-Length: %d" % len(body)
+    if chunked:
+        body = b"%x\r\n%s\r\n0\r\n\r\n" % (len(body), body)
+    lines = [b"POST /echo HTTP/1.1", HOST.strip(), framing, *headers]
+    return b"\r\n".join([*lines, b"", body])
+
+
+async def send_in_parts(client: Client, data: bytes, parts: int) -> None:
+    cuts = sorted(random.sample(range(1, len(data)), min(parts, len(data)) - 1))
+    for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
+        await client.send(data[start:end])
+        await asyncio.sleep(0)  # so that the server may read it alone
+
+
+UPGRADES = [b"h2c", b"websocket", b"TLS/1.2", b"foo", b"h2c, websocket"]
+
+
+@pytest.mark.parametrize("upgrade", UPGRADES)
+@pytest.mark.parametrize("chunked", [False, True])
+@pytest.mark.parametrize("parts", [1, 2, 30])
+async def test_an_upgrade_is_ignored_and_its_body_is_read_as_the_body(
+    upgrade: bytes, chunked: bool, parts: int
+) -> None:
+    headers = [b"Connection: Upgrade, HTTP2-Settings", b"Upgrade: " + upgrade]
+    async with serving() as served:
+        add_echo(served)
+        client = await served.connect()
+        await send_in_parts(client, post(SMUGGLED, *headers, chunked=chunked) + GET, parts)
+
+        assert SMUGGLED.decode() in (await client.answer()).replace("\\r\\n", "\r\n")
+        assert (await client.answer()).startswith("http/1.1 200")
+        assert "smuggled" not in served.events
+
+
+async def test_requests_without_a_body_and_with_an_upgrade_are_answered_in_turn() -> None:
+    upgrade = b"GET /echo HTTP/1.1\r\n" + HOST + b"Connection: Upgrade\r\nUpgrade: h2c\r\n\r\n"
+    async with serving() as served:
+        add_echo(served)
+        client = await served.connect()
+
+        await client.send(upgrade + GET + upgrade)
+
+        assert '"body":""' in await client.answer()
+        assert '"status":"pass"' in await client.answer()
+        assert '"body":""' in await client.answer()
+
+
+async def test_trailers_are_never_headers() -> None:
+    request = post(b"ok", b"Authorization: Bearer real", chunked=True).removesuffix(b"\r\n")
+    trailers = b"Authorization: Bearer stolen\r\nHost: evil.example\r\nExpect: 100-continue\r\n\r\n"
+    async with serving() as served:
+        add_echo(served)
+        client = await served.connect()
+
+        await client.send(request + trailers + LAST)
+
+        assert '{"body":"ok","authorization":"bearer real"}' in (await client.answer()).lower()
+        assert '"status":"pass"' in await client.rest()
+
+
+ENDLESS = {
+    "trailers": b"".join(b"x-%d: y\r\n" % n for n in range(1_000)),
+    "one trailer": b"x: " + b"y" * 10_000,
+    "a chunk's extension": b"2;" + b"y" * 10_000,
+    "a chunk's size": b"0" * 10_000,
+}
+
+
+@pytest.mark.parametrize("what", ENDLESS)
+async def test_what_stands_between_the_parts_of_a_body_is_limited(what: str) -> None:
+    end = b"0\r\n" if "trailer" in what else b""
+    async with serving(max_header_bytes=1_024) as served:
+        add_echo(served)
+        client = await served.connect()
+
+        await client.send(post(b"ok", chunked=True).removesuffix(b"0\r\n\r\n") + end + ENDLESS[what])
+
+        answer = await client.rest()
+        assert answer.startswith(("HTTP/1.1 431 ", "HTTP/1.1 400 "))
+        assert '"type": "urn:problem:' in answer
+
+
+async def test_a_body_in_many_small_chunks_is_within_the_limit_of_headers() -> None:
+    async with serving(max_header_bytes=1_024) as served:
+        add_echo(served)
+        client = await served.connect()
+
+        head = post(b"x", chunked=True).removesuffix(b"0\r\n\r\n")
+        await client.send(head + b"1;note=y\r\nx\r\n" * 500 + b"0\r\n\r\n")
+
+        assert "x" * 501 in await client.answer()
+
+
+async def test_a_head_has_the_same_limit_wherever_it_begins() -> None:
+    large = b"GET /livez HTTP/1.1\r\n" + HOST + b"x: " + b"y" * 1_000 + b"\r\n\r\n"
+    for before in (b"", b"\r\n", post(b"ok"), post(b"ok", chunked=True)):
+        for parts in (1, 2, 40):
+            async with serving(max_header_bytes=1_024) as served:
+                add_echo(served)
+                client = await served.connect()
+
+                await send_in_parts(client, before + large, parts)
+
+                assert "HTTP/1.1 431 " in await client.rest()
+
+
+async def test_pipelined_requests_are_answered_one_after_the_other() -> None:
+    async with serving() as served:
+        client = await served.connect()
+        await client.send(b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\n" + GET * 5_000 + LAST)
+        await until(lambda: served.events == ["waiting"])
+        served.go.set()
+
+        assert (await client.rest()).count("HTTP/1.1 200 ") == 5_002
+
+
+async def test_what_a_client_pipelines_is_not_read_beyond_a_bound() -> None:
+    async with serving() as served:
+        client = await served.waiting()
+        [connection] = served.server._limiter.open
+
+        sending = asyncio.create_task(client.send(GET * 200_000))
+        await until(lambda: connection.flow.read_paused)
+        for _ in range(100):  # as a handler does that looks whether its client has left
+            connection.flow.resume_reading()
+            await asyncio.sleep(0)
+
+        assert len(connection.parts) < 1_000_000
+        assert not sending.done()
+        served.go.set()
+        sending.cancel()
+
+
+async def test_a_client_that_pipelines_and_leaves_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving() as served:
+        add_echo(served)
+        client = await served.waiting()
+        await client.send(post(b"x") * 10)
+        client.writer.close()
+
+        await until(lambda: "cancelled" in served.events)
+        await until(lambda: not served.server.server_state.tasks)
+        assert [r for r in caplog.records if r.levelname == "ERROR"] == []
+
+
+@pytest.mark.parametrize("chunked", [False, True])
+async def test_who_sends_all_before_reading_gets_the_refusal(chunked: bool) -> None:
+    request = post(b"x" * 5_000_000, chunked=chunked)
+    async with serving() as served:
+        add_echo(served)
+        for _ in range(10):
+            client = await served.connect()
+            await client.send(request)
+
+            assert (await client.rest()).startswith("HTTP/1.1 413 ")
+
+
+async def test_no_more_than_a_bound_is_thrown_away_after_a_refusal() -> None:
+    async with serving() as served:
+        client = await served.connect()
+        await client.send(b"GET /livez HTTP/1.1\r\nbad")
+        with pytest.raises(ConnectionError):
+            for _ in range(100):
+                await client.send(b"\0" * 1_000_000)
+
+
+async def test_waiting_for_bodies_takes_half_of_the_connections_and_the_longest_ends() -> None:
+    async with serving() as served:
+        served.server._limiter.max_active = 4
+        first, *others = [await served.connect() for _ in range(3)]
+        for client in (first, *others):
+            await client.send(POST_JSON + b"Content-Length: 2\r\n\r\n")
+            await until(lambda c=client: len(served.server._limiter.awaiting_body))
+
+        assert "the request did not arrive in time" in await first.rest()
+        for client in others:
+            await client.send(b"[]")
+            assert (await client.answer()).endswith("0")
+
+
+SWITCH = (
+    b"GET /socket HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
+    b"Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+)
+HELLO = b"\x81\x85\0\0\0\0hello"  # a masked text frame
+
+
+def add_socket(served: Served) -> None:
+    @served.app.websocket("/socket")
+    async def socket(websocket: WebSocket) -> None:
+        await websocket.accept()
+        while True:
+            served.events.append(await websocket.receive_text())
+
+
+@pytest.fixture
+def with_socket(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(Served, "_add_routes", add_socket)
+
+
+@pytest.mark.usefixtures("with_socket")
+@pytest.mark.parametrize("parts", [1, 2, 30])
+async def test_a_websocket_that_the_application_has_is_opened(parts: int) -> None:
+    async with serving(shutdown_seconds=1) as served:
+        client = await served.connect()
+        await send_in_parts(client, SWITCH + HELLO, parts)
+
+        assert b"101 Switching" in await client.reader.readuntil(b"\r\n\r\n")
+        await until(lambda: served.events == ["hello"])
+        served.server.handle_exit(2, None)
+        assert b"\x03\xf4" in await client.reader.read(100)  # 1012: the service restarts

@@ -1,0 +1,90 @@
+"""Limits of connections: how many, and how long each may stay in its state.
+
+| state | until | longest | then |
+| --- | --- | --- | --- |
+| head | a request's head is here | read seconds | 408 if a part is here |
+| body | its body is here | the same, since the head began | 408 |
+| handling | its answer is complete | the time-out of requests | 503 |
+| discard | the client has sent all, which nobody reads | read seconds | |
+| idle | the next request begins | keep-alive seconds | |
+| websocket | it closes | 20 s without an answer to a ping | |
+
+In every state a client that reads less than 1 KiB/s of what waits for it is cut after the time-out
+of requests. docs/decisions/connection-states.md of the template draws the transitions.
+"""
+
+import logging
+from itertools import islice
+from typing import TYPE_CHECKING
+
+from vitals.settings import Settings
+
+if TYPE_CHECKING:
+    from vitals.server.connections import Connection
+
+MAX_PER_SWEEP = 100  # so that ending many connections does not delay other requests
+MIN_BYTES_PER_SECOND = 1_024  # of an answer that a client reads
+HEAD, BODY, HANDLING, DISCARD, IDLE, WEBSOCKET = range(6)
+
+log = logging.getLogger(__name__)
+
+
+class ConnectionLimiter:
+    """The limits that all connections share.
+
+    `max_active` connections may have a request at once, above that only probes are answered. For
+    a body wait at most half of them; the longest wait ends for a new one. With `max_idle` more
+    open, the one that is idle for longest is closed for a new one.
+    """
+
+    def __init__(self, max_active: int, settings: Settings) -> None:
+        self.max_active, self.max_idle = max_active, max_active // 2
+        self.header_bytes = settings.max_header_bytes
+        self.read_seconds = settings.request_read_seconds
+        self.request_seconds = settings.request_seconds
+        self.keep_alive_seconds = settings.keep_alive_seconds
+        self.open: set[Connection] = set()
+        self.idle: dict[Connection, None] = {}  # without a request; the longest idle first
+        self.awaiting_body: dict[Connection, None] = {}  # the longest wait first
+
+    def register(self, connection: "Connection") -> None:
+        """Add a connection, in the place of an idle one if need be; without room, abort it."""
+        if len(self.open) >= self.max_active + self.max_idle:
+            self.abort(next(iter(self.idle), connection))
+        if not connection.transport.is_closing():
+            self.open.add(connection)
+            self.idle[connection] = None
+
+    def full(self) -> bool:
+        """Whether more connections have a request than are served at once."""
+        return len(self.open) - len(self.idle) > self.max_active
+
+    def await_body(self, connection: "Connection") -> None:
+        """Let a connection wait for a body."""
+        self.awaiting_body[connection] = None
+        if len(self.awaiting_body) > self.max_active // 2:
+            next(iter(self.awaiting_body)).expire()
+
+    def unregister(self, connection: "Connection") -> None:
+        """Remove a connection."""
+        self.open.discard(connection)
+        self.idle.pop(connection, None)
+        self.awaiting_body.pop(connection, None)
+
+    def abort(self, connection: "Connection") -> None:
+        """Close a connection now, whatever is still to be sent."""
+        self.unregister(connection)
+        connection.transport.abort()
+
+    def sweep(self, now: float) -> None:
+        """End what takes too long: to send a request, to read an answer, to stay idle."""
+        gone = [c for c in self.open if c.state == WEBSOCKET and c.transport.is_closing()]
+        for connection in gone:
+            self.unregister(connection)
+        stalled = [c for c in self.open if c.stalls(now)]
+        for connection in stalled:
+            log.warning("a client that reads too slowly was cut: %s", connection.client)
+            self.abort(connection)
+        late = (c for c in self.open if c.deadline < now)
+        for connection in list(islice(late, MAX_PER_SWEEP)):
+            connection.expire()

@@ -1,0 +1,67 @@
+"""What came on a connection and is not parsed yet, cut into the parts of its messages.
+
+A part is a head, a body, a chunk, or a line of a head or of chunks that came in pieces. So each
+byte counts for what it belongs to, however the network cuts them (RFC 9112, 2.1 and 7.1).
+"""
+
+END_OF_HEAD = b"\r\n\r\n"
+
+
+class Parts:
+    """The unread bytes of a connection.
+
+    A head has at most `max_bytes`; so has what stands before, between and behind the chunks of a
+    body: their sizes, and the trailers.
+    """
+
+    def __init__(self, max_bytes: int) -> None:
+        self._max_bytes = max_bytes
+        self._unread, self._at = b"", 0
+        self._counted = 0  # bytes of this head, or since the last part of a body
+        self._line = b""  # the last line, as far as it came
+        self._left = 0  # bytes until the end of the body or of its chunk
+
+    def __len__(self) -> int:
+        return len(self._unread) - self._at
+
+    def add(self, data: bytes) -> None:
+        """Append what came."""
+        self._unread, self._at = self._unread[self._at :] + data, 0
+
+    def next(self, *, in_body: bool) -> bytes:
+        """Take the next part; it is empty if there are bytes, but too many before a body."""
+        unread, at = self._unread, self._at
+        if self._left:
+            part = unread[at : at + self._left]
+            self._left -= len(part)
+            self._counted = 0
+        else:
+            mark = b"\n" if in_body or self._counted else END_OF_HEAD
+            found = unread.find(mark, at)
+            end = found + len(mark) if found >= 0 else len(unread)
+            part = unread[at : min(end, at + self._max_bytes - self._counted)]
+            self._counted += len(part)
+            self._line = part if self._line.endswith(b"\n") else self._line + part
+        self._at += len(part)
+        return part
+
+    def begun(self) -> bool:
+        """Whether a part of a head is here."""
+        return self._counted > 0
+
+    def begin_body(self, length: int) -> None:
+        """The head is over; the body has a length, or 0 and chunks."""
+        self._left, self._counted = length, 0
+
+    def begin_chunk(self) -> None:
+        """The last line was the size of a chunk; the parser has checked it."""
+        self._left = int(self._line.partition(b";")[0], 16)
+
+    def end_message(self) -> None:
+        """The message is over."""
+        self._counted, self._line = 0, b""
+
+    def rest(self) -> bytes:
+        """Take all that is left."""
+        rest, self._unread, self._at = self._unread[self._at :], b"", 0
+        return rest
