@@ -35,8 +35,8 @@ async def stream() -> StreamingResponse:
 
 
 @service.get("/stuck")
-async def stuck() -> str:
-    time.sleep(3)  # noqa: ASYNC251 - this is the fault
+async def stuck(seconds: float = 3) -> str:
+    time.sleep(seconds)  # noqa: ASYNC251 - this is the fault
     return "done"
 
 
@@ -54,7 +54,7 @@ async def behind(tasks: BackgroundTasks) -> str:
 
 @service.get("/large")
 async def large() -> str:
-    return "x" * 10_000
+    return "x" * 200_000
 
 
 if "websocket" in sys.argv:

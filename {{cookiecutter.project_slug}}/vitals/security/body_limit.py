@@ -1,5 +1,7 @@
 """Limits of a request's body, by its content type (RFC 9110, 8.3).
 
+A body that is too large is thrown away before it is refused, up to a bound: a proxy or client that
+sends all before it reads would lose the answer.
 JSON and undeclared bodies have one limit, forms, files and all other types a larger one. JSON
 is UTF-8 (RFC 8259, 8.1) and not compressed; anything else that calls itself JSON is refused.
 """
@@ -12,6 +14,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vitals import problems
 from vitals.problems import Problem
 
+MAX_DISCARDED = 33_554_432  # bytes that are thrown away so that a client gets its answer
 CLOSE = {"Connection": "close"}  # what is still to come is not read
 FRAMING = frozenset((b"content-length", b"transfer-encoding"))
 JSON = re.compile(rb"application/([^;\s]+\+)?json\s*(;.*)?", re.IGNORECASE | re.DOTALL)
@@ -39,6 +42,8 @@ class BodyLimit:
                     continue
                 limit, problem = self._judge(dict(reversed(scope["headers"])), name, value)
                 if problem is not None:
+                    if problem.status == 413 and int(value) <= MAX_DISCARDED:
+                        await _discard(scope, receive)
                     await problems.answer(scope, problem)(scope, receive, send)
                     return
                 if name == b"transfer-encoding":
@@ -77,10 +82,20 @@ def _counting(receive: Receive, limit: int) -> Receive:
         message = await receive()
         received += len(message.get("body", b""))
         if received > limit:
+            while message.get("more_body") and received <= MAX_DISCARDED:
+                message = await receive()
+                received += len(message.get("body", b""))
             raise HTTPException(413, _too_large(limit), CLOSE)  # any other is hidden by a 400
         return message
 
     return counting_receive
+
+
+async def _discard(scope: Scope, receive: Receive) -> None:
+    """Throw a body away, unless its client waits for leave to send it (RFC 9110, 10.1.1)."""
+    if all(name != b"expect" for name, _ in scope["headers"]):
+        while (await receive()).get("more_body"):
+            pass
 
 
 def _too_large(limit: int) -> str:

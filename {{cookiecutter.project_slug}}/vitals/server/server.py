@@ -12,11 +12,13 @@ import resource
 import signal
 import socket
 import threading
+from contextlib import suppress
 from types import FrameType
 
 import uvicorn
 from fastapi import FastAPI
 
+from vitals.observability import logs
 from vitals.security import guard
 from vitals.server import stacks
 from vitals.server.connections import Connection
@@ -25,7 +27,8 @@ from vitals.settings import Settings
 
 BACKLOG = 2048
 CANCEL_GRACE_SECONDS = 0.6  # for requests that were cancelled
-STOP_SECONDS = 2.5  # for all that comes after the time for running requests
+LIFESPAN_SECONDS = 1.5  # for everything to be closed
+STOP_SECONDS = 2.8  # for all that comes after the time for running requests
 HURRY_SECONDS = 0.9  # for everything, after a second signal
 CLOSE = (b"connection", b"close")
 
@@ -112,7 +115,7 @@ class Server(uvicorn.Server):
         if self._owns_process:
             drain = self._drain_seconds if drains else 0
             within = drain + self._shutdown_seconds + STOP_SECONDS if first else HURRY_SECONDS
-            timer = threading.Timer(within, _end_process)
+            timer = threading.Timer(within, self._end_process)
             timer.daemon = True
             timer.start()
 
@@ -144,7 +147,11 @@ class Server(uvicorn.Server):
         await self._finished(CANCEL_GRACE_SECONDS)
         for connection in list(self._limiter.open):
             self._limiter.abort(connection)
-        await self.lifespan.shutdown()
+        with suppress(TimeoutError):
+            async with asyncio.timeout(LIFESPAN_SECONDS):
+                await self.lifespan.shutdown()
+                return
+        log.warning("the application was not closed within %g s; left as it is", LIFESPAN_SECONDS)
 
     async def _finished(self, within_seconds: float) -> bool:
         """Wait for the running requests and their connections; a second signal ends the wait."""
@@ -156,6 +163,8 @@ class Server(uvicorn.Server):
         return True
 
 
-def _end_process() -> None:
-    log.error("the stop took too long; the process was ended. Its stacks: kill -USR1, next time")
-    os._exit(1)
+    def _end_process(self) -> None:
+        """End what hangs, such as a thread; it failed only if a request is without its answer."""
+        log.error("something hung at the stop: the process was ended")
+        logs.stdout.close(0.1)
+        os._exit(1 if self.server_state.tasks else 0)
