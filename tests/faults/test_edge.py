@@ -283,7 +283,7 @@ def test_e3_clients_that_pipeline_without_end_delay_others_no_more_than_polite_o
         seen = median_ms(service.port)
         memory = service.rss_mb() - before
 
-    e3.at_most("latency to that beside 20 polite clients", seen / expected, 1.5, "×")
+    e3.at_most("latency to that beside 20 polite clients", seen / expected, 1.5, "times")
     e3.at_most("memory", max(0, memory), 20, "MB more")
 
 

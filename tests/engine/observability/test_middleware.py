@@ -188,7 +188,8 @@ async def test_a_line_of_text_has_the_same_fields_without_the_empty_ones() -> No
 
     assert lines[0].endswith(
         "Z info    request request_id=0123456789 method=GET route=/ask status=200 duration_ms=12.5"
-        " db_calls=0 db_ms=0.0 db_repeats=0 cache=none bytes_out=0 outcome=completed http_calls=1 http_ms=7.5\n"
+        " db_calls=0 db_ms=0.0 db_repeats=0 cache=none bytes_out=0 outcome=completed"
+        " http_calls=1 http_ms=7.5\n"
     )
 
 

@@ -105,7 +105,9 @@ async def test_what_stands_between_the_parts_of_a_body_is_limited(what: str) -> 
         add_echo(served)
         client = await served.connect()
 
-        await client.send(post(b"ok", chunked=True).removesuffix(b"0\r\n\r\n") + end + ENDLESS[what])
+        await client.send(
+            post(b"ok", chunked=True).removesuffix(b"0\r\n\r\n") + end + ENDLESS[what]
+        )
 
         answer = await client.rest()
         assert answer.startswith(("HTTP/1.1 431 ", "HTTP/1.1 400 "))
@@ -152,7 +154,7 @@ async def test_what_a_client_pipelines_is_not_read_beyond_a_bound() -> None:
         [connection] = served.server._limiter.open
 
         sending = asyncio.create_task(client.send(GET * 200_000))
-        await until(lambda: connection.flow.read_paused)
+        await until(lambda: connection.transport.held)
         for _ in range(100):  # as a handler does that looks whether its client has left
             connection.flow.resume_reading()
             await asyncio.sleep(0)
@@ -194,8 +196,7 @@ async def test_no_more_than_a_bound_is_thrown_away_after_a_refusal() -> None:
         client = await served.connect()
         await client.send(b"GET /livez HTTP/1.1\r\nbad")
         with pytest.raises(ConnectionError):
-            for _ in range(100):
-                await client.send(b"\0" * 1_000_000)
+            await client.send(b"\0" * 100_000_000)
 
 
 async def test_waiting_for_bodies_takes_half_of_the_connections_and_the_longest_ends() -> None:
@@ -204,7 +205,7 @@ async def test_waiting_for_bodies_takes_half_of_the_connections_and_the_longest_
         first, *others = [await served.connect() for _ in range(3)]
         for client in (first, *others):
             await client.send(POST_JSON + b"Content-Length: 2\r\n\r\n")
-            await until(lambda c=client: len(served.server._limiter.awaiting_body))
+            await until(lambda: served.server._limiter.awaiting_body)
 
         assert "the request did not arrive in time" in await first.rest()
         for client in others:

@@ -9,7 +9,7 @@ from fastapi.responses import StreamingResponse
 
 from tests.engine.applications import until
 from tests.engine.server.served import Served, serving
-from vitals.server.limits import BODY, DISCARD, HANDLING, HEAD, IDLE
+from vitals.server.limits import State
 
 HOST = b"Host: test\r\n"
 GET = b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n"
@@ -23,27 +23,31 @@ QUICK = {
     "shutdown_seconds": 1,
 }
 # What a client sends before it does nothing more: the state that it leaves, and the last answer.
-STATES: dict[str, tuple[bytes, int, str]] = {
-    "nothing": (b"", HEAD, ""),
-    "a line break": (b"\r\n", HEAD, "408"),
-    "half a head": (GET[:-4], HEAD, "408"),
-    "half a head after an answer": (GET + GET[:-4], HEAD, "408"),
-    "an answered request": (GET, IDLE, "200"),
-    "a line break after an answer": (GET + b"\r\n", IDLE, "200"),
-    "half a body": (POST + b"Content-Length: 9\r\n\r\n[", BODY, "408"),
-    "a head whose body is to come": (POST + b"Content-Length: 9\r\n\r\n", BODY, "408"),
-    "half a chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\n9\r\n[", BODY, "408"),
-    "a request that takes too long": (b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\n", HANDLING, "503"),
-    "a body that nobody reads": (UNREAD, DISCARD, "405"),
-    "a byte of a body that nobody reads": (UNREAD + b"x", DISCARD, "405"),
+STATES: dict[str, tuple[bytes, str, str]] = {
+    "nothing": (b"", State.HEAD, ""),
+    "a line break": (b"\r\n", State.HEAD, "408"),
+    "half a head": (GET[:-4], State.HEAD, "408"),
+    "half a head after an answer": (GET + GET[:-4], State.HEAD, "408"),
+    "an answered request": (GET, State.IDLE, "200"),
+    "a line break after an answer": (GET + b"\r\n", State.IDLE, "200"),
+    "half a body": (POST + b"Content-Length: 9\r\n\r\n[", State.BODY, "408"),
+    "a head whose body is to come": (POST + b"Content-Length: 9\r\n\r\n", State.BODY, "408"),
+    "half a chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\n9\r\n[", State.BODY, "408"),
+    "a request that takes too long": (
+        b"GET /wait HTTP/1.1\r\n" + HOST + b"\r\n",
+        State.HANDLING,
+        "503",
+    ),
+    "a body that nobody reads": (UNREAD, State.DISCARD, "405"),
+    "a byte of a body that nobody reads": (UNREAD + b"x", State.DISCARD, "405"),
     "a body that nobody reads, and waits for leave to send it": (
         UNREAD.replace(b"\r\n\r\n", b"\r\nExpect: 100-continue\r\n\r\n"),
-        DISCARD,
+        State.DISCARD,
         "405",
     ),
-    "what is no HTTP": (b"\x16\x03\x01\x02\x00" * 9, DISCARD, "400"),
-    "a malformed chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\nz\r\n", DISCARD, "400"),
-    "a request behind one that closes": (CLOSING + GET, DISCARD, "200"),
+    "what is no HTTP": (b"\x16\x03\x01\x02\x00" * 9, State.DISCARD, "400"),
+    "a malformed chunk": (POST + b"Transfer-Encoding: chunked\r\n\r\nz\r\n", State.DISCARD, "400"),
+    "a request behind one that closes": (CLOSING + GET, State.DISCARD, "200"),
 }
 
 
@@ -57,7 +61,7 @@ async def test_a_client_that_does_nothing_more_is_let_go(sent: str) -> None:
 
         await client.send(data)
         await until(lambda: connection.state == state)
-        assert connection.deadline < math.inf or state == HANDLING
+        assert connection.deadline < math.inf or state == State.HANDLING
 
         answers = await client.rest()
         assert answers.rpartition("HTTP/1.1 ")[2][:3] == status
@@ -74,7 +78,7 @@ async def test_after_an_answer_further_bytes_give_no_more_time() -> None:
         await client.send(b"\r\n")
         await until(lambda: connection.parts.begun())
 
-        assert (connection.state, connection.deadline) == (IDLE, deadline)
+        assert (connection.state, connection.deadline) == (State.IDLE, deadline)
 
 
 PART = b"x" * 100_000

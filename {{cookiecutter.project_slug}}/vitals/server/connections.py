@@ -7,28 +7,18 @@ without a body.
 
 import asyncio
 import math
-from typing import Any, cast
+from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from vitals.server.limits import (
-    BODY,
-    DISCARD,
-    HANDLING,
-    HEAD,
-    IDLE,
-    MIN_BYTES_PER_SECOND,
-    WEBSOCKET,
-    ConnectionLimiter,
-)
-from vitals.server.parts import Parts
-from vitals.server.transport import Flow, Transport
-from vitals.server.upgrades import body_parser, is_websocket
+from vitals.security.body_limit import MAX_DISCARDED
+from vitals.server.limits import MIN_BYTES_PER_SECOND, ConnectionLimiter, State
+from vitals.server.parts import FRAMING, Parts, ignore_upgrade
+from vitals.server.transport import Transport
 
 PROBES = (b"/livez", b"/readyz", b"/health", b"/metrics")
 MAX_UNREAD = 65_536  # bytes that wait for an answer; above it nothing is read
-MAX_DISCARDED = 33_554_432  # bytes of a request that nobody reads
 CANCEL_SECONDS = 2.0  # for a handler that was asked to end
 
 
@@ -36,20 +26,20 @@ class Connection(HttpToolsProtocol):
     """One client's connection."""
 
     limiter: ConnectionLimiter
+    transport: Transport  # type: ignore[assignment]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        now = self.loop.time()
-        self.state, self.deadline = HEAD, now + self.limiter.read_seconds
+        self.state = State.HEAD
+        self.deadline = self.loop.time() + self.limiter.read_seconds
         self.parts = Parts(self.limiter.header_bytes)
         self._refused = False  # nothing more is parsed
         self._discarded = 0
         self._upgrade_ignored = False
-        self._seen, self._seen_sent = now, 0  # bytes of answers that had left, and when
+        self._mark: tuple[float, int] | None = None  # when, and what had been sent by then
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(cast("asyncio.Transport", Transport(transport, self._close)))
-        self.flow = Flow(transport)
+        super().connection_made(Transport(transport, self._close))  # type: ignore[arg-type]
         self.limiter.register(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -58,7 +48,7 @@ class Connection(HttpToolsProtocol):
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
-        if self.state == DISCARD:
+        if self.state == State.DISCARD:
             self._discarded += len(data)
             if self._discarded > MAX_DISCARDED:
                 self.transport.abort()
@@ -68,8 +58,8 @@ class Connection(HttpToolsProtocol):
 
     def _parse(self) -> None:
         """Parse what came, until a request waits for its answer."""
-        while self.parts and self.state != HANDLING and not self._refused:
-            awaits_head = self.state in (HEAD, IDLE)
+        while self.parts and self.state != State.HANDLING and not self._refused:
+            awaits_head = self.state in (State.HEAD, State.IDLE)
             part = self.parts.next(in_body=not awaits_head)
             try:
                 self.parser.feed_data(part)
@@ -78,43 +68,44 @@ class Connection(HttpToolsProtocol):
                     self.handle_websocket_upgrade()
                     return
                 self._upgrade_ignored = True
-                body_parser(self, self.scope["headers"])
+                ignore_upgrade(self, self.scope["headers"])
             except HttpParserError:
                 self._refuse(400)
             if not part:
                 self._refuse(431)
-            elif awaits_head and self.state == BODY:
-                length = dict(self.scope["headers"]).get(b"content-length", b"0")
-                self.parts.begin_body(int(length))
+            elif awaits_head and self.state == State.BODY:
+                self.parts.begin_body(self.scope["headers"])
                 self.limiter.await_body(self)
-        self.flow.hold(held=len(self.parts) > MAX_UNREAD)
+        self.transport.hold(held=len(self.parts) > MAX_UNREAD)
 
     def _should_upgrade(self) -> bool:
-        asked = is_websocket(self.scope["method"], self.scope["headers"])
-        return asked and self.ws_protocol_class is not None
+        """Whether it asks for a websocket (RFC 6455, 4.1) and the application has one."""
+        headers = dict(self.scope["headers"])
+        asked = headers.get(b"upgrade", b"").lower() == b"websocket"
+        is_get = self.scope["method"] == "GET" and not FRAMING & headers.keys()
+        return asked and is_get and bool(self.ws_protocol_class) and not self.limiter.full()
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over, with what came after the head."""
-        self.state, self.deadline = WEBSOCKET, math.inf
-        self.transport = cast("Transport", self.transport).wrapped
+        self.state, self.deadline = State.WEBSOCKET, math.inf
+        self.transport = self.transport.wrapped  # type: ignore[assignment]
         super().handle_websocket_upgrade()
         if self.parts:
-            websocket = cast("asyncio.Protocol", self.transport.get_protocol())
-            websocket.data_received(self.parts.rest())
+            self.transport.get_protocol().data_received(self.parts.rest())
 
     # What the parser reports
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        if self.state == IDLE:
-            self.state, self.deadline = HEAD, self.loop.time() + self.limiter.read_seconds
+        if self.state == State.IDLE:
+            self.state, self.deadline = State.HEAD, self.loop.time() + self.limiter.read_seconds
 
     def on_headers_complete(self) -> None:
         self.limiter.idle.pop(self, None)
         if self.limiter.full() and self.url.partition(b"?")[0] not in PROBES:
             self.scope["state"]["end"] = "full"
         super().on_headers_complete()
-        self.state = BODY
+        self.state = State.BODY
         self.headers = []  # what follows is a trailer, and never a header (RFC 9110, 6.5.1)
 
     def on_chunk_header(self) -> None:
@@ -125,10 +116,10 @@ class Connection(HttpToolsProtocol):
             return  # so it says whenever it sees an Upgrade; the body is still to come
         self.parts.end_message()
         self.limiter.awaiting_body.pop(self, None)
-        if self.state == DISCARD:
+        if self.state == State.DISCARD:
             self._await_request()
         else:
-            self.state, self.deadline = HANDLING, math.inf
+            self.state, self.deadline = State.HANDLING, math.inf
             self.cycle.more_body = False
             self.cycle.message_event.set()
 
@@ -139,16 +130,17 @@ class Connection(HttpToolsProtocol):
         if self._refused or self.transport.is_closing():
             return
         self.flow.resume_reading()
-        if self.state == HANDLING:
+        if self.state == State.HANDLING:
             self._await_request()
         elif self.expect_100_continue:  # then the body may never come
             self._close()
         else:
-            self.state = DISCARD
-        self._parse()
+            self.state = State.DISCARD
+        if self.parts:
+            self._parse()
 
     def _await_request(self) -> None:
-        self.state, self.deadline = IDLE, self.loop.time() + self.limiter.keep_alive_seconds
+        self.state, self.deadline = State.IDLE, self.loop.time() + self.limiter.keep_alive_seconds
         self.limiter.idle[self] = None
         if self._upgrade_ignored:
             self._upgrade_ignored = False
@@ -159,32 +151,25 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.scope["state"]["end"] = reason
 
-    def close_after_answer(self) -> None:
-        """Send `Connection: close` with the current answer."""
-        if self.cycle is not None:
-            self.cycle.keep_alive = False
-
     # The ends of a connection
 
     def stalls(self, now: float) -> bool:
         """Whether answers wait for a client that has not read enough of them for too long."""
-        if self.state == WEBSOCKET:
-            return False
-        waiting = self.transport.get_write_buffer_size()
-        if waiting and now - self._seen < self.limiter.request_seconds:
-            return False
-        sent = cast("Transport", self.transport).written - waiting
-        is_slow = sent - self._seen_sent < MIN_BYTES_PER_SECOND * (now - self._seen)
-        self._seen, self._seen_sent = now, sent
-        return bool(waiting) and is_slow
+        if self.state == State.WEBSOCKET or not self.transport.get_write_buffer_size():
+            self._mark = None
+        elif self._mark is None or now - self._mark[0] >= self.limiter.request_seconds:
+            mark, self._mark = self._mark, (now, self.transport.sent())
+            if mark is not None:
+                return self._mark[1] - mark[1] < MIN_BYTES_PER_SECOND * (now - mark[0])
+        return False
 
     def expire(self) -> None:
         """End what took too long in its state."""
         if self in self.limiter.awaiting_body:
             self._await_end("slow")
-        elif self.state == HEAD and self.parts.begun():
+        elif self.state == State.HEAD and self.parts.begun():
             self._refuse(408)
-        elif self.state in (HEAD, IDLE):
+        elif self.state in (State.HEAD, State.IDLE):
             self.transport.close()
         else:
             self.limiter.abort(self)
@@ -198,10 +183,10 @@ class Connection(HttpToolsProtocol):
     def _refuse(self, status: int) -> None:
         """Parse no more of what came, and answer why."""
         self._refused = True
-        if self.state == BODY:
+        if self.state == State.BODY:
             self._await_end("malformed" if status == 400 else "large")
             return
-        if self.state != DISCARD:
+        if self.state != State.DISCARD:
             headers = [*self.server_state.default_headers, (b"content-length", b"0")]
             lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
             self.transport.write(STATUS_LINE[status] + lines + b"connection: close\r\n\r\n")
@@ -209,19 +194,19 @@ class Connection(HttpToolsProtocol):
 
     def _close(self) -> None:
         """Close; but while the client still sends, a reset would take the answer from it."""
-        if self.state == BODY or (self.parts and self.state != DISCARD):
+        if self.state == State.BODY or (self.parts and self.state != State.DISCARD):
             self._linger()
         else:
-            cast("Transport", self.transport).wrapped.close()
+            self.transport.wrapped.close()
 
     def _linger(self) -> None:
         """Send the end of the answer, and throw away what comes until the client closes."""
-        self.state, self.deadline = DISCARD, self.loop.time() + self.limiter.read_seconds
+        self.state, self.deadline = State.DISCARD, self.loop.time() + self.limiter.read_seconds
         self._refused = True
         self.parts.rest()
         self.limiter.awaiting_body.pop(self, None)
         if not self.transport.is_closing():
             self.limiter.idle[self] = None
-            self.flow.hold(held=False)
+            self.transport.hold(held=False)
             self.flow.resume_reading()
             self.transport.write_eof()

@@ -1,16 +1,7 @@
 """Limits of connections: how many, and how long each may stay in its state.
 
-| state | until | longest | then |
-| --- | --- | --- | --- |
-| head | a request's head is here | read seconds | 408 if a part is here |
-| body | its body is here | the same, since the head began | 408 |
-| handling | its answer is complete | the time-out of requests | 503 |
-| discard | the client has sent all, which nobody reads | read seconds | |
-| idle | the next request begins | keep-alive seconds | |
-| websocket | it closes | 20 s without an answer to a ping | |
-
-In every state a client that reads less than 1 KiB/s of what waits for it is cut after the time-out
-of requests. docs/decisions/connection-states.md of the template draws the transitions.
+docs/decisions/connection-states.md of the template has the states, their deadlines, and the way
+from one to the next.
 """
 
 import logging
@@ -24,9 +15,19 @@ if TYPE_CHECKING:
 
 MAX_PER_SWEEP = 100  # so that ending many connections does not delay other requests
 MIN_BYTES_PER_SECOND = 1_024  # of an answer that a client reads
-HEAD, BODY, HANDLING, DISCARD, IDLE, WEBSOCKET = range(6)
 
 log = logging.getLogger(__name__)
+
+
+class State:
+    """What a connection waits for."""
+
+    HEAD = "the head of a request"
+    BODY = "its body"
+    HANDLING = "its answer"
+    DISCARD = "the end of what nobody reads"
+    IDLE = "the next request"
+    WEBSOCKET = "the end of a websocket"
 
 
 class ConnectionLimiter:
@@ -78,7 +79,7 @@ class ConnectionLimiter:
 
     def sweep(self, now: float) -> None:
         """End what takes too long: to send a request, to read an answer, to stay idle."""
-        gone = [c for c in self.open if c.state == WEBSOCKET and c.transport.is_closing()]
+        gone = [c for c in self.open if c.state == State.WEBSOCKET and c.transport.is_closing()]
         for connection in gone:
             self.unregister(connection)
         stalled = [c for c in self.open if c.stalls(now)]

@@ -4,7 +4,15 @@ A part is a head, a body, a chunk, or a line of a head or of chunks that came in
 byte counts for what it belongs to, however the network cuts them (RFC 9112, 2.1 and 7.1).
 """
 
+from collections.abc import Iterable
+from types import SimpleNamespace
+from typing import Any
+
+from httptools import HttpRequestParser
+
 END_OF_HEAD = b"\r\n\r\n"
+FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+BODY_EVENTS = ("on_body", "on_chunk_header", "on_message_complete")
 
 
 class Parts:
@@ -18,7 +26,7 @@ class Parts:
         self._max_bytes = max_bytes
         self._unread, self._at = b"", 0
         self._counted = 0  # bytes of this head, or since the last part of a body
-        self._line = b""  # the last line, as far as it came
+        self._line = b""  # of the chunks, as far as it came
         self._left = 0  # bytes until the end of the body or of its chunk
 
     def __len__(self) -> int:
@@ -26,7 +34,8 @@ class Parts:
 
     def add(self, data: bytes) -> None:
         """Append what came."""
-        self._unread, self._at = self._unread[self._at :] + data, 0
+        rest = self._unread[self._at :]
+        self._unread, self._at = rest + data if rest else data, 0
 
     def next(self, *, in_body: bool) -> bytes:
         """Take the next part; it is empty if there are bytes, but too many before a body."""
@@ -41,27 +50,40 @@ class Parts:
             end = found + len(mark) if found >= 0 else len(unread)
             part = unread[at : min(end, at + self._max_bytes - self._counted)]
             self._counted += len(part)
-            self._line = part if self._line.endswith(b"\n") else self._line + part
+            if in_body:
+                self._line = part if self._line.endswith(b"\n") else self._line + part
         self._at += len(part)
         return part
+
+    def rest(self) -> bytes:
+        """Take all that is left."""
+        rest, self._unread, self._at = self._unread[self._at :], b"", 0
+        return rest
 
     def begun(self) -> bool:
         """Whether a part of a head is here."""
         return self._counted > 0
 
-    def begin_body(self, length: int) -> None:
-        """The head is over; the body has a length, or 0 and chunks."""
-        self._left, self._counted = length, 0
+    def begin_body(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
+        """The head is over, and the parser has checked it."""
+        self._left, self._counted = int(dict(headers).get(b"content-length", 0)), 0
 
     def begin_chunk(self) -> None:
-        """The last line was the size of a chunk; the parser has checked it."""
+        """The last line was the size of a chunk, and the parser has checked it."""
         self._left = int(self._line.partition(b";")[0], 16)
 
     def end_message(self) -> None:
         """The message is over."""
         self._counted, self._line = 0, b""
 
-    def rest(self) -> bytes:
-        """Take all that is left."""
-        rest, self._unread, self._at = self._unread[self._at :], b"", 0
-        return rest
+
+def ignore_upgrade(protocol: Any, headers: Iterable[tuple[bytes, bytes]]) -> None:
+    """Have a protocol parse the body of a request with an Upgrade, as if it had none.
+
+    For llhttp all that follows such a head is another protocol. So a second parser reads a head
+    of the same framing, and goes on. It reports no headers: trailers are none (RFC 9110, 6.5.1).
+    """
+    framing = [name + b": " + value for name, value in headers if name in FRAMING]
+    events = SimpleNamespace(**{name: getattr(protocol, name) for name in BODY_EVENTS})
+    protocol.parser = HttpRequestParser(events)
+    protocol.parser.feed_data(b"\r\n".join((b"POST / HTTP/1.1", *framing, b"", b"")))

@@ -18,9 +18,8 @@ from types import FrameType
 import uvicorn
 from fastapi import FastAPI
 
-from vitals.observability import logs
+from vitals.observability import logs, stacks
 from vitals.security import guard
-from vitals.server import stacks
 from vitals.server.connections import Connection
 from vitals.server.limits import ConnectionLimiter
 from vitals.settings import Settings
@@ -125,7 +124,8 @@ class Server(uvicorn.Server):
         self.config.encoded_headers.append(CLOSE)
         self.server_state.default_headers.append(CLOSE)
         for connection in self._limiter.open:
-            connection.close_after_answer()
+            if connection.cycle is not None:
+                connection.cycle.keep_alive = False
         self._loop.call_later(self._drain_seconds, setattr, self, "should_exit", True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
@@ -161,7 +161,6 @@ class Server(uvicorn.Server):
                 return False
             await asyncio.sleep(0.02)
         return True
-
 
     def _end_process(self) -> None:
         """End what hangs, such as a thread; it failed only if a request is without its answer."""

@@ -1,17 +1,19 @@
-"""The transport that uvicorn's protocol gets: it counts, and can be held."""
+"""The transport of a connection, as uvicorn's protocol sees it."""
 
 import asyncio
+import fcntl
+import sys
+import termios
 from collections.abc import Callable
 from typing import Any
 
-from uvicorn.protocols.http.flow_control import FlowControl
-
 
 class Transport:
-    """Counts the bytes that are written, and leaves the closing to its connection."""
+    """What uvicorn's protocol writes to: it counts, can be held, and lets the protocol close."""
 
     def __init__(self, wrapped: asyncio.Transport, close: Callable[[], None]) -> None:
-        self.wrapped, self.close, self.written = wrapped, close, 0
+        self.wrapped, self.close, self.written, self.held = wrapped, close, 0, False
+        self.is_closing = wrapped.is_closing  # asked for each request
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.wrapped, name)
@@ -20,21 +22,19 @@ class Transport:
         self.written += len(data)
         self.wrapped.write(data)
 
-
-class Flow(FlowControl):
-    """uvicorn's flow control, which does not resume to read while it is held."""
-
-    _held = False
+    def sent(self) -> int:
+        """The bytes that have left: neither here nor in the kernel's queue, which is large."""
+        handle = self.wrapped.get_extra_info("socket").fileno()
+        queued = fcntl.ioctl(handle, termios.TIOCOUTQ, bytes(4))
+        waiting = self.wrapped.get_write_buffer_size() + int.from_bytes(queued, sys.byteorder)
+        return self.written - waiting
 
     def hold(self, *, held: bool) -> None:
-        """Stop reading, or read again."""
-        if held:
-            self._held = True
-            self.pause_reading()
-        elif self._held:
-            self._held = False
-            self.resume_reading()
+        """Read nothing until it is no longer held, whoever resumes."""
+        if held != self.held:
+            self.held = held
+            (self.wrapped.pause_reading if held else self.wrapped.resume_reading)()
 
     def resume_reading(self) -> None:
-        if not self._held:
-            super().resume_reading()
+        if not self.held:
+            self.wrapped.resume_reading()
