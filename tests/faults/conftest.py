@@ -1,6 +1,9 @@
 """The service, real servers, and the table of results."""
 
+import shutil
+import subprocess
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -30,7 +33,13 @@ def _programs() -> None:
 def project(tmp_path_factory: pytest.TempPathFactory) -> Project:
     folder = baking.generate(tmp_path_factory.mktemp("faults"), database="true", cache="true")
     baking.set_up(folder)
-    return Project(folder)
+    project = Project(folder)
+    # A team adds it with its first websocket; the slow routes have one.
+    package = f"websockets=={version('websockets')}"
+    uv = shutil.which("uv") or str(baking.ROOT / ".venv" / "bin" / "uv")
+    install = [uv, "pip", "install", "--quiet", "--python", project.python, package]
+    subprocess.run(install, check=True, env=baking.environment())
+    return project
 
 
 @pytest.fixture(scope="session")

@@ -57,12 +57,10 @@ async def large() -> str:
     return "x" * 200_000
 
 
-if "websocket" in sys.argv:
-
-    @service.websocket("/socket")
-    async def socket(websocket: WebSocket) -> None:
-        await websocket.accept()
-        await websocket.receive_text()
+@service.websocket("/socket")
+async def socket(websocket: WebSocket) -> None:
+    await websocket.accept()
+    await websocket.receive_text()
 
 
 @service.post("/whole")

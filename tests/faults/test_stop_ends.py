@@ -2,6 +2,7 @@
 
 import os
 import socket
+import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, contextmanager
@@ -18,9 +19,9 @@ Start = Callable[..., Service]
 Begin = Callable[..., Row]
 DRAIN, SHUTDOWN = 0.5, 1.0
 STOPS = {"drain_seconds": DRAIN, "shutdown_seconds": SHUTDOWN, "slow_routes": True}
-SOCKET = (
-    "GET /socket HTTP/1.1\r\nHost: test\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n"
-    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
+UPGRADE = (
+    "Connection: Upgrade\r\nUpgrade: websocket\r\n"
+    "Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n"
 )
 
 
@@ -28,8 +29,6 @@ SOCKET = (
 def collector(answer: bytes) -> Iterator[str]:
     """The address of a collector of traces that answers the same, or nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
-        import threading
-
         def serve() -> None:
             while True:
                 try:
@@ -53,6 +52,7 @@ HANGS = {
     "a thread that is blocked": ["/blocked"],
     "an event loop that is blocked": ["/stuck?seconds=60"],
     "a background task": ["/behind"],
+    "a websocket": ["/socket"],
     "a frozen database with its pool in use": ["/items?limit=1"] * 20,
     "a pipe that nobody reads": ["/slow?seconds=60"],
     "a collector that is away": ["/slow?seconds=0"] * 5,
@@ -87,7 +87,8 @@ def hanging(
             database.freeze()
         for path in HANGS[what]:
             client = stack.enter_context(socket.create_connection(("127.0.0.1", service.port), 10))
-            client.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode())
+            more = UPGRADE if path == "/socket" else ""
+            client.sendall(f"GET {path} HTTP/1.1\r\nHost: test\r\n{more}\r\n".encode())
         time.sleep(0.5)  # so that all of it runs, and hangs
         yield what, service
 
