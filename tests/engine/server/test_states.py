@@ -76,7 +76,7 @@ async def test_after_an_answer_further_bytes_give_no_more_time() -> None:
         deadline = connection.deadline
 
         await client.send(b"\r\n")
-        await until(lambda: connection.parts.begun())
+        await until(lambda: connection.parts.counted)
 
         assert (connection.state, connection.deadline) == (State.IDLE, deadline)
 

@@ -29,10 +29,11 @@ class Connection(HttpToolsProtocol):
     transport: Transport  # type: ignore[assignment]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
+        self.settings = self.limiter.settings
+        self.parts = Parts(self.settings.max_header_bytes)
+        self.on_chunk_header = self.parts.on_chunk_header
         super().__init__(*args, **kwargs)
-        self.state = State.HEAD
-        self.deadline = self.loop.time() + self.limiter.read_seconds
-        self.parts = Parts(self.limiter.header_bytes)
+        self._enter(State.HEAD, self.settings.request_read_seconds)
         self._refused = False  # nothing more is parsed
         self._discarded = 0
         self._upgrade_ignored = False
@@ -56,6 +57,9 @@ class Connection(HttpToolsProtocol):
             self.parts.add(data)
             self._parse()
 
+    def _enter(self, state: str, seconds: float) -> None:
+        self.state, self.deadline = state, self.loop.time() + seconds
+
     def _parse(self) -> None:
         """Parse what came, until a request waits for its answer."""
         while self.parts and self.state != State.HANDLING and not self._refused:
@@ -74,7 +78,8 @@ class Connection(HttpToolsProtocol):
             if not part:
                 self._refuse(431)
             elif awaits_head and self.state == State.BODY:
-                self.parts.begin_body(self.scope["headers"])
+                length = dict(self.scope["headers"]).get(b"content-length", 0)
+                self.parts.left, self.parts.counted = int(length), 0
                 self.limiter.await_body(self)
         self.transport.hold(held=len(self.parts) > MAX_UNREAD)
 
@@ -87,7 +92,7 @@ class Connection(HttpToolsProtocol):
 
     def handle_websocket_upgrade(self) -> None:
         """Hand the connection over, with what came after the head."""
-        self.state, self.deadline = State.WEBSOCKET, math.inf
+        self._enter(State.WEBSOCKET, math.inf)
         self.transport = self.transport.wrapped  # type: ignore[assignment]
         super().handle_websocket_upgrade()
         if self.parts:
@@ -98,7 +103,7 @@ class Connection(HttpToolsProtocol):
     def on_message_begin(self) -> None:
         super().on_message_begin()
         if self.state == State.IDLE:
-            self.state, self.deadline = State.HEAD, self.loop.time() + self.limiter.read_seconds
+            self._enter(State.HEAD, self.settings.request_read_seconds)
 
     def on_headers_complete(self) -> None:
         self.limiter.idle.pop(self, None)
@@ -108,18 +113,15 @@ class Connection(HttpToolsProtocol):
         self.state = State.BODY
         self.headers = []  # what follows is a trailer, and never a header (RFC 9110, 6.5.1)
 
-    def on_chunk_header(self) -> None:
-        self.parts.begin_chunk()
-
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # so it says whenever it sees an Upgrade; the body is still to come
-        self.parts.end_message()
+        self.parts.counted = 0
         self.limiter.awaiting_body.pop(self, None)
         if self.state == State.DISCARD:
             self._await_request()
         else:
-            self.state, self.deadline = State.HANDLING, math.inf
+            self._enter(State.HANDLING, math.inf)
             self.cycle.more_body = False
             self.cycle.message_event.set()
 
@@ -140,7 +142,7 @@ class Connection(HttpToolsProtocol):
             self._parse()
 
     def _await_request(self) -> None:
-        self.state, self.deadline = State.IDLE, self.loop.time() + self.limiter.keep_alive_seconds
+        self._enter(State.IDLE, self.settings.keep_alive_seconds)
         self.limiter.idle[self] = None
         if self._upgrade_ignored:
             self._upgrade_ignored = False
@@ -157,7 +159,7 @@ class Connection(HttpToolsProtocol):
         """Whether answers wait for a client that has not read enough of them for too long."""
         if self.state == State.WEBSOCKET or not self.transport.get_write_buffer_size():
             self._mark = None
-        elif self._mark is None or now - self._mark[0] >= self.limiter.request_seconds:
+        elif self._mark is None or now - self._mark[0] >= self.settings.request_seconds:
             mark, self._mark = self._mark, (now, self.transport.sent())
             if mark is not None:
                 return self._mark[1] - mark[1] < MIN_BYTES_PER_SECOND * (now - mark[0])
@@ -167,7 +169,7 @@ class Connection(HttpToolsProtocol):
         """End what took too long in its state."""
         if self in self.limiter.awaiting_body:
             self._await_end("slow")
-        elif self.state == State.HEAD and self.parts.begun():
+        elif self.state == State.HEAD and self.parts.counted:
             self._refuse(408)
         elif self.state in (State.HEAD, State.IDLE):
             self.transport.close()
@@ -201,7 +203,7 @@ class Connection(HttpToolsProtocol):
 
     def _linger(self) -> None:
         """Send the end of the answer, and throw away what comes until the client closes."""
-        self.state, self.deadline = State.DISCARD, self.loop.time() + self.limiter.read_seconds
+        self._enter(State.DISCARD, self.settings.request_read_seconds)
         self._refused = True
         self.parts.rest()
         self.limiter.awaiting_body.pop(self, None)

@@ -39,11 +39,7 @@ class ConnectionLimiter:
     """
 
     def __init__(self, max_active: int, settings: Settings) -> None:
-        self.max_active, self.max_idle = max_active, max_active // 2
-        self.header_bytes = settings.max_header_bytes
-        self.read_seconds = settings.request_read_seconds
-        self.request_seconds = settings.request_seconds
-        self.keep_alive_seconds = settings.keep_alive_seconds
+        self.max_active, self.max_idle, self.settings = max_active, max_active // 2, settings
         self.open: set[Connection] = set()
         self.idle: dict[Connection, None] = {}  # without a request; the longest idle first
         self.awaiting_body: dict[Connection, None] = {}  # the longest wait first

@@ -25,9 +25,9 @@ class Parts:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._unread, self._at = b"", 0
-        self._counted = 0  # bytes of this head, or since the last part of a body
+        self.counted = 0  # bytes of this head, or since the last part of a body
         self._line = b""  # of the chunks, as far as it came
-        self._left = 0  # bytes until the end of the body or of its chunk
+        self.left = 0  # bytes until the end of the body or of its chunk
 
     def __len__(self) -> int:
         return len(self._unread) - self._at
@@ -40,16 +40,16 @@ class Parts:
     def next(self, *, in_body: bool) -> bytes:
         """Take the next part; it is empty if there are bytes, but too many before a body."""
         unread, at = self._unread, self._at
-        if self._left:
-            part = unread[at : at + self._left]
-            self._left -= len(part)
-            self._counted = 0
+        if self.left:
+            part = unread[at : at + self.left]
+            self.left -= len(part)
+            self.counted = 0
         else:
-            mark = b"\n" if in_body or self._counted else END_OF_HEAD
+            mark = b"\n" if in_body or self.counted else END_OF_HEAD
             found = unread.find(mark, at)
             end = found + len(mark) if found >= 0 else len(unread)
-            part = unread[at : min(end, at + self._max_bytes - self._counted)]
-            self._counted += len(part)
+            part = unread[at : min(end, at + self._max_bytes - self.counted)]
+            self.counted += len(part)
             if in_body:
                 self._line = part if self._line.endswith(b"\n") else self._line + part
         self._at += len(part)
@@ -60,21 +60,9 @@ class Parts:
         rest, self._unread, self._at = self._unread[self._at :], b"", 0
         return rest
 
-    def begun(self) -> bool:
-        """Whether a part of a head is here."""
-        return self._counted > 0
-
-    def begin_body(self, headers: Iterable[tuple[bytes, bytes]]) -> None:
-        """The head is over, and the parser has checked it."""
-        self._left, self._counted = int(dict(headers).get(b"content-length", 0)), 0
-
-    def begin_chunk(self) -> None:
+    def on_chunk_header(self) -> None:
         """The last line was the size of a chunk, and the parser has checked it."""
-        self._left = int(self._line.partition(b";")[0], 16)
-
-    def end_message(self) -> None:
-        """The message is over."""
-        self._counted, self._line = 0, b""
+        self.left = int(self._line.partition(b";")[0], 16)
 
 
 def ignore_upgrade(protocol: Any, headers: Iterable[tuple[bytes, bytes]]) -> None:
