@@ -153,7 +153,7 @@ class Engine:
         fixed: dict[str, str] = {}
         defaults: dict[str, str] = {}
         if options.security:
-            stack = build_middleware(stack, settings)
+            stack = build_middleware(stack, settings, options.prefix)
             https = headers.HTTPS_ONLY if settings.environment != "local" else {}
             fixed, defaults = headers.FIXED | https, headers.DEFAULTS
         return ObservabilityMiddleware(

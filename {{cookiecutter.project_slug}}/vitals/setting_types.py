@@ -8,7 +8,7 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 MIN_DISTINCT = 10  # characters: 16 random ones have fewer in one case of 10,000
-HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?").fullmatch
+HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?").fullmatch
 ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?").fullmatch
 
 
@@ -56,7 +56,7 @@ def _is_network(text: str) -> bool:
 
 
 HostNames = Annotated[
-    tuple[str, ...], _by_comma(HOST, "host names such as api.example.com, *.example.com, by comma")
+    tuple[str, ...], _by_comma(HOST, "host names without a port, by comma, such as api.example.com, *.example.com")
 ]
 Origins = Annotated[
     tuple[str, ...], _by_comma(ORIGIN, "origins such as https://shop.example.com, by comma; no *")

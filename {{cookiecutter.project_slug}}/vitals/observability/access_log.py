@@ -20,7 +20,7 @@ from vitals.observability.metrics import (
     Metrics,
 )
 from vitals.observability.route_label import UNMATCHED
-from vitals.observability.tracing import PROBES
+from vitals.probes import POLLED
 from vitals.request_stats import RequestStats
 
 METHODS = frozenset(
@@ -137,7 +137,7 @@ class AccessLog:
         counted = {"http_request_method": OTHER_METHOD if route == UNMATCHED else method}
         counted |= labels | {"http_response_status_code": str(status)}
         level = logging.ERROR if status >= 500 else logging.INFO
-        logged = level >= self._level and (status >= 400 or route not in PROBES)
+        logged = level >= self._level and (status >= 400 or route not in POLLED)
         name, path = logging.getLevelName(level).lower(), json.dumps(route)
         prepared = Prepared(
             f'Z","level":"{name}","event":"request","request_id":"' if logged else "",

@@ -1,4 +1,4 @@
-"""Limits of a request's body, by its content type (RFC 9110, 8.3).
+"""Limits of a request's query and body; the body's by its content type (RFC 9110, 8.3).
 
 JSON and undeclared bodies have one limit, forms, files and all other types a larger one. JSON
 is UTF-8 (RFC 8259, 8.1) and not compressed; anything else that calls itself JSON is refused.
@@ -12,11 +12,20 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from vitals import problems
 from vitals.problems import Problem
 
+MAX_QUERY_FIELDS = 200
 CLOSE = {"Connection": "close"}  # what is still to come is not read
-FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+READ = frozenset((b"content-length", b"transfer-encoding", b"content-range"))
+ONCE = (b"content-type", b"content-encoding")  # two readers could each read another one
 JSON = re.compile(rb"application/([^;\s]+\+)?json\s*(;.*)?", re.IGNORECASE | re.DOTALL)
 OTHER_CHARSET = re.compile(rb";\s*charset\s*=(?!\s*\"?utf-8\"?\s*(;|$))", re.IGNORECASE)
+QUERY = Problem(
+    400, "too many query fields", expected=f"at most {MAX_QUERY_FIELDS}", headers=CLOSE
+)
 TRANSFER_CODING = Problem(400, "unknown transfer coding", expected="chunked", headers=CLOSE)
+TWICE = Problem(
+    400, "two headers about the content", expected="one of each name", headers=CLOSE
+)
+PARTIAL = Problem(400, "PUT of a part", expected="no Content-Range", headers=CLOSE)
 CHARSET = Problem(415, "JSON in another character set", expected="UTF-8", headers=CLOSE)
 CONTENT_CODING = Problem(415, "compressed JSON", expected="no Content-Encoding", headers=CLOSE)
 
@@ -34,53 +43,61 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
+            problem = None
+            if scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
+                problem = QUERY
             for name, value in scope["headers"]:
-                if name not in FRAMING:
-                    continue
-                limit, problem = self._judge(dict(reversed(scope["headers"])), name, value)
-                if problem is not None:
-                    await problems.answer(scope, problem)(scope, receive, send)
-                    return
-                if name == b"transfer-encoding":
-                    receive = _counting(receive, limit)
+                if name in READ:
+                    limit, is_json, found = self._judge(scope, name, value)
+                    problem = problem or found
+                    if is_json or name == b"transfer-encoding":
+                        receive = _checking(receive, limit, is_json=is_json)
+            if problem is not None:
+                await problems.answer(scope, problem)(scope, receive, send)
+                return
         await self.app(scope, receive, send)
 
-    def _judge(
-        self, headers: dict[bytes, bytes], name: bytes, value: bytes
-    ) -> tuple[int, Problem | None]:
-        """The limit of a body that a header declares, and the reason to refuse it unread.
-
-        `headers` are the first of each name: those that the framework reads.
-        """
-        media_type, limit = headers.get(b"content-type", b""), self._max_bytes
-        problem = None
-        if not media_type:
-            pass
-        elif not JSON.fullmatch(media_type):
+    def _judge(self, scope: Scope, name: bytes, value: bytes) -> tuple[int, bool, Problem | None]:
+        """The limit of a body that a header declares, whether it is JSON, why to refuse it."""
+        names = [each[0] for each in scope["headers"]]
+        headers, limit = dict(scope["headers"]), self._max_bytes
+        media_type, problem = headers.get(b"content-type", b""), None
+        is_json = JSON.fullmatch(media_type) is not None
+        if media_type and not is_json:
             limit = self._max_upload_bytes
-        elif OTHER_CHARSET.search(media_type):
+        elif is_json and OTHER_CHARSET.search(media_type):
             problem = CHARSET
-        elif headers.get(b"content-encoding", b"identity") != b"identity":
+        elif is_json and headers.get(b"content-encoding", b"identity") != b"identity":
             problem = CONTENT_CODING
+        if any(names.count(each) > 1 for each in ONCE):
+            problem = TWICE
+        if name == b"content-range" and scope["method"] == "PUT":
+            problem = PARTIAL  # RFC 9110, 14.5: it would replace the whole
         if name == b"transfer-encoding" and value.lower() != b"chunked":
             problem = TRANSFER_CODING  # two readers could see two ends of the body
         if name == b"content-length" and int(value) > limit:
             problem = Problem(413, _too_large(limit), headers=CLOSE)
-        return limit, problem
+        return limit, is_json, problem
 
 
-def _counting(receive: Receive, limit: int) -> Receive:
-    received = 0
+def _checking(receive: Receive, limit: int, *, is_json: bool) -> Receive:
+    """Count what comes, and see by its first four bytes whether JSON is UTF-8 (RFC 8259, 8.1)."""
+    received, first = 0, b""
 
-    async def counting_receive() -> Message:
-        nonlocal received
+    async def checking_receive() -> Message:
+        nonlocal received, first
         message = await receive()
-        received += len(message.get("body", b""))
+        body = message.get("body", b"")
+        received += len(body)
         if received > limit:
             raise HTTPException(413, _too_large(limit), CLOSE)  # any other is hidden by a 400
+        if is_json and len(first) < 4:
+            first += body[:4]
+            if b"\0" in first[:4]:  # UTF-16 or UTF-32
+                raise HTTPException(415, CHARSET.detail, CLOSE)
         return message
 
-    return counting_receive
+    return checking_receive
 
 
 def _too_large(limit: int) -> str:

@@ -7,6 +7,7 @@ proxies, hosts, the limit of bodies and the time-out. What is not configured is 
 from starlette.types import ASGIApp
 from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
+from vitals.probes import BY_ADDRESS
 from vitals.security.body_limit import BodyLimit
 from vitals.security.cors import CORS
 from vitals.security.hosts import AllowedHosts
@@ -14,12 +15,11 @@ from vitals.security.request_timeout import RequestTimeout
 from vitals.settings import Settings
 
 
-def build_middleware(app: ASGIApp, settings: Settings) -> ASGIApp:
+def build_middleware(app: ASGIApp, settings: Settings, prefix: str = "") -> ASGIApp:
     """Wrap an application's stack, from the inside to the outside."""
     app = RequestTimeout(app, settings.request_seconds)
     app = BodyLimit(app, settings.max_body_bytes, settings.max_upload_bytes)
-    if settings.allowed_hosts:
-        app = AllowedHosts(app, settings.allowed_hosts)
+    app = AllowedHosts(app, settings.allowed_hosts, [prefix + path for path in BY_ADDRESS])
     if settings.trusted_proxies:
         # Its types are those of another package: ASGI's all the same.
         app = ProxyHeadersMiddleware(app, [*settings.trusted_proxies])  # type: ignore[assignment,arg-type]

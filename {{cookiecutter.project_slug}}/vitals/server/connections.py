@@ -107,6 +107,8 @@ class Connection(HttpToolsProtocol):
 
     def on_headers_complete(self) -> None:
         self._in_headers = False
+        if not self.url.startswith(b"/"):  # RFC 9112, 3.2.2: its host counts
+            self.scope["state"]["target"] = self.url
         self.limiter.idle.pop(self, None)
         if self.limiter.full() and self.url.partition(b"?")[0] not in PROBES:
             self.scope["state"]["end"] = "full"
