@@ -49,6 +49,8 @@ REWORDED = {
     "Input should be ": "",
     "Decimal input should have": "a number with",
     "String should have": "text with",
+    "List should have": "a list with",
+    "Dictionary should have": "an object with",
     "String should match pattern": "text that matches",
 }
 BOUNDS = ("greater_than", "less_than")

@@ -19,6 +19,7 @@ HOST = re.compile(
 )
 ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 MAX_KNOWN = 1_000  # values of the header that are not read again
+MAX_LENGTH = 260  # a name of DNS and a port
 INVALID = Problem(400, "no valid host", expected="one Host header, such as api.example.com:8443")
 OTHER = Problem(400, "the host is not allowed", expected="a host name of this service")
 
@@ -65,7 +66,7 @@ class AllowedHosts:
 
 def _name(host: bytes) -> bytes | None:
     """The name or address of a Host header in lower case; none if it is not valid."""
-    found = HOST.fullmatch(host.lower())
+    found = HOST.fullmatch(host.lower()) if len(host) <= MAX_LENGTH else None
     if found is None or int(found["port"] or 0) > 65_535:
         return None
     try:
