@@ -19,7 +19,7 @@ from vitals.observability.access_log import AccessLog
 from vitals.observability.middleware import ObservabilityMiddleware
 from vitals.observability.observed_request import Answers
 from vitals.problems import ErrorResponse
-from vitals.security import guard, headers
+from vitals.security import cors, guard, headers
 from vitals.security.callers import Verify
 from vitals.security.middleware import build_middleware
 from vitals.security.operators import Operators
@@ -155,7 +155,8 @@ class Engine:
         if options.security:
             stack = build_middleware(stack, settings, options.prefix)
             https = headers.HTTPS_ONLY if settings.environment != "local" else {}
-            fixed, defaults = headers.FIXED | https, headers.DEFAULTS
+            vary = cors.VARY if settings.cors_origins else {}
+            fixed, defaults = headers.FIXED | https | vary, headers.DEFAULTS
         return ObservabilityMiddleware(
             stack,
             outermost.with_lifespan(stack, self._around, self._inside),

@@ -67,7 +67,7 @@ def _number(value: object) -> object:
     raise ValueError("a number")
 
 
-# One line of text: no control characters, no separators of lines or paragraphs. Each field sets its own max_length.
+# One line of text: no control characters (C0, C1), no U+2028 or U+2029. Set a max_length.
 Line = Annotated[str, Field(pattern=r"^[^\x00-\x1f\x7f-\x9f\u2028\u2029]*$")]
 
 AMOUNT = {

@@ -18,13 +18,9 @@ READ = frozenset((b"content-length", b"transfer-encoding", b"content-range"))
 ONCE = (b"content-type", b"content-encoding")  # two readers could each read another one
 JSON = re.compile(rb"application/([^;\s]+\+)?json\s*(;.*)?", re.IGNORECASE | re.DOTALL)
 OTHER_CHARSET = re.compile(rb";\s*charset\s*=(?!\s*\"?utf-8\"?\s*(;|$))", re.IGNORECASE)
-QUERY = Problem(
-    400, "too many query fields", expected=f"at most {MAX_QUERY_FIELDS}", headers=CLOSE
-)
+QUERY = Problem(400, "too many query fields", expected=f"at most {MAX_QUERY_FIELDS}", headers=CLOSE)
 TRANSFER_CODING = Problem(400, "unknown transfer coding", expected="chunked", headers=CLOSE)
-TWICE = Problem(
-    400, "two headers about the content", expected="one of each name", headers=CLOSE
-)
+TWICE = Problem(400, "two headers about the content", expected="one of each name", headers=CLOSE)
 PARTIAL = Problem(400, "PUT of a part", expected="no Content-Range", headers=CLOSE)
 CHARSET = Problem(415, "JSON in another character set", expected="UTF-8", headers=CLOSE)
 CONTENT_CODING = Problem(415, "compressed JSON", expected="no Content-Encoding", headers=CLOSE)

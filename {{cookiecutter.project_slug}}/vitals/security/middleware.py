@@ -1,7 +1,8 @@
 """The middleware between the outermost layer and the application's own, in their order.
 
-CORS is first, so that its headers are on every refusal and a preflight is never refused; then
-proxies, hosts, the limit of bodies and the time-out. What is not configured is not installed.
+Proxies are first, so that every line of the log has the client's address, then CORS, so that its
+headers are on every refusal and a preflight is never refused; then hosts, the limits of queries
+and bodies, and the time-out. Proxies and CORS are only installed where they are configured.
 """
 
 from starlette.types import ASGIApp
@@ -20,9 +21,9 @@ def build_middleware(app: ASGIApp, settings: Settings, prefix: str = "") -> ASGI
     app = RequestTimeout(app, settings.request_seconds)
     app = BodyLimit(app, settings.max_body_bytes, settings.max_upload_bytes)
     app = AllowedHosts(app, settings.allowed_hosts, [prefix + path for path in BY_ADDRESS])
+    if settings.cors_origins:
+        app = CORS(app, settings.cors_origins, settings.cors_headers)
     if settings.trusted_proxies:
         # Its types are those of another package: ASGI's all the same.
         app = ProxyHeadersMiddleware(app, [*settings.trusted_proxies])  # type: ignore[assignment,arg-type]
-    if settings.cors_origins:
-        app = CORS(app, settings.cors_origins)
     return app
