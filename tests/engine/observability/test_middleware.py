@@ -19,7 +19,7 @@ from vitals.observability.metrics import Metrics
 
 FIELDS = (
     "time level event request_id trace_id method route status duration_ms "
-    "db_calls db_ms db_repeats cache bytes_out error"
+    "db_calls db_ms db_repeats cache bytes_out error client subject"
 )
 
 
@@ -271,7 +271,7 @@ def _scope(method: str, path: str) -> Scope:
         "root_path": "",
         "method": method,
         "path": path,
-        "headers": [],
+        "headers": [(b"host", b"test")],
         "query_string": b"",
     }
 

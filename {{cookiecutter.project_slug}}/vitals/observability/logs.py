@@ -25,13 +25,18 @@ MAX_ERRORS = 8  # of one chain of causes
 MAX_FRAMES = 30
 GATHER_SECONDS = 0.05  # lines written together
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "color_message", "taskName"}
+PLAIN = (str, int, float, bool, type(None))
+# What moves a terminal's cursor, begins a line, or turns a text's direction.
+CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0))}
+CONTROLS |= {code: f"\\u{code:04x}" for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
 
 
 class Writer:
     """Writes lines to a file descriptor from a thread of its own; `write` never waits."""
 
     def __init__(self, descriptor: int) -> None:
-        self.dropped = 0
+        self.dropped = 0  # lines
+        self.errors = 0  # lines whose values could not be shown
         self._descriptor = descriptor
         self._lines = deque[str]()
         self._closing = threading.Event()
@@ -99,19 +104,42 @@ def to_the_second(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
+def _text(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # noqa: BLE001 - code of others
+        return f"<{type(value).__qualname__}>"
+
+
+def _never_raising(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
+    """Show what can't be shown as text or by its type, and count the line."""
+
+    def line(fields: Mapping[str, Any]) -> str:
+        try:
+            return show(fields)
+        except Exception:  # noqa: BLE001 - code of others, and what is no JSON
+            stdout.errors += 1
+            shown = ((n, v if type(v) in PLAIN else _text(v)) for n, v in fields.items())
+            return show({_text(name): value for name, value in shown})
+
+    return line
+
+
+@_never_raising
 def as_json(fields: Mapping[str, Any]) -> str:
     """One line for machines; nothing in it can begin another, or move a terminal's cursor."""
     return json.dumps(fields, default=str, separators=(",", ":")) + "\n"
 
 
+@_never_raising
 def as_text(fields: Mapping[str, Any]) -> str:
     """One line for people; the frames of an exception follow, indented."""
     rest = dict(fields)
     head = f"{rest.pop('time')} {rest.pop('level'):7} {rest.pop('event')}"
-    errors = rest.pop("exception", [])
+    errors = rest.pop("exception") if isinstance(rest.get("exception"), list) else []
     line = head + "".join(f" {name}={value}" for name, value in rest.items() if value != "")
-    frames = ["".join(f"\n    {each}" for each in (e["type"], *e["frames"])) for e in errors]
-    return line.replace("\r", "\\r").replace("\n", "\n    ") + "".join(frames) + "\n"
+    frames = [each.translate(CONTROLS) for e in errors for each in (e["type"], *e["frames"])]
+    return "\n    ".join((line.translate(CONTROLS), *frames)) + "\n"
 
 
 FORMATS: dict[str, Callable[[Mapping[str, Any]], str]] = {"json": as_json, "text": as_text}
@@ -140,7 +168,11 @@ class _Handler(logging.Handler):
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     """The fields of a line, with all that its author gave as `extra`."""
-    message = record.getMessage()[:MAX_TEXT]
+    try:
+        message = record.getMessage()[:MAX_TEXT]
+    except Exception:  # noqa: BLE001 - its arguments don't fit, or can't be shown
+        stdout.errors += 1
+        message = f"{_text(record.msg)} (wrong arguments in {record.filename}:{record.lineno})"
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
         message = message.partition("\n")[0]  # asyncio shows the exception's text below it
@@ -149,7 +181,8 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     fields |= {"event": message, "logger": record.name, "request_id": request_stats.request_id()}
     if (running := request_stats.current.get()) is not None:
         fields["route"] = running.route()
-    fields |= {name: value for name, value in vars(record).items() if name not in STANDARD}
+    extra = {name: value for name, value in vars(record).items() if name not in STANDARD}
+    fields = fields | extra | fields  # none of ours is replaced
     return fields | ({"exception": describe_exception(error)} if error is not None else {})
 
 
@@ -164,5 +197,6 @@ def describe_exception(error: BaseException) -> list[dict[str, Any]]:
         ]
         described.append({"type": type(error).__qualname__, "frames": frames[-MAX_FRAMES:]})
         cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        todo += [*getattr(error, "exceptions", ()), *([cause] if cause is not None else [])]
+        members = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        todo += [*members, *([cause] if cause is not None else [])]
     return described
