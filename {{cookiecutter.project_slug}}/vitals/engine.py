@@ -68,9 +68,12 @@ class Engine:
         self._parts = (EventLoop(), *options.dependencies)
         found = [check for part in self._parts for check in part.checks()]
         self.checks = Checks([*found, *options.checks], options.required)
+        self._operators = Operators(
+            settings.ops_token.get_secret_value(), allow_all=settings.environment == "local"
+        )
         about = settings.model_dump(include={"version", "commit", "environment"})
         self._metrics = metrics.Metrics(
-            about, self.checks.states, [part.gauges for part in self._parts]
+            about, self.checks.states, [part.gauges for part in (*self._parts, self._operators)]
         )
         self._history = History(
             self._metrics.series, metrics.DURATION_BUCKETS, prefix=options.prefix
@@ -127,15 +130,12 @@ class Engine:
 
     def _add_routes(self) -> None:
         options, settings = self._options, self._options.settings
-        operators = Operators(
-            settings.ops_token.get_secret_value(), allow_all=settings.environment == "local"
-        )
         about = {
             "version": settings.version,
             "releaseId": settings.commit,
             "serviceId": options.name,
         }
-        health = health_routes.router(self.checks, about, operators.accepts)
+        health = health_routes.router(self.checks, about, self._operators.accepts)
         self._app.include_router(health, prefix=options.prefix)
         routers = [metrics.router(self._metrics), status_routes.router(self._reporter)]
         routers += [
@@ -144,7 +144,7 @@ class Engine:
             if hasattr(dependency, "operators_router")
         ]
         for router in routers:
-            guarded = [Depends(operators)]
+            guarded = [Depends(self._operators)]
             self._app.include_router(router, prefix=options.prefix, dependencies=guarded)
 
     def _observed(self, stack: ASGIApp) -> ASGIApp:

@@ -8,6 +8,7 @@ import json
 import logging
 from bisect import bisect_left
 from collections.abc import Callable
+from functools import lru_cache
 from math import trunc
 from time import time
 from typing import NamedTuple, Protocol
@@ -21,7 +22,7 @@ from vitals.observability.metrics import (
 )
 from vitals.observability.route_label import UNMATCHED
 from vitals.probes import POLLED
-from vitals.request_stats import RequestStats
+from vitals.request_stats import MAX_TEXT, RequestStats
 
 METHODS = frozenset(
     ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
@@ -80,6 +81,7 @@ class AccessLog:
         route: str,
         status: int,
         seconds: float,
+        client: tuple[str, int] | None = None,
     ) -> None:
         """Write the line of a request and count it."""
         prepared = self._prepared.get((method, route, status))
@@ -102,7 +104,8 @@ class AccessLog:
                 f"{self._opening}{THOUSANDTHS[trunc((now - second) * 1000)]}{before}"
                 f'{stats.request_id}","trace_id":"{trace_id}{between}'
                 f"{us // 1000}{THOUSANDTHS[us % 1000]}{costs}{stats.bytes_out}"
-                f',"error":"{stats.error}"}}\n'
+                f',"error":"{stats.error}","client":{_quoted(client[0] if client else "")}'
+                f',"subject":{_quoted(stats.subject)}}}\n'
             )
             if more or self._as_text:
                 fields = json.loads(line)
@@ -148,6 +151,12 @@ class AccessLog:
         if method != OTHER_METHOD:  # clients can invent any number of them
             self._prepared[method, route, status] = prepared
         return prepared
+
+
+@lru_cache(maxsize=1_024)
+def _quoted(text: str) -> str:
+    """A text of a client's, cut: a proxy passes on what X-Forwarded-For held."""
+    return json.dumps(text[:MAX_TEXT])
 
 
 def _more_fields(stats: RequestStats) -> dict[str, object]:

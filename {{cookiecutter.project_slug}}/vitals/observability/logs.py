@@ -107,7 +107,7 @@ def to_the_second(seconds: float) -> str:
 def _text(value: object) -> str:
     try:
         return str(value)
-    except Exception:  # noqa: BLE001 - code of others
+    except Exception:  # code of others
         return f"<{type(value).__qualname__}>"
 
 
@@ -117,7 +117,7 @@ def _never_raising(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Mappin
     def line(fields: Mapping[str, Any]) -> str:
         try:
             return show(fields)
-        except Exception:  # noqa: BLE001 - code of others, and what is no JSON
+        except Exception:  # code of others, and what is no JSON
             stdout.errors += 1
             shown = ((n, v if type(v) in PLAIN else _text(v)) for n, v in fields.items())
             return show({_text(name): value for name, value in shown})
@@ -170,7 +170,7 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     """The fields of a line, with all that its author gave as `extra`."""
     try:
         message = record.getMessage()[:MAX_TEXT]
-    except Exception:  # noqa: BLE001 - its arguments don't fit, or can't be shown
+    except Exception:  # its arguments don't fit, or can't be shown
         stdout.errors += 1
         message = f"{_text(record.msg)} (wrong arguments in {record.filename}:{record.lineno})"
     error = record.exc_info[1] if record.exc_info else None

@@ -30,6 +30,7 @@ METRICS = {
     "health_check_duration_seconds": ("gauge", "time of the check's last run"),
     "event_loop_lag_seconds": ("gauge", "lag of the event loop"),
     "log_lines_dropped_total": ("counter", "log lines that could not be written"),
+    "operator_login_failures_total": ("counter", "wrong operators' tokens"),
     "log_errors_total": ("counter", "log calls with values that could not be shown"),
     "app_info": ("gauge", "what runs here"),
 }

@@ -86,7 +86,8 @@ class ObservabilityMiddleware:
                 status = 500 if request.error and not request.gone else GONE
             seconds = (ended or perf_counter()) - request.started
             trace_id = tracing.trace_id() if self.answers.traced else ""
-            access_log.write(request, trace_id, method, route_label(scope), status, seconds)
+            route, client = route_label(scope), scope.get("client")
+            access_log.write(request, trace_id, method, route, status, seconds, client)
             current.reset(token)
             if request.calls and (outer := current.get()) is not None:  # a test's budget
                 outer.calls += request.calls

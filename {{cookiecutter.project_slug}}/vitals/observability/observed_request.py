@@ -58,6 +58,7 @@ class ObservedRequest(RequestStats):
         self.bytes_out = 0
         self.error = ""
         self.fields = None
+        self.subject = ""
         self.answers = answers
         self.scope = scope
         self.receive = receive
