@@ -72,9 +72,8 @@ class Engine:
             settings.ops_token.get_secret_value(), allow_all=settings.environment == "local"
         )
         about = settings.model_dump(include={"version", "commit", "environment"})
-        self._metrics = metrics.Metrics(
-            about, self.checks.states, [part.gauges for part in (*self._parts, self._operators)]
-        )
+        gauges = [self._operators.counts.copy, *(part.gauges for part in self._parts)]
+        self._metrics = metrics.Metrics(about, self.checks.states, gauges)
         self._history = History(
             self._metrics.series, metrics.DURATION_BUCKETS, prefix=options.prefix
         )

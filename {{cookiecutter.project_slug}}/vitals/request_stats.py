@@ -77,7 +77,8 @@ def add_field(name: str, value: str | float | None) -> None:
         return
     stats.fields = stats.fields or {}
     if name in stats.fields or len(stats.fields) < MAX_FIELDS:
-        stats.fields[name] = value[:MAX_TEXT] if isinstance(value, str) else value
+        is_shown = isinstance(value, float | int | None)
+        stats.fields[name] = value if is_shown else str(value)[:MAX_TEXT]
 
 
 def subject(name: str) -> None:

@@ -15,9 +15,8 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
-MAX_UNKNOWN = 20  # unknown fields that are named
-MAX_MEMBERS = 1_000  # of a list, set or dict that has no max_length
-ALL_FAULTS = 20  # above this max_length only the first wrong member is named
+MAX_LISTED = 20  # faults of one kind
+MAX_MEMBERS = 10_000  # of a list, set or dict that has no max_length
 MANY = ("list", "set", "frozenset", "dict")
 NO_TYPES = ("default", "metadata", "serialization")  # parts of a schema with values of others
 
@@ -27,7 +26,7 @@ def _bound(schema: Any) -> None:
     parts = schema if isinstance(schema, list) else []
     if isinstance(schema, dict):
         if schema.get("type") in MANY or "variadic_item_index" in schema:
-            schema["fail_fast"] = schema.setdefault("max_length", MAX_MEMBERS) > ALL_FAULTS
+            schema["fail_fast"] = schema.setdefault("max_length", MAX_MEMBERS) > MAX_LISTED
         no_types = NO_TYPES if isinstance(schema.get("type"), str) else ()
         parts = [part for name, part in schema.items() if name not in no_types]
     for part in parts:
@@ -37,9 +36,9 @@ def _bound(schema: Any) -> None:
 class Model(BaseModel):
     """A JSON body: unknown fields are refused, and types are not converted.
 
-    It ends early, since each error costs microseconds: more than 20 unknown fields are counted
-    only, a list takes 1,000 members unless it has a max_length, and a long one ends at its first
-    wrong member. Use pydantic's BaseModel for query parameters and forms: their values are texts.
+    Each error costs microseconds: more than 20 unknown fields are counted only, and a list of more
+    than 20 ends at its first wrong member; without a max_length it takes 10,000. Use pydantic's
+    BaseModel for query parameters and forms: their values are texts.
     """
 
     model_config = ConfigDict(
@@ -49,7 +48,7 @@ class Model(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _count_unknown(cls, value: Any) -> Any:
-        most = len(cls.model_fields) + MAX_UNKNOWN
+        most = len(cls.model_fields) + MAX_LISTED
         if isinstance(value, dict) and len(value) > most and cls.model_config["extra"] == "forbid":
             raise PydanticCustomError("too_many_fields", "at most {most} fields", {"most": most})
         return value

@@ -25,7 +25,6 @@ MAX_ERRORS = 8  # of one chain of causes
 MAX_FRAMES = 30
 GATHER_SECONDS = 0.05  # lines written together
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "color_message", "taskName"}
-PLAIN = (str, int, float, bool, type(None))
 # What moves a terminal's cursor, begins a line, or turns a text's direction.
 CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0))}
 CONTROLS |= {code: f"\\u{code:04x}" for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
@@ -36,7 +35,7 @@ class Writer:
 
     def __init__(self, descriptor: int) -> None:
         self.dropped = 0  # lines
-        self.errors = 0  # lines whose values could not be shown
+        self.errors = 0  # log calls that could not be written as they are
         self._descriptor = descriptor
         self._lines = deque[str]()
         self._closing = threading.Event()
@@ -104,34 +103,11 @@ def to_the_second(seconds: float) -> str:
     return time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
 
 
-def _text(value: object) -> str:
-    try:
-        return str(value)
-    except Exception:  # code of others
-        return f"<{type(value).__qualname__}>"
-
-
-def _never_raising(show: Callable[[Mapping[str, Any]], str]) -> Callable[[Mapping[str, Any]], str]:
-    """Show what can't be shown as text or by its type, and count the line."""
-
-    def line(fields: Mapping[str, Any]) -> str:
-        try:
-            return show(fields)
-        except Exception:  # code of others, and what is no JSON
-            stdout.errors += 1
-            shown = ((n, v if type(v) in PLAIN else _text(v)) for n, v in fields.items())
-            return show({_text(name): value for name, value in shown})
-
-    return line
-
-
-@_never_raising
 def as_json(fields: Mapping[str, Any]) -> str:
     """One line for machines; nothing in it can begin another, or move a terminal's cursor."""
     return json.dumps(fields, default=str, separators=(",", ":")) + "\n"
 
 
-@_never_raising
 def as_text(fields: Mapping[str, Any]) -> str:
     """One line for people; the frames of an exception follow, indented."""
     rest = dict(fields)
@@ -163,16 +139,25 @@ class _Handler(logging.Handler):
         self._format = FORMATS[log_format]
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._writer.write(self._format(_fields(record)))
+        try:
+            line = self._format(_fields(record))
+        except Exception:  # arguments that don't fit, what is no JSON, code of others
+            self._writer.errors += 1
+            line = self._format(_fields(_without_values(record)))
+        self._writer.write(line)
+
+
+def _without_values(record: logging.LogRecord) -> logging.LogRecord:
+    """The same record without what its author gave, but for a text."""
+    given = {name: value for name, value in vars(record).items() if name in STANDARD}
+    text = record.msg if isinstance(record.msg, str) else type(record.msg).__qualname__
+    given |= {"msg": f"{text} (wrong log call in {record.filename}:{record.lineno})", "args": None}
+    return logging.makeLogRecord(given)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     """The fields of a line, with all that its author gave as `extra`."""
-    try:
-        message = record.getMessage()[:MAX_TEXT]
-    except Exception:  # its arguments don't fit, or can't be shown
-        stdout.errors += 1
-        message = f"{_text(record.msg)} (wrong arguments in {record.filename}:{record.lineno})"
+    message = record.getMessage()[:MAX_TEXT]
     error = record.exc_info[1] if record.exc_info else None
     if error is not None:
         message = message.partition("\n")[0]  # asyncio shows the exception's text below it

@@ -31,7 +31,7 @@ METRICS = {
     "event_loop_lag_seconds": ("gauge", "lag of the event loop"),
     "log_lines_dropped_total": ("counter", "log lines that could not be written"),
     "operator_login_failures_total": ("counter", "wrong operators' tokens"),
-    "log_errors_total": ("counter", "log calls with values that could not be shown"),
+    "log_errors_total": ("counter", "log calls that could not be written as they are"),
     "app_info": ("gauge", "what runs here"),
 }
 OTHER_GAUGE = ("gauge", "a gauge of a dependency")

@@ -15,12 +15,11 @@ from vitals.problems import Problem
 MAX_QUERY_FIELDS = 200
 CLOSE = {"Connection": "close"}  # what is still to come is not read
 READ = frozenset((b"content-length", b"transfer-encoding", b"content-range"))
-ONCE = (b"content-type", b"content-encoding")  # two readers could each read another one
 JSON = re.compile(rb"application/([^;\s]+\+)?json\s*(;.*)?", re.IGNORECASE | re.DOTALL)
 OTHER_CHARSET = re.compile(rb";\s*charset\s*=(?!\s*\"?utf-8\"?\s*(;|$))", re.IGNORECASE)
-QUERY = Problem(400, "too many query fields", expected=f"at most {MAX_QUERY_FIELDS}", headers=CLOSE)
+QUERY = Problem(400, "too many query fields", expected="at most 200", headers=CLOSE)
 TRANSFER_CODING = Problem(400, "unknown transfer coding", expected="chunked", headers=CLOSE)
-TWICE = Problem(400, "two headers about the content", expected="one of each name", headers=CLOSE)
+TWICE = Problem(400, "Content-Type or -Encoding twice", expected="one of each", headers=CLOSE)
 PARTIAL = Problem(400, "PUT of a part", expected="no Content-Range", headers=CLOSE)
 CHARSET = Problem(415, "JSON in another character set", expected="UTF-8", headers=CLOSE)
 CONTENT_CODING = Problem(415, "compressed JSON", expected="no Content-Encoding", headers=CLOSE)
@@ -39,13 +38,10 @@ class BodyLimit:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
-            problem = None
-            if scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS:
-                problem = QUERY
+            problem = QUERY if scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS else None
             for name, value in scope["headers"]:
-                if name in READ:
-                    limit, is_json, found = self._judge(scope, name, value)
-                    problem = problem or found
+                if name in READ and problem is None:
+                    limit, is_json, problem = self._judge(scope, name, value)
                     if is_json or name == b"transfer-encoding":
                         receive = _checking(receive, limit, is_json=is_json)
             if problem is not None:
@@ -55,18 +51,16 @@ class BodyLimit:
 
     def _judge(self, scope: Scope, name: bytes, value: bytes) -> tuple[int, bool, Problem | None]:
         """The limit of a body that a header declares, whether it is JSON, why to refuse it."""
-        names = [each[0] for each in scope["headers"]]
-        headers, limit = dict(scope["headers"]), self._max_bytes
+        names, headers = [each[0] for each in scope["headers"]], dict(scope["headers"])
         media_type, problem = headers.get(b"content-type", b""), None
         is_json = JSON.fullmatch(media_type) is not None
-        if media_type and not is_json:
-            limit = self._max_upload_bytes
-        elif is_json and OTHER_CHARSET.search(media_type):
+        limit = self._max_bytes if is_json or not media_type else self._max_upload_bytes
+        if is_json and OTHER_CHARSET.search(media_type):
             problem = CHARSET
         elif is_json and headers.get(b"content-encoding", b"identity") != b"identity":
             problem = CONTENT_CODING
-        if any(names.count(each) > 1 for each in ONCE):
-            problem = TWICE
+        if names.count(b"content-type") > 1 or names.count(b"content-encoding") > 1:
+            problem = TWICE  # two readers could each read another one
         if name == b"content-range" and scope["method"] == "PUT":
             problem = PARTIAL  # RFC 9110, 14.5: it would replace the whole
         if name == b"transfer-encoding" and value.lower() != b"chunked":

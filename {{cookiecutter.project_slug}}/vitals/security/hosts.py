@@ -1,25 +1,23 @@
-"""The host that a request names: valid (RFC 9112, 3.2), and one of the allowed.
+"""The host of a request: valid (RFC 9112, 3.2; RFC 3986, 3.2.2), and one of the allowed.
 
-A host that an attacker chose would end up in links and redirects, and for one that it can't read
-the framework puts the server's own address there. Probes and scrapers ask by address.
+A host that an attacker chose would end up in links and redirects; for one that it can't read the
+framework puts the server's own address there. Probes and scrapers ask by address.
 """
 
 import re
 from collections.abc import Collection, Iterable
-from ipaddress import IPv6Address
+from functools import lru_cache
+from ipaddress import AddressValueError, IPv6Address
 
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from vitals import problems
 from vitals.problems import Problem
 
-# RFC 3986, 3.2.2, as far as DNS and addresses go; a trailing dot means the same name.
-HOST = re.compile(
-    rb"(?:\[(?P<ipv6>[0-9a-f:.]+)\]|(?P<name>[a-z0-9_-]+(?:\.[a-z0-9_-]+)*)\.?)(?::(?P<port>\d{1,5}))?"
-)
-ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
-MAX_KNOWN = 1_000  # values of the header that are not read again
+LABELS = rb"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*"
+HOST = re.compile(rb"(?:\[([0-9a-f:.]+)\]|(%b)\.?)(?::(\d{1,5}))?" % LABELS)
 MAX_LENGTH = 260  # a name of DNS and a port
+ABSOLUTE = re.compile(rb"https?://([^/?#]*)", re.IGNORECASE)
 INVALID = Problem(400, "no valid host", expected="one Host header, such as api.example.com:8443")
 OTHER = Problem(400, "the host is not allowed", expected="a host name of this service")
 
@@ -32,56 +30,43 @@ class AllowedHosts:
 
     def __init__(self, app: ASGIApp, allowed: Iterable[str], exempt: Collection[str]) -> None:
         self.app = app
-        names = [name.encode() for name in allowed]
-        self._names = frozenset(names)
-        self._below = tuple(name[1:] for name in names if name.startswith(b"*."))
+        self._names = frozenset(name.encode() for name in allowed)
+        self._below = tuple(name[1:] for name in self._names if name.startswith(b"*."))
         self._exempt = exempt
-        self._known = set[bytes]()
+        self._judge = lru_cache(maxsize=1_000)(self._judge_host)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "lifespan":
             if "target" in scope.get("state", ()):
-                _name_the_targets_host(scope)
+                _use_host_of(scope["state"]["target"], scope)
             hosts = [value for name, value in scope["headers"] if name == b"host"]
-            if len(hosts) != 1 or hosts[0] not in self._known:
-                problem = self._judge(scope, hosts)
-                if problem is not None:
-                    await problems.answer(scope, problem)(scope, receive, send)
-                    return
+            is_one = len(hosts) == 1 and len(hosts[0]) <= MAX_LENGTH
+            problem = self._judge(hosts[0]) if is_one else INVALID
+            if problem is not None and not self._is_probe(scope, problem, hosts):
+                await problems.answer(scope, problem)(scope, receive, send)
+                return
         await self.app(scope, receive, send)
 
-    def _judge(self, scope: Scope, hosts: list[bytes]) -> Problem | None:
-        exempt = scope["path"] in self._exempt
-        if exempt and not hosts and scope.get("http_version") == "1.0":
-            return None
-        name = _name(hosts[0]) if len(hosts) == 1 else None
-        if name is None:
+    def _judge_host(self, host: bytes) -> Problem | None:
+        found = HOST.fullmatch(host.lower())
+        if found is None or int(found[3] or 0) > 65_535:
             return INVALID
-        if not self._names or name in self._names or name.endswith(self._below):
-            if len(self._known) < MAX_KNOWN:
-                self._known.add(hosts[0])
-            return None
-        return None if exempt else OTHER
+        try:
+            name = found[2] or IPv6Address(found[1].decode()).packed
+        except AddressValueError:
+            return INVALID
+        allowed = not self._names or name in self._names or name.endswith(self._below)
+        return None if allowed else OTHER
+
+    def _is_probe(self, scope: Scope, problem: Problem, hosts: list[bytes]) -> bool:
+        """Whether it asks by address or, as HTTP/1.0 may, without a host."""
+        by_address = problem is OTHER or not (hosts or scope["http_version"] > "1.0")
+        return by_address and scope["path"] in self._exempt
 
 
-def _name(host: bytes) -> bytes | None:
-    """The name or address of a Host header in lower case; none if it is not valid."""
-    found = HOST.fullmatch(host.lower()) if len(host) <= MAX_LENGTH else None
-    if found is None or int(found["port"] or 0) > 65_535:
-        return None
-    try:
-        return found["name"] or str(IPv6Address(found["ipv6"].decode())).encode()
-    except ValueError:
-        return None
-
-
-def _name_the_targets_host(scope: Scope) -> None:
-    """Put the host of an absolute target in the place of the Host header (RFC 9112, 3.2.2).
-
-    The server keeps a target that is no path in the state.
-    """
-    target = scope["state"]["target"]
+def _use_host_of(target: bytes, scope: Scope) -> None:
+    """The host of a target that is no path replaces the Host header (RFC 9112, 3.2.2)."""
     if target != b"*":
-        found = ABSOLUTE.match(target)
         rest = [each for each in scope["headers"] if each[0] != b"host"]
+        found = ABSOLUTE.match(target)
         scope["headers"] = [*rest, (b"host", found[1] if found else b"")]
