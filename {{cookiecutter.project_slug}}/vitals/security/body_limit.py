@@ -1,4 +1,4 @@
-"""Limits of a request's query and body; the body's by its content type (RFC 9110, 8.3).
+"""Limits of a request: its host, its query, and its body by content type (RFC 9110, 8.3).
 
 JSON and undeclared bodies have one limit, forms, files and all other types a larger one. JSON
 is UTF-8 (RFC 8259, 8.1) and not compressed; anything else that calls itself JSON is refused.
@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitals import problems
 from vitals.problems import Problem
+from vitals.security.hosts import MAX_LENGTH, AllowedHosts, use_host_of
 
 MAX_QUERY_FIELDS = 200
 CLOSE = {"Connection": "close"}  # what is still to come is not read
@@ -28,22 +29,34 @@ CONTENT_CODING = Problem(415, "compressed JSON", expected="no Content-Encoding",
 class BodyLimit:
     """Answers 413 to a body that is too large, declared or not, without keeping any of it.
 
+    In the same pass over the headers: 400 to a host that is refused, and to too long a query.
     Bytes: `max_bytes` for JSON and undeclared bodies, `max_upload_bytes` for other types.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, max_upload_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, max_upload_bytes: int, hosts: AllowedHosts
+    ) -> None:
         self.app = app
+        self._hosts = hosts
         self._max_bytes = max_bytes
         self._max_upload_bytes = max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] != "lifespan":
+            if "target" in scope.get("state", ()):
+                use_host_of(scope["state"]["target"], scope)
+            host: bytes | None = None
             problem = QUERY if scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS else None
             for name, value in scope["headers"]:
-                if name in READ and problem is None:
+                if name == b"host":
+                    host = value[: MAX_LENGTH + 1] if host is None else b""  # a second is invalid
+                elif name in READ and problem is None:
                     limit, is_json, problem = self._judge(scope, name, value)
                     if is_json or name == b"transfer-encoding":
                         receive = _checking(receive, limit, is_json=is_json)
+            refused = self._hosts.judge(host or b"")
+            if refused is not None and not self._hosts.is_probe(scope, host, refused):
+                problem = refused
             if problem is not None:
                 await problems.answer(scope, problem)(scope, receive, send)
                 return

@@ -9,9 +9,8 @@ from collections.abc import Collection, Iterable
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 
-from starlette.types import ASGIApp, Receive, Scope, Send
+from starlette.types import Scope
 
-from vitals import problems
 from vitals.problems import Problem
 
 LABELS = rb"[a-z0-9_-]+(?:\.[a-z0-9_-]+)*"
@@ -23,32 +22,19 @@ OTHER = Problem(400, "the host is not allowed", expected="a host name of this se
 
 
 class AllowedHosts:
-    """Answers 400 to a request for a host that is not in `allowed`: a name, or *.name for below.
+    """Judges whether a host is in `allowed`: a name, or *.name for those below; none: any.
 
-    Without any, every valid host is allowed; under the paths in `exempt` it always is.
+    Under the paths in `exempt` every valid host is allowed.
     """
 
-    def __init__(self, app: ASGIApp, allowed: Iterable[str], exempt: Collection[str]) -> None:
-        self.app = app
+    def __init__(self, allowed: Iterable[str], exempt: Collection[str]) -> None:
         self._names = frozenset(name.encode() for name in allowed)
         self._below = tuple(name[1:] for name in self._names if name.startswith(b"*."))
         self._exempt = exempt
-        self._judge = lru_cache(maxsize=1_000)(self._judge_host)
+        self.judge = lru_cache(maxsize=1_000)(self._judge)
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "lifespan":
-            if "target" in scope.get("state", ()):
-                _use_host_of(scope["state"]["target"], scope)
-            hosts = [value for name, value in scope["headers"] if name == b"host"]
-            is_one = len(hosts) == 1 and len(hosts[0]) <= MAX_LENGTH
-            problem = self._judge(hosts[0]) if is_one else INVALID
-            if problem is not None and not self._is_probe(scope, problem, hosts):
-                await problems.answer(scope, problem)(scope, receive, send)
-                return
-        await self.app(scope, receive, send)
-
-    def _judge_host(self, host: bytes) -> Problem | None:
-        found = HOST.fullmatch(host.lower())
+    def _judge(self, host: bytes) -> Problem | None:
+        found = HOST.fullmatch(host.lower()) if len(host) <= MAX_LENGTH else None
         if found is None or int(found[3] or 0) > 65_535:
             return INVALID
         try:
@@ -58,13 +44,13 @@ class AllowedHosts:
         allowed = not self._names or name in self._names or name.endswith(self._below)
         return None if allowed else OTHER
 
-    def _is_probe(self, scope: Scope, problem: Problem, hosts: list[bytes]) -> bool:
+    def is_probe(self, scope: Scope, host: bytes | None, problem: Problem) -> bool:
         """Whether it asks by address or, as HTTP/1.0 may, without a host."""
-        by_address = problem is OTHER or not (hosts or scope["http_version"] > "1.0")
+        by_address = problem is OTHER or (host is None and scope["http_version"] == "1.0")
         return by_address and scope["path"] in self._exempt
 
 
-def _use_host_of(target: bytes, scope: Scope) -> None:
+def use_host_of(target: bytes, scope: Scope) -> None:
     """The host of a target that is no path replaces the Host header (RFC 9112, 3.2.2)."""
     if target != b"*":
         rest = [each for each in scope["headers"] if each[0] != b"host"]

@@ -19,8 +19,8 @@ from vitals.settings import Settings
 def build_middleware(app: ASGIApp, settings: Settings, prefix: str = "") -> ASGIApp:
     """Wrap an application's stack, from the inside to the outside."""
     app = RequestTimeout(app, settings.request_seconds)
-    app = BodyLimit(app, settings.max_body_bytes, settings.max_upload_bytes)
-    app = AllowedHosts(app, settings.allowed_hosts, [prefix + path for path in BY_ADDRESS])
+    hosts = AllowedHosts(settings.allowed_hosts, [prefix + path for path in BY_ADDRESS])
+    app = BodyLimit(app, settings.max_body_bytes, settings.max_upload_bytes, hosts)
     if settings.cors_origins:
         app = CORS(app, settings.cors_origins, settings.cors_headers)
     if settings.trusted_proxies:
