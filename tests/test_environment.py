@@ -59,7 +59,7 @@ def test_with_all_other_settings_of_production_the_environment_is_still_missed(
     lines = [line for file in files for line in file.read_text("utf-8").splitlines()]
     settings = dict(line.split("=", 1) for line in lines if re.match("APP_", line))
     del settings["APP_ENVIRONMENT"]
-    for name, value in settings.items():
+    for value in settings.values():
         if value.startswith("secret://"):
             (tmp_path / value.removeprefix("secret://")).write_text(os.urandom(30).hex())
 

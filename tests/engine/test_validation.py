@@ -22,13 +22,13 @@ class Thing(Model):
 
 
 class Order(Model):
-    tags: list[str] = Field(default=[], max_length=5)
-    numbers: list[int] = Field(default=[], max_length=5_000)
+    tags: list[str] = Field(default_factory=list, max_length=5)
+    numbers: list[int] = Field(default_factory=list, max_length=5_000)
     pairs: tuple[int, str] = (1, "a")
-    things: list[Thing] = []
-    metadata: dict[str, list[int]] = {}
+    things: list[Thing] = Field(default_factory=list)
+    metadata: dict[str, list[int]] = Field(default_factory=dict)
     default: set[int] | None = None
-    orders: "list[Order]" = []
+    orders: "list[Order]" = Field(default_factory=list)
 
 
 class Open(Thing):

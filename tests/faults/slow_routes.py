@@ -8,10 +8,12 @@ from collections.abc import AsyncIterator
 from itertools import count
 
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
 
 from app.main import create_app
 from app.settings import Settings
 from vitals import load, serve
+from vitals.validation import Line, Model
 
 settings = load(Settings, os.environ)
 service = create_app(settings)
@@ -42,6 +44,38 @@ async def stuck() -> str:
 @service.post("/echo")
 async def echo(body: dict[str, int]) -> dict[str, int]:
     return body
+
+
+class Order(Model):
+    name: Line = Field("", max_length=200)
+    numbers: list[int] = Field(default_factory=list)
+    named: dict[str, int] = Field(default_factory=dict)
+    grid: list[list[int]] = Field(default_factory=list)
+    orders: "list[Required]" = Field(default_factory=list)
+
+
+class Required(Model):
+    name: str
+    price: int
+
+
+class Plain(BaseModel):
+    orders: list[Required] = Field(default_factory=list)
+
+
+@service.post("/model")
+async def model(order: Order) -> int:
+    return len(order.numbers)
+
+
+@service.post("/plain")
+async def plain(order: Plain) -> int:
+    return len(order.orders)
+
+
+@service.get("/defect")
+async def defect() -> None:
+    raise RuntimeError
 
 
 sys.exit(serve(service, settings))

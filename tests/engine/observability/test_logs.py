@@ -238,16 +238,17 @@ SHOWN = {  # as text anything can be shown that has a text
 }
 
 
+@pytest.mark.usefixtures("root")
 @pytest.mark.parametrize("log_format", ["json", "text"])
 @pytest.mark.parametrize("what", CALLS)
 def test_a_wrong_log_call_raises_nothing_keeps_its_line_and_is_counted(
-    what: str, log_format: str, writer: Writer, file: Path, root: logging.Logger
+    what: str, log_format: str, writer: Writer, file: Path
 ) -> None:
     logs.install(writer, log_format, "info")
     message, arguments, extra = CALLS[what]
 
     try:
-        raise KeyError("hunter2")
+        _raise(KeyError("hunter2"))
     except KeyError:
         logging.getLogger("library").exception(message, *arguments, extra=extra)
 

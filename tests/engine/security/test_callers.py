@@ -193,7 +193,11 @@ async def test_the_line_of_a_write_or_a_refusal_says_who_and_from_where() -> Non
             await client.post("/things", json={"amount": 3}, headers=bearer(token))
 
     named = [(line["status"], line["client"], line["subject"]) for line in map(json.loads, lines)]
-    assert named == [(200, "127.0.0.1", "writer"), (403, "127.0.0.1", "reader"), (401, "127.0.0.1", "")]
+    assert named == [
+        (200, "127.0.0.1", "writer"),
+        (403, "127.0.0.1", "reader"),
+        (401, "127.0.0.1", ""),
+    ]
 
 
 @pytest.mark.parametrize("log_format", ["json", "text"])

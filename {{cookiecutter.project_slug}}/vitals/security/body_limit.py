@@ -15,7 +15,7 @@ from vitals.security.hosts import MAX_LENGTH, AllowedHosts, use_host_of
 
 MAX_QUERY_FIELDS = 200
 CLOSE = {"Connection": "close"}  # what is still to come is not read
-READ = frozenset((b"content-length", b"transfer-encoding", b"content-range"))
+READ = frozenset((b"host", b"content-length", b"transfer-encoding", b"content-range"))
 JSON = re.compile(rb"application/([^;\s]+\+)?json\s*(;.*)?", re.IGNORECASE | re.DOTALL)
 OTHER_CHARSET = re.compile(rb";\s*charset\s*=(?!\s*\"?utf-8\"?\s*(;|$))", re.IGNORECASE)
 QUERY = Problem(400, "too many query fields", expected="at most 200", headers=CLOSE)
@@ -48,9 +48,11 @@ class BodyLimit:
             host: bytes | None = None
             problem = QUERY if scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS else None
             for name, value in scope["headers"]:
+                if name not in READ:
+                    continue
                 if name == b"host":
                     host = value[: MAX_LENGTH + 1] if host is None else b""  # a second is invalid
-                elif name in READ and problem is None:
+                elif problem is None:
                     limit, is_json, problem = self._judge(scope, name, value)
                     if is_json or name == b"transfer-encoding":
                         receive = _checking(receive, limit, is_json=is_json)
