@@ -69,7 +69,7 @@ def test_e9_no_body_of_a_model_holds_the_event_loop(start: Start, row: Begin, si
     worst = max(found, key=lambda kind: found[kind][1])
     print({kind: round(ms, 1) for kind, (_, ms) in found.items()})
     e9.exactly("statuses", sorted({int(status) for status, _ in found.values()}), [400, 422])
-    e9.at_most(f"CPU of the worst ({worst})", found[worst][1], 50 if size == "256 KiB" else 150)
+    e9.at_most(f"CPU of the worst ({worst})", found[worst][1], 50)
 
 
 def test_e9_the_worst_body_of_a_plain_model_is_measured(start: Start, row: Begin) -> None:
