@@ -292,8 +292,8 @@ def test_extra_replaces_no_field_of_the_engine(
     writer.close()
     text = file.read_text()
     assert "kept" in text
-    told, failed = text.splitlines()[0], text.partition("\n")[2]
-    assert told.count("forged") == 1  # without an error there is no field `exception` of ours
+    first, failed = text.splitlines()[0], text.partition("\n")[2]
+    assert first.count("forged") == 1  # without an error there is no field `exception` of ours
     assert "forged" not in failed
 
 

@@ -120,14 +120,14 @@ async def test_after_10_wrong_tokens_from_an_address_another_wrong_one_is_429() 
     assert await statuses(app, "192.0.2.2", 1) == [401]
     async with from_address(app, "192.0.2.1") as client:
         refused = await client.get("/status", headers=WRONG)
-        asked = await client.get("/status")
+        without = await client.get("/status")
         right = await client.get("/metrics", headers=RIGHT)
         health = await client.get("/health", headers=WRONG)
 
     assert (refused.status_code, refused.headers["retry-after"]) == (429, "60")
     assert refused.headers["content-type"] == "application/problem+json"
     assert refused.json()["retry_safe"] is True
-    assert (asked.status_code, "www-authenticate" in asked.headers) == (401, True)
+    assert (without.status_code, "www-authenticate" in without.headers) == (401, True)
     assert (right.status_code, failures(right.text)) == (200, 14)
     assert "changes" not in health.json()  # what anyone sees, without a refusal
 
