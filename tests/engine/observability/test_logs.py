@@ -218,7 +218,7 @@ def deep() -> list[object]:
     return members
 
 
-CALLS: dict[str, tuple[object, tuple[object, ...], dict[Any, Any]]] = {
+WRONG_CALLS: dict[str, tuple[object, tuple[object, ...], dict[Any, Any]]] = {
     "a number that is none": ("%d found", ("two",), {}),
     "too few arguments": ("%s and %s", ("one",), {}),
     "too many arguments": ("none", ("one",), {}),
@@ -240,12 +240,12 @@ SHOWN = {  # as text anything can be shown that has a text
 
 @pytest.mark.usefixtures("root")
 @pytest.mark.parametrize("log_format", ["json", "text"])
-@pytest.mark.parametrize("what", CALLS)
+@pytest.mark.parametrize("what", WRONG_CALLS)
 def test_a_wrong_log_call_raises_nothing_keeps_its_line_and_is_counted(
     what: str, log_format: str, writer: Writer, file: Path
 ) -> None:
     logs.install(writer, log_format, "info")
-    message, arguments, extra = CALLS[what]
+    message, arguments, extra = WRONG_CALLS[what]
 
     try:
         _raise(KeyError("hunter2"))
