@@ -143,16 +143,11 @@ class _Handler(logging.Handler):
             line = self._format(_fields(record))
         except Exception:  # arguments that don't fit, what is no JSON, code of others
             self._writer.errors += 1
-            line = self._format(_fields(_without_values(record)))
+            known = {name: value for name, value in vars(record).items() if name in STANDARD}
+            said = record.msg if isinstance(record.msg, str) else ""
+            known["msg"] = f"wrong log call in {record.filename}:{record.lineno}: {said}"
+            line = self._format(_fields(logging.makeLogRecord(known | {"args": None})))
         self._writer.write(line)
-
-
-def _without_values(record: logging.LogRecord) -> logging.LogRecord:
-    """The same record without what its author gave, but for a text."""
-    given = {name: value for name, value in vars(record).items() if name in STANDARD}
-    text = record.msg if isinstance(record.msg, str) else type(record.msg).__qualname__
-    given |= {"msg": f"{text} (wrong log call in {record.filename}:{record.lineno})", "args": None}
-    return logging.makeLogRecord(given)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:

@@ -11,7 +11,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitals import problems
 from vitals.problems import Problem
-from vitals.security.hosts import MAX_LENGTH, AllowedHosts, use_host_of
+from vitals.security.hosts import MAX_LENGTH, OTHER, Judge, use_host_of
 
 MAX_QUERY_FIELDS = 200
 CLOSE = {"Connection": "close"}  # what is still to come is not read
@@ -34,10 +34,10 @@ class BodyLimit:
     """
 
     def __init__(
-        self, app: ASGIApp, max_bytes: int, max_upload_bytes: int, hosts: AllowedHosts
+        self, app: ASGIApp, max_bytes: int, max_upload_bytes: int, judge: Judge, probes: list[str]
     ) -> None:
         self.app = app
-        self._hosts = hosts
+        self._judge_host, self._probes = judge, probes
         self._max_bytes = max_bytes
         self._max_upload_bytes = max_upload_bytes
 
@@ -56,9 +56,11 @@ class BodyLimit:
                     limit, is_json, problem = self._judge(scope, name, value)
                     if is_json or name == b"transfer-encoding":
                         receive = _checking(receive, limit, is_json=is_json)
-            refused = self._hosts.judge(host or b"")
-            if refused is not None and not self._hosts.is_probe(scope, host, refused):
-                problem = refused
+            refused = self._judge_host(host or b"")
+            if refused is not None:
+                by_address = refused is OTHER or (host is None and scope["http_version"] == "1.0")
+                if not (by_address and scope["path"] in self._probes):
+                    problem = refused
             if problem is not None:
                 await problems.answer(scope, problem)(scope, receive, send)
                 return

@@ -5,7 +5,7 @@ framework puts the server's own address there. Probes and scrapers ask by addres
 """
 
 import re
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Iterable
 from functools import lru_cache
 from ipaddress import AddressValueError, IPv6Address
 
@@ -21,19 +21,16 @@ INVALID = Problem(400, "no valid host", expected="one Host header, such as api.e
 OTHER = Problem(400, "the host is not allowed", expected="a host name of this service")
 
 
-class AllowedHosts:
-    """Judges whether a host is in `allowed`: a name, or *.name for those below; none: any.
+Judge = Callable[[bytes], Problem | None]  # why a host is refused
 
-    Under the paths in `exempt` every valid host is allowed.
-    """
 
-    def __init__(self, allowed: Iterable[str], exempt: Collection[str]) -> None:
-        self._names = frozenset(name.encode() for name in allowed)
-        self._below = tuple(name[1:] for name in self._names if name.startswith(b"*."))
-        self._exempt = exempt
-        self.judge = lru_cache(maxsize=1_000)(self._judge)
+def judge_by(allowed: Iterable[str]) -> Judge:
+    """Judge a host by the names that are allowed, *.name for those below; without any, all are."""
+    names = frozenset(name.encode() for name in allowed)
+    below = tuple(name[1:] for name in names if name.startswith(b"*."))
 
-    def _judge(self, host: bytes) -> Problem | None:
+    @lru_cache(maxsize=1_000)
+    def judge(host: bytes) -> Problem | None:
         found = HOST.fullmatch(host.lower()) if len(host) <= MAX_LENGTH else None
         if found is None or int(found[3] or 0) > 65_535:
             return INVALID
@@ -41,13 +38,9 @@ class AllowedHosts:
             name = found[2] or IPv6Address(found[1].decode()).packed
         except AddressValueError:
             return INVALID
-        allowed = not self._names or name in self._names or name.endswith(self._below)
-        return None if allowed else OTHER
+        return None if not names or name in names or name.endswith(below) else OTHER
 
-    def is_probe(self, scope: Scope, host: bytes | None, problem: Problem) -> bool:
-        """Whether it asks by address or, as HTTP/1.0 may, without a host."""
-        by_address = problem is OTHER or (host is None and scope["http_version"] == "1.0")
-        return by_address and scope["path"] in self._exempt
+    return judge
 
 
 def use_host_of(target: bytes, scope: Scope) -> None:

@@ -11,7 +11,7 @@ from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 from vitals.probes import BY_ADDRESS
 from vitals.security.body_limit import BodyLimit
 from vitals.security.cors import CORS
-from vitals.security.hosts import AllowedHosts
+from vitals.security.hosts import judge_by
 from vitals.security.request_timeout import RequestTimeout
 from vitals.settings import Settings
 
@@ -19,8 +19,8 @@ from vitals.settings import Settings
 def build_middleware(app: ASGIApp, settings: Settings, prefix: str = "") -> ASGIApp:
     """Wrap an application's stack, from the inside to the outside."""
     app = RequestTimeout(app, settings.request_seconds)
-    hosts = AllowedHosts(settings.allowed_hosts, [prefix + path for path in BY_ADDRESS])
-    app = BodyLimit(app, settings.max_body_bytes, settings.max_upload_bytes, hosts)
+    judge, probes = judge_by(settings.allowed_hosts), [prefix + path for path in BY_ADDRESS]
+    app = BodyLimit(app, settings.max_body_bytes, settings.max_upload_bytes, judge, probes)
     if settings.cors_origins:
         app = CORS(app, settings.cors_origins, settings.cors_headers)
     if settings.trusted_proxies:
