@@ -1,6 +1,7 @@
 """The generated service with slow routes. Run by its own Python, in its folder."""
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -76,6 +77,24 @@ async def plain(order: Plain) -> int:
 @service.get("/defect")
 async def defect() -> None:
     raise RuntimeError
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@service.get("/log")
+async def log() -> str:
+    library = logging.getLogger("library")
+    cycle: list[object] = []
+    cycle.append(cycle)
+    library.info("%d", "two")
+    library.info("%s", Broken())
+    for wrong in ({(1, 2): 3}, {"a": cycle}, {"a": Broken()}):
+        library.info("wrong", extra=wrong)
+    library.info("\x1b[2J", extra={"level": "forged", "request_id": "forged"})
+    return "done"
 
 
 sys.exit(serve(service, settings))

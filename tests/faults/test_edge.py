@@ -6,12 +6,13 @@ import re
 import socket
 from collections.abc import Callable
 from contextlib import ExitStack
+from pathlib import Path
 
 import pytest
 
 from tests import baking
 from tests.faults.client import Client, raw
-from tests.faults.service import Service
+from tests.faults.service import Project, Service
 from tests.faults.table import Row
 from tests.faults.test_clients import probed
 
@@ -232,6 +233,38 @@ def test_e14_a_page_can_read_every_refusal(start: Start, row: Begin) -> None:
     e14.exactly("Vary without Origin", b"vary: origin" in plain, True)
     e14.exactly("full", (full[9:12], allowed in full, b"retry-after" in full), (b"503", True, True))
     e14.exactly("preflight when full", preflight_when_full[9:12], b"204")
+
+
+def test_e13_and_e17_a_start_with_unclear_settings_is_refused(
+    project: Project, row: Begin, tmp_path: Path
+) -> None:
+    wrong = {
+        "E13": ("APP_ALLOWED_HOSTS with a port", {"allowed_hosts": "api.example.com:8443"}),
+        "E17": ("no APP_ENVIRONMENT", {"environment": ""}),
+    }
+    for number, (fault, settings) in wrong.items():
+        each, log = row(number, fault), tmp_path / number
+        service = Service(project, log, **settings)
+
+        each.exactly("exit status", service.process.wait(40), 2)
+        named = f"APP_{next(iter(settings)).upper()}: found "
+        each.exactly("the first line names it", log.read_text().startswith(named), True)
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_e16_a_wrong_log_call_costs_no_request(start: Start, row: Begin, log_format: str) -> None:
+    e16 = row("E16", f"5 wrong log calls in a request, {log_format}", "500")
+    service = start(slow_routes=True, log_format=log_format)
+
+    statuses = {service.ask("/log").status for _ in range(20)}
+
+    shown = 2 if log_format == "text" else 0  # a tuple and a cycle have a text
+    e16.exactly("answers", statuses, {200})
+    e16.exactly("counted", service.metric("log_errors_total"), 20 * (5 - shown))
+    baking.wait_until(lambda: service.log.read_text().count("1b[2J") == 20, 20)
+    text = service.log.read_text()
+    e16.exactly("raw control characters", "\x1b" in text, False)
+    e16.exactly("forged fields", "forged" in text, False)
 
 
 def test_e19_who_guesses_the_operators_token_is_named_counted_and_refused(
