@@ -59,7 +59,10 @@ async def connect(app: FastAPI, path: str, headers: dict[str, str] | None = None
     async def send(message: Message) -> None:
         sent.append(message)
 
-    raw = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    raw = [
+        (name.encode(), value.encode())
+        for name, value in ({"host": "test"} | (headers or {})).items()
+    ]
     scope: dict[str, Any] = {"type": "websocket", "path": path, "root_path": "", "headers": raw}
     nothing: dict[str, Any] = {}
     scope |= {"query_string": b"", "subprotocols": [], "state": dict[str, Any](), "asgi": nothing}

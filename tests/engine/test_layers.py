@@ -14,7 +14,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
-    {"problems", "validation", "request_stats", "dependency"}
+    {"problems", "validation", "request_stats", "dependency", "probes"}
     | {"settings", "settings_loader", "setting_types"},
     {"database", "database_engine", "cache"},
     {"status", "security", "health", "observability", "docs", "openapi"},

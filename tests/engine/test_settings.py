@@ -115,6 +115,11 @@ def test_a_file_of_a_secret_that_is_not_text_is_reported(tmp_path: Path) -> None
     [
         ("ALLOWED_HOSTS", "*"),
         ("ALLOWED_HOSTS", "api.example.com, https://api.example.com"),
+        ("ALLOWED_HOSTS", "api.example.com:8443"),
+        ("ALLOWED_HOSTS", "api.example.com."),
+        ("CORS_HEADERS", "*"),
+        ("CORS_HEADERS", "X Tenant"),
+        ("CORS_HEADERS", "X-Tenant: a"),
         ("CORS_ORIGINS", "*"),
         ("CORS_ORIGINS", "shop.example.com"),
         ("CORS_ORIGINS", "https://shop.example.com/"),

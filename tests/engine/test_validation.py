@@ -6,7 +6,7 @@ from typing import Annotated
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI, Query
-from pydantic import BaseModel, Field
+from pydantic import BaseModel, ConfigDict, Field
 
 from tests.engine.applications import install
 from vitals import testing
@@ -19,6 +19,20 @@ class Thing(Model):
     name: Line = Field(max_length=20)
     amount: Amount
     times: int = 1
+
+
+class Order(Model):
+    tags: list[str] = Field(default_factory=list, max_length=5)
+    numbers: list[int] = Field(default_factory=list, max_length=5_000)
+    pairs: tuple[int, str] = (1, "a")
+    things: list[Thing] = Field(default_factory=list)
+    metadata: dict[str, list[int]] = Field(default_factory=dict)
+    default: set[int] | None = None
+    orders: "list[Order]" = Field(default_factory=list)
+
+
+class Open(Thing):
+    model_config = ConfigDict(extra="allow")
 
 
 class Loose(BaseModel):
@@ -41,9 +55,21 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     async def loose(loose: Loose) -> int:
         return loose.times
 
+    @routes.post("/orders")
+    async def order(order: Order) -> int:
+        return len(order.numbers)
+
+    @routes.post("/open")
+    async def open_(thing: Open) -> int:
+        return len(thing.model_extra or {})
+
     @routes.get("")
     async def page(query: Annotated[ThingQuery, Query()]) -> int:
         return query.limit
+
+    @routes.post("/numbers")
+    async def numbers(numbers: list[int]) -> int:
+        return len(numbers)
 
     @routes.get("/{thing_id}")
     async def read(thing_id: int) -> int:
@@ -57,7 +83,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
 async def test_a_body_that_matches_is_accepted_and_answered_as_json_numbers(
     client: httpx.AsyncClient,
 ) -> None:
-    sent = {"name": "tea\u2028\U0001f375", "amount": 2.5, "times": 1}
+    sent = {"name": "tea\u00a0\U0001f375", "amount": 2.5, "times": 1}
 
     assert (await client.post("/things", json=sent)).json() == sent
 
@@ -76,6 +102,10 @@ async def test_a_body_that_matches_is_accepted_and_answered_as_json_numbers(
         b'{"name": "te\\u0000a", "amount": 1}',
         b'{"name": "te\\u001ba", "amount": 1}',
         b'{"name": "te\\na", "amount": 1}',
+        b'{"name": "te\\u0080a", "amount": 1}',
+        b'{"name": "te\\u009fa", "amount": 1}',
+        b'{"name": "te\\u2028a", "amount": 1}',
+        '{"name": "te\u2029a", "amount": 1}'.encode(),
         b'{"name": "\\ud800", "amount": 1}',
         b'{"name": 7, "amount": 1}',
         b'["name", "amount"]',
@@ -130,3 +160,67 @@ async def test_a_path_or_query_that_does_not_match_is_422(
 
     assert answer.status_code == 422
     assert answer.headers["content-type"] == "application/problem+json"
+
+
+THING: dict[str, object] = {"name": "tea", "amount": 1}
+UNKNOWN = {f"field{number}": 1 for number in range(100)}
+
+
+async def test_a_few_unknown_fields_are_named_and_many_are_not(client: httpx.AsyncClient) -> None:
+    few = await client.post("/things", json=THING | dict(list(UNKNOWN.items())[:20]))
+    many = await client.post("/things", json=THING | UNKNOWN)
+
+    assert [error["problem"] for error in few.json()["errors"]] == ["unknown"] * 20
+    assert [error["problem"] for error in many.json()["errors"]] == ["too many unknown fields"]
+    assert many.json()["detail"] == "body: expected only known fields"
+
+
+async def test_a_model_that_allows_unknown_fields_takes_any_number(
+    client: httpx.AsyncClient,
+) -> None:
+    assert (await client.post("/things/open", json=THING | UNKNOWN)).json() == 100
+
+
+@pytest.mark.parametrize(
+    ("body", "faults"),
+    [
+        ({"tags": [1, 2]}, ["body.tags.0", "body.tags.1"]),  # short: each is named
+        ({"numbers": ["a", "b"]}, ["body.numbers.0"]),
+        ({"things": [THING] * 10_001}, ["body.things"]),
+        ({"things": [{}] * 1_000}, ["body.things.0.name", "body.things.0.amount"]),
+        ({"things": [THING | UNKNOWN] * 100}, ["body.things.0"]),
+        ({"metadata": {"a": ["x", "y"]}}, ["body.metadata.a.0"]),
+        ({"metadata": {str(number): [] for number in range(10_001)}}, ["body.metadata"]),
+        ({"orders": [{"orders": [{"numbers": ["x"] * 9}] * 9}] * 9}, None),
+    ],
+)
+async def test_a_long_list_ends_at_its_first_wrong_member_or_at_its_bound(
+    client: httpx.AsyncClient, body: object, faults: list[str] | None
+) -> None:
+    answer = await client.post("/things/orders", json=body)
+
+    assert answer.status_code == 422
+    fields = [error["field"] for error in answer.json()["errors"]]
+    assert fields == (faults or ["body.orders.0.orders.0.numbers.0"])
+
+
+async def test_a_list_with_a_bound_of_its_own_takes_as_many_members(
+    client: httpx.AsyncClient,
+) -> None:
+    numbers = list(range(5_000))
+
+    assert (await client.post("/things/orders", json={"numbers": numbers})).json() == 5_000
+    assert (await client.post("/things/orders", json={"numbers": [*numbers, 1]})).status_code == 422
+
+
+async def test_a_body_of_an_ordinary_length_may_hold_thousands_of_members(
+    client: httpx.AsyncClient,
+) -> None:
+    assert (await client.post("/things/orders", json={"things": [THING] * 5_000})).json() == 0
+
+
+async def test_the_errors_beyond_the_first_20_are_counted(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/things/numbers", json=["x"] * 25)
+
+    assert len(answer.json()["errors"]) == 20
+    assert answer.json()["detail"].endswith("; 5 more errors are not listed")

@@ -1,6 +1,7 @@
 """The generated service with slow routes. Run by its own Python, in its folder."""
 
 import asyncio
+import logging
 import os
 import sys
 import time
@@ -9,10 +10,12 @@ from itertools import count
 
 from fastapi import BackgroundTasks, Request, Response, WebSocket
 from fastapi.responses import StreamingResponse
+from pydantic import BaseModel, Field
 
 from app.main import create_app
 from app.settings import Settings
 from vitals import load, serve
+from vitals.validation import Line, Model
 
 settings = load(Settings, os.environ)
 service = create_app(settings)
@@ -71,6 +74,56 @@ async def whole(request: Request) -> Response:
 @service.post("/echo")
 async def echo(body: dict[str, int]) -> dict[str, int]:
     return body
+
+
+class Order(Model):
+    name: Line = Field("", max_length=200)
+    numbers: list[int] = Field(default_factory=list)
+    named: dict[str, int] = Field(default_factory=dict)
+    grid: list[list[int]] = Field(default_factory=list)
+    orders: "list[Required]" = Field(default_factory=list)
+
+
+class Required(Model):
+    name: str
+    price: int
+
+
+class Plain(BaseModel):
+    orders: list[Required] = Field(default_factory=list)
+
+
+@service.post("/model")
+async def model(order: Order) -> int:
+    return len(order.numbers)
+
+
+@service.post("/plain")
+async def plain(order: Plain) -> int:
+    return len(order.orders)
+
+
+@service.get("/defect")
+async def defect() -> None:
+    raise RuntimeError
+
+
+class Broken:
+    def __str__(self) -> str:
+        raise RuntimeError
+
+
+@service.get("/log")
+async def log() -> str:
+    library = logging.getLogger("library")
+    cycle: list[object] = []
+    cycle.append(cycle)
+    library.info("%d", "two")
+    library.info("%s", Broken())
+    for wrong in ({(1, 2): 3}, {"a": cycle}, {"a": Broken()}):
+        library.info("wrong", extra=wrong)
+    library.info("\x1b[2J", extra={"level": "forged", "request_id": "forged"})
+    return "done"
 
 
 sys.exit(serve(service, settings))

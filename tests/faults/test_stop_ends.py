@@ -29,6 +29,7 @@ UPGRADE = (
 def collector(answer: bytes) -> Iterator[str]:
     """The address of a collector of traces that answers the same, or nothing."""
     with socket.create_server(("127.0.0.1", 0)) as server:
+
         def serve() -> None:
             while True:
                 try:

@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,8 @@ SETTINGS = {
     "APP_OPS_TOKEN": OPS_TOKEN,
     "APP_ALLOWED_HOSTS": "api.internal",
     "APP_CORS_ORIGINS": "https://shop.internal",
-    "APP_TRUSTED_PROXIES": "10.0.0.0/8",
+    "APP_CORS_HEADERS": "Content-Type",
+    "APP_TRUSTED_PROXIES": "127.0.0.1,10.0.0.0/8",
     "APP_MAX_CONNECTIONS": "100",
     "APP_MAX_HEADER_BYTES": "8192",
     "APP_MAX_BODY_BYTES": "2048",
@@ -115,26 +117,40 @@ class RunningEngine(NamedTuple):
         raise AssertionError(f"no line for {request_id} within 10 s")
 
 
-@pytest.fixture(scope="module")
-def engine(tmp_path_factory: pytest.TempPathFactory) -> Iterator[RunningEngine]:
-    folder = tmp_path_factory.mktemp("engine")
+@contextmanager
+def running(folder: Path, environment: str) -> Iterator[RunningEngine]:
     issuer, port = Issuer(), shell.free_port()
     publish(folder, issuer)
-    environment = {**os.environ, **SETTINGS, **issuer.settings(folder), "APP_PORT": str(port)}
-    environment["PYTHONPATH"] = f"{ROOT}{os.pathsep}{IN_PLACE}"
+    given = {**os.environ, **SETTINGS, **issuer.settings(folder), "APP_PORT": str(port)}
+    given["PYTHONPATH"] = f"{ROOT}{os.pathsep}{IN_PLACE}"
+    given["APP_ENVIRONMENT"] = environment
     command = [sys.executable, "-m", "tests.security.engine"]
     with (folder / "log").open("wb") as log:
-        process = subprocess.Popen(command, env=environment, stdout=log, stderr=log)
-    running = RunningEngine(port, folder / "log", issuer)
+        process = subprocess.Popen(command, env=given, stdout=log, stderr=log)
+    engine = RunningEngine(port, folder / "log", issuer)
     try:
         deadline = time.monotonic() + 20
-        while not answers(running):
-            assert process.poll() is None, running.log.read_text()
+        while not answers(engine):
+            assert process.poll() is None, engine.log.read_text()
             assert time.monotonic() < deadline, "the service did not start within 20 s"
-        yield running
+        yield engine
     finally:
         process.terminate()
         process.wait(20)
+
+
+@pytest.fixture(scope="module")
+def engines(tmp_path_factory: pytest.TempPathFactory) -> Iterator[dict[str, RunningEngine]]:
+    with ExitStack() as stack:
+        yield {
+            name: stack.enter_context(running(tmp_path_factory.mktemp(name), name))
+            for name in ("staging", "production")
+        }
+
+
+@pytest.fixture(scope="module")
+def engine(engines: dict[str, RunningEngine]) -> RunningEngine:
+    return engines["production"]
 
 
 def answers(running: RunningEngine) -> bool:
@@ -260,3 +276,31 @@ def test_no_request_can_forge_a_line_or_reach_the_terminal(engine: RunningEngine
     assert re.search(r"[\x00-\x09\x0b-\x1f\x7f]", written) is None
     assert "FORGED" not in written
     assert [line for line in written.splitlines() if json.loads(line) == {}] == []
+
+
+# What a request could claim; the first is what a proxy on the same host that adds nothing sends.
+CLAIMS: dict[str, dict[str, str]] = {
+    "nothing": {},
+    "the loopback address": {"X-Forwarded-For": "127.0.0.1", "X-Real-IP": "127.0.0.1"},
+    "an address of a trusted proxy": {"X-Forwarded-For": "10.0.0.1", "Forwarded": "for=10.0.0.1"},
+    "another host": {"X-Forwarded-Host": "localhost"},
+    "https": {"X-Forwarded-Proto": "https"},
+}
+
+
+@pytest.mark.parametrize("environment", ["staging", "production"])
+@pytest.mark.parametrize("claim", CLAIMS)
+def test_nobody_is_an_operator_or_may_write_by_an_address_or_a_header(
+    engines: dict[str, RunningEngine], environment: str, claim: str
+) -> None:
+    engine, claimed = engines[environment], CLAIMS[claim]
+
+    operators = ("/metrics", "/status", "/status.json")
+    answers = [engine.send("GET", path, claimed) for path in operators]
+    answers.append(engine.send("POST", "/notes", JSON | claimed, b'{"text": "x"}'))
+    health = engine.send("GET", "/health", claimed)
+    described = engine.send("GET", "/openapi.json", claimed)
+
+    assert {answer.status for answer in answers} == {401}
+    assert "changes" not in health.body
+    assert described.status == 404

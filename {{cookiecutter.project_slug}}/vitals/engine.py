@@ -19,7 +19,7 @@ from vitals.observability.access_log import AccessLog
 from vitals.observability.middleware import ObservabilityMiddleware
 from vitals.observability.observed_request import Answers
 from vitals.problems import ErrorResponse
-from vitals.security import guard, headers
+from vitals.security import cors, guard, headers
 from vitals.security.callers import Verify
 from vitals.security.middleware import build_middleware
 from vitals.security.operators import Operators
@@ -68,10 +68,12 @@ class Engine:
         self._parts = (EventLoop(), *options.dependencies)
         found = [check for part in self._parts for check in part.checks()]
         self.checks = Checks([*found, *options.checks], options.required)
-        about = settings.model_dump(include={"version", "commit", "environment"})
-        self._metrics = metrics.Metrics(
-            about, self.checks.states, [part.gauges for part in self._parts]
+        self._operators = Operators(
+            settings.ops_token.get_secret_value(), allow_all=settings.environment == "local"
         )
+        about = settings.model_dump(include={"version", "commit", "environment"})
+        gauges = [self._operators.counts.copy, *(part.gauges for part in self._parts)]
+        self._metrics = metrics.Metrics(about, self.checks.states, gauges)
         self._history = History(
             self._metrics.series, metrics.DURATION_BUCKETS, prefix=options.prefix
         )
@@ -127,15 +129,12 @@ class Engine:
 
     def _add_routes(self) -> None:
         options, settings = self._options, self._options.settings
-        operators = Operators(
-            settings.ops_token.get_secret_value(), allow_all=settings.environment == "local"
-        )
         about = {
             "version": settings.version,
             "releaseId": settings.commit,
             "serviceId": options.name,
         }
-        health = health_routes.router(self.checks, about, operators.accepts)
+        health = health_routes.router(self.checks, about, self._operators.accepts)
         self._app.include_router(health, prefix=options.prefix)
         routers = [metrics.router(self._metrics), status_routes.router(self._reporter)]
         routers += [
@@ -144,7 +143,7 @@ class Engine:
             if hasattr(dependency, "operators_router")
         ]
         for router in routers:
-            guarded = [Depends(operators)]
+            guarded = [Depends(self._operators)]
             self._app.include_router(router, prefix=options.prefix, dependencies=guarded)
 
     def _observed(self, stack: ASGIApp) -> ASGIApp:
@@ -153,9 +152,10 @@ class Engine:
         fixed: dict[str, str] = {}
         defaults: dict[str, str] = {}
         if options.security:
-            stack = build_middleware(stack, settings)
+            stack = build_middleware(stack, settings, options.prefix)
             https = headers.HTTPS_ONLY if settings.environment != "local" else {}
-            fixed, defaults = headers.FIXED | https, headers.DEFAULTS
+            vary = cors.VARY if settings.cors_origins else {}
+            fixed, defaults = headers.FIXED | https | vary, headers.DEFAULTS
         return ObservabilityMiddleware(
             stack,
             outermost.with_lifespan(stack, self._around, self._inside),

@@ -101,12 +101,10 @@ async def open_all(parts: Any) -> AsyncIterator[None]:
 
 
 async def _close(part: Any) -> None:
-    """Close a part; what fails or hangs is logged and left, so that the stop goes on."""
+    """Close a part; what hangs is logged and left, so that the stop goes on."""
     name = type(part).__name__
     try:
         async with asyncio.timeout(CLOSE_SECONDS):
             await part.close()
     except TimeoutError:
         log.warning("%s was not closed within %g s; left as it is", name, CLOSE_SECONDS)
-    except Exception:
-        log.exception("%s could not be closed", name)

@@ -42,12 +42,15 @@ MESSAGES = {
     "missing": ("missing", "a value"),
     "extra_forbidden": ("unknown", "only known fields"),
     "json_invalid": ("not valid JSON", "valid JSON"),
+    "too_many_fields": ("too many unknown fields", "only known fields"),
 }
 REWORDED = {
     "Value error, ": "",
     "Input should be ": "",
     "Decimal input should have": "a number with",
     "String should have": "text with",
+    "List should have": "a list with",
+    "Dictionary should have": "an object with",
     "String should match pattern": "text that matches",
 }
 BOUNDS = ("greater_than", "less_than")
@@ -180,6 +183,8 @@ async def _validation_error(request: Request, error: Any) -> Response:
     detail = "the request is not valid"
     if errors:
         detail = f"{errors[0]['field']}: expected {errors[0]['expected']}"
+    if len(faults) > MAX_ERRORS:
+        detail += f"; {len(faults) - MAX_ERRORS:,} more errors are not listed"
     return answer(request.scope, Problem(422, detail, errors=errors))
 
 

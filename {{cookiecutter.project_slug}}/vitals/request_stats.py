@@ -19,7 +19,10 @@ log = logging.getLogger(__name__)
 class RequestStats:
     """What one request costs. Shared by all tasks and threads that work for it."""
 
-    __slots__ = ("bytes_out", "cache", "cache_reason", "calls", "error", "fields", "request_id")
+    __slots__ = (
+        *("bytes_out", "cache", "cache_reason", "calls"),
+        *("error", "fields", "request_id", "subject"),
+    )
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
@@ -29,6 +32,7 @@ class RequestStats:
         self.bytes_out = 0
         self.error = ""
         self.fields: dict[str, object] | None = None
+        self.subject = ""
 
     def add(self, kind: str, ms: float, statement: str) -> None:
         """Count one call."""
@@ -73,7 +77,14 @@ def add_field(name: str, value: str | float | None) -> None:
         return
     stats.fields = stats.fields or {}
     if name in stats.fields or len(stats.fields) < MAX_FIELDS:
-        stats.fields[name] = value[:MAX_TEXT] if isinstance(value, str) else value
+        is_shown = isinstance(value, float | int | None)
+        stats.fields[name] = value if is_shown else str(value)[:MAX_TEXT]
+
+
+def subject(name: str) -> None:
+    """Record who the caller is; the last answer counts."""
+    if (stats := current.get()) is not None:
+        stats.subject = name
 
 
 def slow(statement: str, ms: float) -> None:

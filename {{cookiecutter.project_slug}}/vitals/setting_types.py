@@ -8,7 +8,8 @@ from typing import Annotated
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
 MIN_DISTINCT = 10  # characters: 16 random ones have fewer in one case of 10,000
-HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?").fullmatch
+HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?").fullmatch
+HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*").fullmatch
 ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?").fullmatch
 
 
@@ -56,10 +57,14 @@ def _is_network(text: str) -> bool:
 
 
 HostNames = Annotated[
-    tuple[str, ...], _by_comma(HOST, "host names such as api.example.com, *.example.com, by comma")
+    tuple[str, ...],
+    _by_comma(HOST, "names such as api.example.com, *.example.com, by comma; no ports"),
 ]
 Origins = Annotated[
     tuple[str, ...], _by_comma(ORIGIN, "origins such as https://shop.example.com, by comma; no *")
+]
+HeaderNames = Annotated[
+    tuple[str, ...], _by_comma(HEADER, "headers such as Idempotency-Key, by comma; no *")
 ]
 Networks = Annotated[
     tuple[str, ...], _by_comma(_is_network, "addresses or networks such as 10.0.0.0/8, by comma")

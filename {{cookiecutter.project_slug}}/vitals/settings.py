@@ -92,6 +92,12 @@ class Settings(BaseModel):
     """the host names that this service answers to; none: any"""
     cors_origins: setting_types.Origins = Field(())
     """the origins of web pages that may call this service (CORS)"""
+    cors_headers: setting_types.HeaderNames = Field(
+        "Authorization,Content-Type,Idempotency-Key,If-Match,If-None-Match,Range,X-API-Key,"
+        "X-Request-ID,baggage,traceparent,tracestate",
+        validate_default=True,
+    )
+    """the request headers that these pages may send"""
     trusted_proxies: setting_types.Networks = Field(())
     """the proxies that may report the client's address and scheme (X-Forwarded-For, -Proto)"""
     auth: Literal["off", "jwt"] = Field("off")

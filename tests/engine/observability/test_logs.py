@@ -9,8 +9,11 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
+from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from vitals import request_stats
 from vitals.observability import logs
@@ -179,6 +182,162 @@ def test_text_from_a_client_cannot_forge_a_line(
 
     writer.close()
     assert not any(line.startswith("2026-01-01") for line in file.read_text().splitlines())
+
+
+class Broken:
+    """An object of a library that can't be shown, compared or formatted."""
+
+    def __str__(self) -> str:
+        raise RuntimeError("hunter2")
+
+    __repr__ = __str__
+
+    def __ne__(self, other: object) -> bool:
+        raise RuntimeError("hunter2")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class BrokenText(str):
+    __slots__ = ()
+
+    def __format__(self, spec: str) -> str:
+        raise RuntimeError("hunter2")
+
+
+def cycle() -> list[object]:
+    members: list[object] = []
+    members.append(members)
+    return members
+
+
+def deep() -> list[object]:
+    members: list[object] = []
+    for _ in range(100_000):
+        members = [members]
+    return members
+
+
+WRONG_CALLS: dict[str, tuple[object, tuple[object, ...], dict[Any, Any]]] = {
+    "a number that is none": ("%d found", ("two",), {}),
+    "too few arguments": ("%s and %s", ("one",), {}),
+    "too many arguments": ("none", ("one",), {}),
+    "an argument that can't be shown": ("%s", (Broken(),), {}),
+    "a message that can't be shown": (Broken(), (), {}),
+    "a key that is no text": ("m", (), {(1, 2): 3}),
+    "a key within that is no text": ("m", (), {"a": {(1, 2): 3}}),
+    "a cycle": ("m", (), {"a": cycle()}),
+    "deep nesting": ("m", (), {"a": deep()}),
+    "a value that can't be shown": ("m", (), {"a": Broken()}),
+    "a value within that can't be shown": ("m", (), {"a": [Broken()]}),
+    "a text of a kind of its own": ("m", (), {"a": BrokenText("x")}),
+}
+SHOWN = {  # as text anything can be shown that has a text
+    "text": {"a key that is no text", "a key within that is no text", "a cycle"},
+    "json": {"a text of a kind of its own"},
+}
+
+
+@pytest.mark.usefixtures("root")
+@pytest.mark.parametrize("log_format", ["json", "text"])
+@pytest.mark.parametrize("what", WRONG_CALLS)
+def test_a_wrong_log_call_raises_nothing_keeps_its_line_and_is_counted(
+    what: str, log_format: str, writer: Writer, file: Path
+) -> None:
+    logs.install(writer, log_format, "info")
+    message, arguments, extra = WRONG_CALLS[what]
+
+    try:
+        _raise(KeyError("hunter2"))
+    except KeyError:
+        logging.getLogger("library").exception(message, *arguments, extra=extra)
+
+    writer.close()
+    wrong = what not in SHOWN[log_format]
+    text = file.read_text()
+    assert writer.errors == wrong
+    assert ("wrong log call in test_logs.py:" in text) == wrong
+    assert [word for word in ("library", "KeyError", "test_logs.py:") if word not in text] == []
+    assert "hunter2" not in text
+    if log_format == "json":
+        assert json.loads(text)["level"] == "error"
+
+
+def test_an_exception_with_members_that_are_none_is_described(
+    writer: Writer, file: Path, root: logging.Logger
+) -> None:
+    class Many(Exception):
+        exceptions = ("hunter2", 7)
+
+    logs.install(writer, "json", "info")
+
+    root.error("it failed", exc_info=Many())
+
+    writer.close()
+    assert json.loads(file.read_text())["exception"] == [{"type": Many.__qualname__, "frames": []}]
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+def test_extra_replaces_no_field_of_the_engine(
+    log_format: str, writer: Writer, file: Path, root: logging.Logger
+) -> None:
+    logs.install(writer, log_format, "info")
+    ours = ("time", "level", "event", "logger", "request_id", "route", "exception")
+    token = request_stats.current.set(request_stats.RequestStats("01234567"))
+
+    root.info("told", extra=dict.fromkeys(ours, "forged") | {"own": "kept"})
+    root.error("failed", extra=dict.fromkeys(ours, "forged"), exc_info=KeyError())
+
+    request_stats.current.reset(token)
+    writer.close()
+    text = file.read_text()
+    assert "kept" in text
+    first, failed = text.splitlines()[0], text.partition("\n")[2]
+    assert first.count("forged") == 1  # without an error there is no field `exception` of ours
+    assert "forged" not in failed
+
+
+CONTROLS = [*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
+
+
+def test_no_control_character_reaches_a_terminal(
+    writer: Writer, file: Path, root: logging.Logger
+) -> None:
+    logs.install(writer, "text", "info")
+    raw = "".join(map(chr, CONTROLS))
+
+    root.info("%s", raw, extra={"value": raw, raw: "name"})
+
+    writer.close()
+    assert set(map(ord, file.read_text(encoding="utf-8"))) & set(CONTROLS) == {ord("\n")}
+    assert file.read_text(encoding="utf-8").count("\n") == 1
+    assert "\\x1b" in file.read_text(encoding="utf-8")
+
+
+@given(
+    message=st.text(),
+    extra=st.dictionaries(
+        (st.text(min_size=1) | st.integers() | st.tuples(st.integers())).filter(
+            lambda name: name not in logs.STANDARD  # the standard library refuses these itself
+        ),
+        st.recursive(
+            st.none() | st.booleans() | st.integers() | st.floats() | st.text() | st.binary(),
+            lambda inner: st.lists(inner) | st.dictionaries(st.integers() | st.text(), inner),
+            max_leaves=9,
+        ),
+        max_size=5,
+    ),
+)
+def test_whatever_is_logged_makes_one_line(message: str, extra: dict[Any, Any]) -> None:
+    for log_format in logs.FORMATS:
+        writer, lines = Writer(-1), list[str]()
+        writer.write = lines.append  # type: ignore[method-assign]
+        record = logging.makeLogRecord({**extra, "msg": message, "args": None, "levelname": "INFO"})
+
+        logs._Handler(writer, log_format).emit(record)
+
+        assert [len(line.splitlines()) for line in lines] == [1]
+        assert lines[0].endswith("\n")
 
 
 def _raise(error: Exception) -> None:

@@ -19,7 +19,7 @@ from vitals.observability.metrics import Metrics
 
 FIELDS = (
     "time level event request_id trace_id method route status duration_ms "
-    "db_calls db_ms db_repeats cache bytes_out error outcome"
+    "db_calls db_ms db_repeats cache bytes_out error client subject outcome"
 )
 
 
@@ -129,6 +129,7 @@ async def test_an_own_field_joins_the_line_and_replaces_none_of_the_engine(
     async def own() -> None:
         request_stats.add_field("tenant", "t" * 300)
         request_stats.add_field("status", 999)
+        request_stats.add_field("wrong", {(1, 2): 3})  # type: ignore[arg-type]
         for number in range(20):
             request_stats.add_field(f"field_{number}", number)
 
@@ -137,8 +138,9 @@ async def test_an_own_field_joins_the_line_and_replaces_none_of_the_engine(
     line = lines.last()
     assert line["tenant"] == "t" * 200
     assert line["status"] == 200
-    assert "field_7" in line
-    assert "field_8" not in line
+    assert line["wrong"] == "{(1, 2): 3}"
+    assert "field_6" in line
+    assert "field_7" not in line
 
 
 async def test_an_unhandled_error_is_one_500_and_one_log_entry_without_its_message(
@@ -272,7 +274,7 @@ def _scope(method: str, path: str) -> Scope:
         "root_path": "",
         "method": method,
         "path": path,
-        "headers": [],
+        "headers": [(b"host", b"test")],
         "query_string": b"",
     }
 

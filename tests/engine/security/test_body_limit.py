@@ -33,6 +33,7 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
 
     @app.post("/length")
+    @app.put("/length")
     async def length(request: Request) -> int:
         return len(await request.body())
 
@@ -122,14 +123,87 @@ async def test_json_has_its_limit_however_its_type_is_written(
     assert answer.status_code == 413
 
 
-async def test_of_two_content_types_the_first_counts_as_it_does_for_the_framework(
-    client: httpx.AsyncClient,
+@pytest.mark.parametrize(
+    ("name", "first", "second"),
+    [
+        ("content-type", "application/json", "image/png"),
+        ("content-type", "application/json", "application/json"),
+        ("content-encoding", "identity", "gzip"),
+        ("content-encoding", "gzip", "identity"),
+    ],
+)
+async def test_a_second_header_about_the_content_is_400_since_two_readers_could_differ(
+    client: httpx.AsyncClient, name: str, first: str, second: str
 ) -> None:
-    both = [("content-type", "application/json"), ("content-type", "image/png")]
+    both = [("content-type", "application/json")] if name != "content-type" else []
 
-    answer = await client.post("/length", content=b"1" * (MAX_BYTES + 1), headers=both)
+    answer = await client.post(
+        "/thing", content=b'{"name": "tea"}', headers=[*both, (name, first), (name, second)]
+    )
 
-    assert answer.status_code == 413
+    assert answer.status_code == 400
+    assert answer.headers["content-type"] == "application/problem+json"
+    assert answer.json()["retry_safe"] is False
+
+
+@pytest.mark.parametrize("content", [b"1", b""])
+async def test_a_put_of_a_part_is_400_since_it_would_replace_the_whole(
+    client: httpx.AsyncClient, content: bytes
+) -> None:
+    part = {"content-range": "bytes 0-0/9"} | OCTETS
+
+    refused = await client.put("/length", content=content, headers=part)
+    ignored = await client.post("/length", content=content, headers=part)
+
+    assert (refused.status_code, refused.headers["connection"]) == (400, "close")
+    assert ignored.json() == len(content)
+
+
+CODINGS = ["utf-16", "utf-16-le", "utf-16-be", "utf-32", "utf-32-le", "utf-32-be"]
+
+
+@pytest.mark.parametrize("coding", CODINGS)
+@pytest.mark.parametrize("text", ['{"name": "tea"}', '"\u00e9"', "7"])
+@pytest.mark.parametrize("at_a_time", [1, 3, 100])
+async def test_json_in_another_encoding_is_415_however_it_arrives(
+    client: httpx.AsyncClient, coding: str, text: str, at_a_time: int
+) -> None:
+    content = text.encode(coding)
+
+    async def parts() -> AsyncIterator[bytes]:
+        for start in range(0, len(content), at_a_time):
+            yield content[start : start + at_a_time]
+
+    answers = [
+        await client.post(path, content=sent, headers=JSON)
+        for path in ("/thing", "/length")
+        for sent in (content, parts())
+    ]
+
+    assert {answer.status_code for answer in answers} == {415}
+    assert {answer.json()["detail"] for answer in answers} == {
+        "JSON in another character set; expected UTF-8"
+    }
+
+
+async def test_bytes_that_are_no_json_may_begin_with_zeros(client: httpx.AsyncClient) -> None:
+    answer = await client.post("/length", content=bytes(10), headers=OCTETS)
+
+    assert answer.json() == 10
+
+
+async def test_200_query_fields_are_accepted_and_more_are_400(client: httpx.AsyncClient) -> None:
+    fields = [f"f{number}=1" for number in range(201)]
+
+    accepted = await client.post("/length?" + "&".join(fields[:200]))
+    refused = [
+        await client.post("/length?" + "&".join(fields)),
+        await client.get("/nowhere?" + "&" * 4_000),
+    ]
+
+    assert accepted.status_code == 200
+    assert {answer.status_code for answer in refused} == {400}
+    assert refused[0].json()["detail"] == "too many query fields; expected at most 200"
 
 
 @pytest.mark.parametrize("coding", ["identity", "gzip, chunked", "xchunked", "chunked, chunked"])

@@ -1,5 +1,6 @@
 """The dependency `caller`: who may call a route, and the answers to everyone else."""
 
+import json
 from collections.abc import AsyncIterator
 from typing import Annotated, Any
 
@@ -8,7 +9,7 @@ import pytest
 from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
 
 import vitals
-from tests.engine.applications import connect, install, settings
+from tests.engine.applications import Lines, connect, install, settings
 from vitals import PUBLIC, Caller, Problem, caller, testing
 from vitals.security.callers import bad_token
 from vitals.validation import Model
@@ -182,3 +183,43 @@ async def test_without_a_verifier_everyone_passes_in_local_and_no_one_in_product
         answer = await client.get("/things/signed-in")
 
     assert answer.status_code == status
+
+
+async def test_the_line_of_a_write_or_a_refusal_says_who_and_from_where() -> None:
+    app = install(things(), {"verify": verify})
+    lines = Lines(app)
+    async with testing.client(app) as client:
+        for token in ("writer", "reader", "unknown"):
+            await client.post("/things", json={"amount": 3}, headers=bearer(token))
+
+    named = [(line["status"], line["client"], line["subject"]) for line in map(json.loads, lines)]
+    assert named == [
+        (200, "127.0.0.1", "writer"),
+        (403, "127.0.0.1", "reader"),
+        (401, "127.0.0.1", ""),
+    ]
+
+
+@pytest.mark.parametrize("log_format", ["json", "text"])
+async def test_no_subject_and_no_forwarded_address_forges_a_line(log_format: str) -> None:
+    forged = 'x","status":200,"subject":"\x1b[2J\n{"level":"error"}' + "y" * 500
+
+    async def any_subject(_: str) -> Caller:
+        return Caller(forged, frozenset(["things:write"]))
+
+    app = things()
+    given = {"trusted_proxies": "10.0.0.0/8", "log_format": log_format}
+    install(app, {"verify": any_subject}, **given)
+    lines = Lines(app)
+    transport = httpx.ASGITransport(app, client=("10.0.0.1", 1))
+    async with httpx.AsyncClient(transport=transport, base_url="http://test") as client:
+        sent = bearer("x") | {"x-forwarded-for": 'x","status":200,"client":"\x1b[2J' + "y" * 500}
+        await client.post("/things", content=b"[]", headers=sent)
+
+    (line,) = lines
+    assert len(line.splitlines()) == 1
+    assert "\x1b" not in line
+    assert len(line) < 1_000
+    if log_format == "json":
+        assert json.loads(line)["status"] == 415
+        assert json.loads(line)["subject"] == forged[:200]

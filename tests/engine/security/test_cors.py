@@ -21,6 +21,10 @@ async def client() -> AsyncIterator[httpx.AsyncClient]:
     async def items() -> str:
         return "all"
 
+    @app.get("/fail")
+    async def fail() -> None:
+        raise RuntimeError
+
     async with testing.client(install(app, cors_origins=(SHOP,))) as client:
         yield client
 
@@ -54,7 +58,39 @@ async def test_a_preflight_of_an_allowed_page_is_answered_before_any_route(
     assert "Authorization" in answer.headers["access-control-allow-headers"]
 
 
-async def test_a_request_without_an_origin_gets_no_header_of_cors(
-    client: httpx.AsyncClient,
+async def test_the_headers_that_clients_of_apis_send_are_allowed(client: httpx.AsyncClient) -> None:
+    answer = await client.options("/items", headers={"origin": SHOP} | PREFLIGHT)
+
+    allowed = answer.headers["access-control-allow-headers"].lower().split(", ")
+    sent = "authorization content-type idempotency-key if-match if-none-match traceparent x-api-key"
+    assert [name for name in sent.split() if name not in allowed] == []
+
+
+async def test_a_service_names_the_allowed_headers_itself() -> None:
+    origins, headers = (SHOP,), "X-Tenant, If-Match"
+
+    async with testing.client(
+        install(FastAPI(), cors_origins=origins, cors_headers=headers)
+    ) as client:
+        answer = await client.options("/", headers={"origin": SHOP} | PREFLIGHT)
+
+    assert answer.headers["access-control-allow-headers"] == "X-Tenant, If-Match"
+
+
+async def test_a_page_may_read_the_headers_that_say_how_to_go_on(client: httpx.AsyncClient) -> None:
+    answer = await client.get("/items", headers={"origin": SHOP})
+
+    exposed = answer.headers["access-control-expose-headers"].split(", ")
+    wanted = {"X-Request-ID", "Retry-After", "Server-Timing", "ETag", "Location"}
+    assert wanted <= set(exposed)
+
+
+@pytest.mark.parametrize("path", ["/items", "/nowhere", "/livez", "/fail"])
+@pytest.mark.parametrize("origin", [None, SHOP, "https://evil.example.com"])
+async def test_every_answer_says_once_that_it_varies_by_origin(
+    client: httpx.AsyncClient, path: str, origin: str | None
 ) -> None:
-    assert "vary" not in (await client.get("/items")).headers
+    answer = await client.get(path, headers={"origin": origin} if origin else {})
+
+    assert answer.headers.get_list("vary") == ["Origin"]
+    assert ("access-control-allow-origin" in answer.headers) == (origin == SHOP)

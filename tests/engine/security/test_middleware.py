@@ -66,6 +66,8 @@ REFUSED: dict[str, tuple[int, str, str, dict[str, Any]]] = {
     "the host": (400, "POST", "/body", {"headers": {"host": "evil.example.com"}}),
     "the path": (404, "GET", "/nowhere", {}),
     "the method": (405, "GET", "/body", {}),
+    "the host's syntax": (400, "GET", "/nowhere", {"headers": {"host": "evil.org#.test"}}),
+    "the query": (400, "GET", "/nowhere?" + "a&" * 300, {}),
     "the body": (413, "POST", "/body", {"content": b"1" * 2_000}),
     "the content type": (415, "POST", "/body", {"content": b"1"}),
     "the model": (422, "POST", "/body", {"json": {}}),

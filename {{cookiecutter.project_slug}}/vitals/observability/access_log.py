@@ -8,6 +8,7 @@ import json
 import logging
 from bisect import bisect_left
 from collections.abc import Callable
+from functools import lru_cache
 from math import trunc
 from time import time
 from typing import NamedTuple, Protocol
@@ -20,8 +21,8 @@ from vitals.observability.metrics import (
     Metrics,
 )
 from vitals.observability.route_label import UNMATCHED
-from vitals.observability.tracing import PROBES
-from vitals.request_stats import RequestStats
+from vitals.probes import POLLED
+from vitals.request_stats import MAX_TEXT, RequestStats
 
 METHODS = frozenset(
     ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
@@ -81,6 +82,7 @@ class AccessLog:
         status: int,
         seconds: float,
         outcome: str = "completed",
+        client: tuple[str, int] | None = None,
     ) -> None:
         """Write the line of a request and count it; `outcome` is how its answer ended."""
         prepared = self._prepared.get((method, route, status))
@@ -103,7 +105,8 @@ class AccessLog:
                 f"{self._opening}{THOUSANDTHS[trunc((now - second) * 1000)]}{before}"
                 f'{stats.request_id}","trace_id":"{trace_id}{between}'
                 f"{us // 1000}{THOUSANDTHS[us % 1000]}{costs}{stats.bytes_out}"
-                f',"error":"{stats.error}","outcome":"{outcome}"}}\n'
+                f',"error":"{stats.error}","client":{_quoted(client[0] if client else "")}'
+                f',"subject":{_quoted(stats.subject)},"outcome":"{outcome}"}}\n'
             )
             if more or self._as_text:
                 fields = json.loads(line)
@@ -138,7 +141,7 @@ class AccessLog:
         counted = {"http_request_method": OTHER_METHOD if route == UNMATCHED else method}
         counted |= labels | {"http_response_status_code": str(status)}
         level = logging.ERROR if status >= 500 else logging.INFO
-        logged = level >= self._level and (status >= 400 or route not in PROBES)
+        logged = level >= self._level and (status >= 400 or route not in POLLED)
         name, path = logging.getLevelName(level).lower(), json.dumps(route)
         prepared = Prepared(
             f'Z","level":"{name}","event":"request","request_id":"' if logged else "",
@@ -149,6 +152,12 @@ class AccessLog:
         if method != OTHER_METHOD:  # clients can invent any number of them
             self._prepared[method, route, status] = prepared
         return prepared
+
+
+@lru_cache(maxsize=1_024)
+def _quoted(text: str) -> str:
+    """A text of a client's, cut: a proxy passes on what X-Forwarded-For held."""
+    return json.dumps(text[:MAX_TEXT])
 
 
 def _more_fields(stats: RequestStats) -> dict[str, object]:

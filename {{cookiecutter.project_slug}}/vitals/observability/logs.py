@@ -25,13 +25,17 @@ MAX_ERRORS = 8  # of one chain of causes
 MAX_FRAMES = 30
 GATHER_SECONDS = 0.05  # lines written together
 STANDARD = frozenset(vars(logging.makeLogRecord({}))) | {"message", "color_message", "taskName"}
+# What moves a terminal's cursor, begins a line, or turns a text's direction.
+CONTROLS = {code: repr(chr(code))[1:-1] for code in (*range(0x20), *range(0x7F, 0xA0))}
+CONTROLS |= {code: f"\\u{code:04x}" for code in (*range(0x2028, 0x202F), *range(0x2066, 0x206A))}
 
 
 class Writer:
     """Writes lines to a file descriptor from a thread of its own; `write` never waits."""
 
     def __init__(self, descriptor: int) -> None:
-        self.dropped = 0
+        self.dropped = 0  # lines
+        self.errors = 0  # log calls that could not be written as they are
         self._descriptor = descriptor
         self._lines = deque[str]()
         self._closing = threading.Event()
@@ -108,10 +112,10 @@ def as_text(fields: Mapping[str, Any]) -> str:
     """One line for people; the frames of an exception follow, indented."""
     rest = dict(fields)
     head = f"{rest.pop('time')} {rest.pop('level'):7} {rest.pop('event')}"
-    errors = rest.pop("exception", [])
+    errors = rest.pop("exception") if isinstance(rest.get("exception"), list) else []
     line = head + "".join(f" {name}={value}" for name, value in rest.items() if value != "")
-    frames = ["".join(f"\n    {each}" for each in (e["type"], *e["frames"])) for e in errors]
-    return line.replace("\r", "\\r").replace("\n", "\n    ") + "".join(frames) + "\n"
+    frames = [each.translate(CONTROLS) for e in errors for each in (e["type"], *e["frames"])]
+    return "\n    ".join((line.translate(CONTROLS), *frames)) + "\n"
 
 
 FORMATS: dict[str, Callable[[Mapping[str, Any]], str]] = {"json": as_json, "text": as_text}
@@ -135,7 +139,15 @@ class _Handler(logging.Handler):
         self._format = FORMATS[log_format]
 
     def emit(self, record: logging.LogRecord) -> None:
-        self._writer.write(self._format(_fields(record)))
+        try:
+            line = self._format(_fields(record))
+        except Exception:  # arguments that don't fit, what is no JSON, code of others
+            self._writer.errors += 1
+            known = {name: value for name, value in vars(record).items() if name in STANDARD}
+            said = record.msg if isinstance(record.msg, str) else ""
+            known["msg"] = f"wrong log call in {record.filename}:{record.lineno}: {said}"
+            line = self._format(_fields(logging.makeLogRecord(known | {"args": None})))
+        self._writer.write(line)
 
 
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
@@ -149,7 +161,8 @@ def _fields(record: logging.LogRecord) -> dict[str, Any]:
     fields |= {"event": message, "logger": record.name, "request_id": request_stats.request_id()}
     if (running := request_stats.current.get()) is not None:
         fields["route"] = running.route()
-    fields |= {name: value for name, value in vars(record).items() if name not in STANDARD}
+    extra = {name: value for name, value in vars(record).items() if name not in STANDARD}
+    fields = fields | extra | fields  # none of ours is replaced
     return fields | ({"exception": describe_exception(error)} if error is not None else {})
 
 
@@ -164,5 +177,6 @@ def describe_exception(error: BaseException) -> list[dict[str, Any]]:
         ]
         described.append({"type": type(error).__qualname__, "frames": frames[-MAX_FRAMES:]})
         cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
-        todo += [*getattr(error, "exceptions", ()), *([cause] if cause is not None else [])]
+        members = error.exceptions if isinstance(error, BaseExceptionGroup) else ()
+        todo += [*members, *([cause] if cause is not None else [])]
     return described

@@ -30,6 +30,8 @@ METRICS = {
     "health_check_duration_seconds": ("gauge", "time of the check's last run"),
     "event_loop_lag_seconds": ("gauge", "lag of the event loop"),
     "log_lines_dropped_total": ("counter", "log lines that could not be written"),
+    "operator_login_failures_total": ("counter", "wrong operators' tokens"),
+    "log_errors_total": ("counter", "log calls that could not be written as they are"),
     "app_info": ("gauge", "what runs here"),
 }
 OTHER_GAUGE = ("gauge", "a gauge of a dependency")
@@ -107,6 +109,7 @@ class Metrics:
         yield "app_info", self._about, 1
         yield "http_server_active_requests", "", self.active
         yield "log_lines_dropped_total", "", logs.stdout.dropped
+        yield "log_errors_total", "", logs.stdout.errors
         for (name, labels), value in self._counts.items():
             yield name, labels, value
         for gauges in self._gauges:

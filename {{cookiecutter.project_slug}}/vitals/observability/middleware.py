@@ -86,8 +86,8 @@ class ObservabilityMiddleware:
                 status, outcome = request.unfinished()
             seconds = (ended or perf_counter()) - request.started
             trace_id = tracing.trace_id() if self.answers.traced else ""
-            route = route_label(scope)
-            access_log.write(request, trace_id, method, route, status, seconds, outcome)
+            route, client = route_label(scope), scope.get("client")
+            access_log.write(request, trace_id, method, route, status, seconds, outcome, client)
             current.reset(token)
             if request.calls and (outer := current.get()) is not None:  # a test's budget
                 outer.calls += request.calls

@@ -59,6 +59,7 @@ class ObservedRequest(RequestStats):
         self.bytes_out = 0
         self.error = ""
         self.fields = None
+        self.subject = ""
         self.answers = answers
         self.scope = scope
         self.receive = receive

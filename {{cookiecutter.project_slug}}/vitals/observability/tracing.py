@@ -12,8 +12,8 @@ from fastapi import FastAPI
 from fastapi.telemetry import TelemetryConfig
 from opentelemetry import trace
 
-# Monitoring polls these paths: logged when they fail, never traced.
-PROBES = ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json")
+from vitals.probes import POLLED
+
 OFF: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 
@@ -35,7 +35,7 @@ def install(app: FastAPI, service: str) -> None:
     config.update(
         {
             "auto_configure": True,
-            "exclude": lambda scope: scope.get("path") in PROBES,
+            "exclude": lambda scope: scope.get("path") in POLLED,
             "operation_spans": False,
             "logs": False,
         }

@@ -1,4 +1,4 @@
-"""Limits of a request's body, by its content type (RFC 9110, 8.3).
+"""Limits of a request: its host, its query, and its body by content type (RFC 9110, 8.3).
 
 A body that is too large is thrown away before it is refused, up to a bound: a proxy or client that
 sends all before it reads would lose the answer.
@@ -13,13 +13,18 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitals import problems
 from vitals.problems import Problem
+from vitals.security.hosts import MAX_LENGTH, OTHER, Judge, use_host_of
 
 MAX_DISCARDED = 33_554_432  # bytes that are thrown away so that a client gets its answer
+MAX_QUERY_FIELDS = 200
 CLOSE = {"Connection": "close"}  # what is still to come is not read
-FRAMING = frozenset((b"content-length", b"transfer-encoding"))
+READ = frozenset((b"host", b"content-length", b"transfer-encoding", b"content-range"))
 JSON = re.compile(rb"application/([^;\s]+\+)?json\s*(;.*)?", re.IGNORECASE | re.DOTALL)
 OTHER_CHARSET = re.compile(rb";\s*charset\s*=(?!\s*\"?utf-8\"?\s*(;|$))", re.IGNORECASE)
+QUERY = Problem(400, "too many query fields", expected="at most 200", headers=CLOSE)
 TRANSFER_CODING = Problem(400, "unknown transfer coding", expected="chunked", headers=CLOSE)
+TWICE = Problem(400, "Content-Type or -Encoding twice", expected="one of each", headers=CLOSE)
+PARTIAL = Problem(400, "PUT of a part", expected="no Content-Range", headers=CLOSE)
 CHARSET = Problem(415, "JSON in another character set", expected="UTF-8", headers=CLOSE)
 CONTENT_CODING = Problem(415, "compressed JSON", expected="no Content-Encoding", headers=CLOSE)
 
@@ -27,75 +32,101 @@ CONTENT_CODING = Problem(415, "compressed JSON", expected="no Content-Encoding",
 class BodyLimit:
     """Answers 413 to a body that is too large, declared or not, without keeping any of it.
 
+    In the same pass over the headers: 400 to a host that is refused, and to too long a query.
     Bytes: `max_bytes` for JSON and undeclared bodies, `max_upload_bytes` for other types.
     """
 
-    def __init__(self, app: ASGIApp, max_bytes: int, max_upload_bytes: int) -> None:
+    def __init__(
+        self, app: ASGIApp, max_bytes: int, max_upload_bytes: int, judge: Judge, probes: list[str]
+    ) -> None:
         self.app = app
+        self._judge_host, self._probes = judge, probes
         self._max_bytes = max_bytes
         self._max_upload_bytes = max_upload_bytes
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
+        if scope["type"] != "lifespan":
+            if "target" in scope.get("state", ()):
+                use_host_of(scope["state"]["target"], scope)
+            host: bytes | None = None
+            problem = QUERY if scope["query_string"].count(b"&") >= MAX_QUERY_FIELDS else None
+            came = receive
             for name, value in scope["headers"]:
-                if name not in FRAMING:
+                if name not in READ:
                     continue
-                limit, problem = self._judge(dict(reversed(scope["headers"])), name, value)
-                if problem is not None:
-                    if problem.status == 413 and int(value) <= MAX_DISCARDED:
-                        await _discard(scope, receive)
-                    await problems.answer(scope, problem)(scope, receive, send)
-                    return
-                if name == b"transfer-encoding":
-                    receive = _counting(receive, limit)
+                if name == b"host":
+                    host = value[: MAX_LENGTH + 1] if host is None else b""  # a second is invalid
+                elif problem is None:
+                    limit, is_json, problem = self._judge(scope, name, value)
+                    if is_json or name == b"transfer-encoding":
+                        receive = _checking(came, limit, is_json=is_json)
+            refused = self._judge_host(host or b"")
+            if refused is not None:
+                by_address = refused is OTHER or (host is None and scope["http_version"] == "1.0")
+                if not (by_address and scope["path"] in self._probes):
+                    problem = refused
+            if problem is not None:
+                if problem.status == 413:
+                    await _discard(scope, came)
+                await problems.answer(scope, problem)(scope, receive, send)
+                return
         await self.app(scope, receive, send)
 
-    def _judge(
-        self, headers: dict[bytes, bytes], name: bytes, value: bytes
-    ) -> tuple[int, Problem | None]:
-        """The limit of a body that a header declares, and the reason to refuse it unread.
-
-        `headers` are the first of each name: those that the framework reads.
-        """
-        media_type, limit = headers.get(b"content-type", b""), self._max_bytes
-        problem = None
-        if not media_type:
-            pass
-        elif not JSON.fullmatch(media_type):
-            limit = self._max_upload_bytes
-        elif OTHER_CHARSET.search(media_type):
+    def _judge(self, scope: Scope, name: bytes, value: bytes) -> tuple[int, bool, Problem | None]:
+        """The limit of a body that a header declares, whether it is JSON, why to refuse it."""
+        names, headers = [each[0] for each in scope["headers"]], dict(scope["headers"])
+        media_type, problem = headers.get(b"content-type", b""), None
+        is_json = JSON.fullmatch(media_type) is not None
+        limit = self._max_bytes if is_json or not media_type else self._max_upload_bytes
+        if is_json and OTHER_CHARSET.search(media_type):
             problem = CHARSET
-        elif headers.get(b"content-encoding", b"identity") != b"identity":
+        elif is_json and headers.get(b"content-encoding", b"identity") != b"identity":
             problem = CONTENT_CODING
+        if names.count(b"content-type") > 1 or names.count(b"content-encoding") > 1:
+            problem = TWICE  # two readers could each read another one
+        if name == b"content-range" and scope["method"] == "PUT":
+            problem = PARTIAL  # RFC 9110, 14.5: it would replace the whole
         if name == b"transfer-encoding" and value.lower() != b"chunked":
             problem = TRANSFER_CODING  # two readers could see two ends of the body
-        if name == b"content-length" and int(value) > limit:
+        if name == b"content-length" and content_length(value) > limit:
             problem = Problem(413, _too_large(limit), headers=CLOSE)
-        return limit, problem
+        return limit, is_json, problem
 
 
-def _counting(receive: Receive, limit: int) -> Receive:
-    received = 0
+def _checking(receive: Receive, limit: int, *, is_json: bool) -> Receive:
+    """Count what comes, and see by its first four bytes whether JSON is UTF-8 (RFC 8259, 8.1)."""
+    received, first = 0, b""
 
-    async def counting_receive() -> Message:
-        nonlocal received
+    async def checking_receive() -> Message:
+        nonlocal received, first
         message = await receive()
-        received += len(message.get("body", b""))
+        body = message.get("body", b"")
+        received += len(body)
         if received > limit:
             while message.get("more_body") and received <= MAX_DISCARDED:
                 message = await receive()
                 received += len(message.get("body", b""))
             raise HTTPException(413, _too_large(limit), CLOSE)  # any other is hidden by a 400
+        if is_json and len(first) < 4:
+            first += body[:4]
+            if b"\0" in first[:4]:  # UTF-16 or UTF-32
+                raise HTTPException(415, CHARSET.detail, CLOSE)
         return message
 
-    return counting_receive
+    return checking_receive
 
 
 async def _discard(scope: Scope, receive: Receive) -> None:
-    """Throw a body away, unless its client waits for leave to send it (RFC 9110, 10.1.1)."""
-    if all(name != b"expect" for name, _ in scope["headers"]):
+    """Throw a body away, unless it is huge or its client waits for leave to send it."""
+    headers = dict(scope["headers"])  # RFC 9110, 10.1.1
+    if b"expect" not in headers and content_length(headers[b"content-length"]) <= MAX_DISCARDED:
         while (await receive()).get("more_body"):
             pass
+
+
+def content_length(value: bytes) -> int:
+    """The length that a header declares, however many digits it has."""
+    return int(value.lstrip(b"0")[:19] or b"0")
 
 
 def _too_large(limit: int) -> str:

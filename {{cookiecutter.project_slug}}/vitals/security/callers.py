@@ -16,6 +16,7 @@ from fastapi.security import SecurityScopes
 from fastapi.security.base import SecurityBase
 from starlette.requests import HTTPConnection
 
+from vitals import request_stats
 from vitals.problems import Problem
 
 PUBLIC: dict[str, Any] = {"security": []}  # as openapi_extra of a route: anyone may call it
@@ -61,6 +62,7 @@ class CallerDependency(SecurityBase):
         if len(token) > MAX_TOKEN:
             raise bad_token("the token is too long")
         who = await verify(token.strip())
+        request_stats.subject(who.subject)
         if missing := [scope for scope in required.scopes if scope not in who.scopes]:
             scopes = " ".join(required.scopes)
             challenge = f'{REALM}, error="insufficient_scope", scope="{scopes}"'

@@ -12,13 +12,17 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
 
-from vitals.security.body_limit import MAX_DISCARDED
+from vitals.probes import PROBES
+from vitals.security.body_limit import MAX_DISCARDED, content_length
 from vitals.server.limits import MIN_BYTES_PER_SECOND, ConnectionLimiter, State
 from vitals.server.parts import FRAMING, Parts, ignore_upgrade
 from vitals.server.transport import Transport
 
-PROBES = (b"/livez", b"/readyz", b"/health", b"/metrics")
 MAX_UNREAD = 65_536  # bytes that wait for an answer; above it nothing is read
+MAX_PARTS = 500  # that are parsed before others have their turn
+SLICE = 4_096  # bytes for a websocket before others have their turn
+MAX_WAITING = 1_048_576  # bytes for a client of a websocket, beside its messages
+HANDSHAKE_SECONDS = 0.05  # until the next look whether a websocket is open
 CANCEL_SECONDS = 2.0  # for a handler that was asked to end
 
 
@@ -36,16 +40,20 @@ class Connection(HttpToolsProtocol):
         self._enter(State.HEAD, self.settings.request_read_seconds)
         self._refused = False  # nothing more is parsed
         self._discarded = 0
-        self._upgrade_ignored = False
+        self._renew_parser = False
+        self.websocket: Any = None
         self._mark: tuple[float, int] | None = None  # when, and what had been sent by then
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(Transport(transport, self._close))  # type: ignore[arg-type]
+        super().connection_made(Transport(transport, self))  # type: ignore[arg-type]
         self.limiter.register(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self.limiter.unregister(self)
         self.end("gone")
+        self.parts.take()
+        if self.websocket is not None:
+            self.websocket.connection_lost(exc)
         super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
@@ -62,41 +70,75 @@ class Connection(HttpToolsProtocol):
 
     def _parse(self) -> None:
         """Parse what came, until a request waits for its answer."""
-        while self.parts and self.state != State.HANDLING and not self._refused:
-            awaits_head = self.state in (State.HEAD, State.IDLE)
-            part = self.parts.next(in_body=not awaits_head)
-            try:
-                self.parser.feed_data(part)
-            except HttpParserUpgrade:
-                if self._should_upgrade():
-                    self.handle_websocket_upgrade()
-                    return
-                self._upgrade_ignored = True
-                ignore_upgrade(self, self.scope["headers"])
-            except HttpParserError:
-                self._refuse(400)
-            if not part:
-                self._refuse(431)
-            elif awaits_head and self.state == State.BODY:
-                length = dict(self.scope["headers"]).get(b"content-length", 0)
-                self.parts.left, self.parts.counted = int(length), 0
-                self.limiter.await_body(self)
-        self.transport.hold(held=len(self.parts) > MAX_UNREAD)
+        for _ in range(MAX_PARTS):
+            if not self.parts or self.state == State.HANDLING or self._refused:
+                self.transport.hold(held=len(self.parts) > MAX_UNREAD)
+                return
+            if self.websocket is not None:
+                self._pass_on()
+                return
+            self._parse_next()
+        self.transport.hold(held=True)  # others have their turn
+        self.loop.call_soon(self._parse)
+
+    def _parse_next(self) -> None:
+        awaits_head = self.state in (State.HEAD, State.IDLE)
+        part = self.parts.next(in_body=not awaits_head)
+        try:
+            self.parser.feed_data(part)
+        except HttpParserUpgrade:
+            if self._should_upgrade():
+                self.handle_websocket_upgrade()
+                return
+            self._renew_parser = True
+            ignore_upgrade(self, self.scope["headers"])
+        except HttpParserError:
+            self._refuse(400)
+        if not part:
+            self._refuse(431)
+        elif awaits_head and self.state == State.BODY:
+            length = dict(self.scope["headers"]).get(b"content-length", b"0")
+            self.parts.left, self.parts.counted = content_length(length), 0
+            self.limiter.await_body(self)
+
+    # Websockets: a protocol of their own, behind this one
 
     def _should_upgrade(self) -> bool:
         """Whether it asks for a websocket (RFC 6455, 4.1) and the application has one."""
-        headers = dict(self.scope["headers"])
+        headers, scope = dict(self.scope["headers"]), self.scope
         asked = headers.get(b"upgrade", b"").lower() == b"websocket"
-        is_get = self.scope["method"] == "GET" and not FRAMING & headers.keys()
-        return asked and is_get and bool(self.ws_protocol_class) and not self.limiter.full()
+        is_get = (scope["method"], scope["http_version"]) == ("GET", "1.1")
+        can = bool(self.ws_protocol_class) and not self.limiter.full()
+        return asked and is_get and can and not FRAMING & headers.keys()
 
-    def handle_websocket_upgrade(self) -> None:
-        """Hand the connection over, with what came after the head."""
+    def hand_over(self, websocket: Any) -> None:
+        """Be a websocket from now on."""
         self._enter(State.WEBSOCKET, math.inf)
-        self.transport = self.transport.wrapped  # type: ignore[assignment]
-        super().handle_websocket_upgrade()
-        if self.parts:
-            self.transport.get_protocol().data_received(self.parts.rest())
+        self.websocket = websocket
+        if not websocket.handshake_initiated:  # larger than it takes: it would wait without end
+            self._refuse(431)
+
+    def _pass_on(self) -> None:
+        """Give the websocket what came, once it is open, and not too much at a time."""
+        websocket, wait_seconds = self.websocket, 0.0
+        if not websocket.handshake_complete:
+            wait_seconds = HANDSHAKE_SECONDS
+        elif not self.transport.paused:
+            websocket.data_received(self.parts.take(SLICE))
+        self.transport.hold(held=bool(self.parts))
+        if self.parts and not self.transport.paused and not self.transport.is_closing():
+            self.loop.call_later(wait_seconds, self._parse)
+
+    def resumed(self) -> None:
+        """Go on when the websocket reads again."""
+        if self.websocket is not None:
+            self._parse()
+
+    def pause_writing(self) -> None:
+        (self.websocket or self.flow).pause_writing()
+
+    def resume_writing(self) -> None:
+        (self.websocket or self.flow).resume_writing()
 
     # What the parser reports
 
@@ -106,8 +148,10 @@ class Connection(HttpToolsProtocol):
             self._enter(State.HEAD, self.settings.request_read_seconds)
 
     def on_headers_complete(self) -> None:
+        if not self.url.startswith(b"/"):  # RFC 9112, 3.2.2: its host counts
+            self.scope["state"]["target"] = self.url
         self.limiter.idle.pop(self, None)
-        if self.limiter.full() and self.url.partition(b"?")[0] not in PROBES:
+        if self.limiter.full() and self.url.decode().partition("?")[0] not in PROBES:
             self.scope["state"]["end"] = "full"
         super().on_headers_complete()
         self.state = State.BODY
@@ -116,6 +160,7 @@ class Connection(HttpToolsProtocol):
     def on_message_complete(self) -> None:
         if self.parser.should_upgrade():
             return  # so it says whenever it sees an Upgrade; the body is still to come
+        self._renew_parser |= bool(self.headers)  # trailers such as Connection change its state
         self.parts.counted = 0
         self.limiter.awaiting_body.pop(self, None)
         if self.state == State.DISCARD:
@@ -135,17 +180,20 @@ class Connection(HttpToolsProtocol):
         if self.state == State.HANDLING:
             self._await_request()
         elif self.expect_100_continue:  # then the body may never come
-            self._close()
+            self.close()
         else:
             self.state = State.DISCARD
+            self.limiter.awaiting_body.pop(self, None)
+            self.limiter.idle[self] = None
         if self.parts:
             self._parse()
 
     def _await_request(self) -> None:
         self._enter(State.IDLE, self.settings.keep_alive_seconds)
         self.limiter.idle[self] = None
-        if self._upgrade_ignored:
-            self._upgrade_ignored = False
+        self._discarded = 0
+        if self._renew_parser:
+            self._renew_parser = False
             self.parser = HttpRequestParser(self)
 
     def end(self, reason: str) -> None:
@@ -157,22 +205,27 @@ class Connection(HttpToolsProtocol):
 
     def stalls(self, now: float) -> bool:
         """Whether answers wait for a client that has not read enough of them for too long."""
-        if self.state == State.WEBSOCKET or not self.transport.get_write_buffer_size():
+        waiting = self.transport.get_write_buffer_size()
+        if not waiting:
             self._mark = None
         elif self._mark is None or now - self._mark[0] >= self.settings.request_seconds:
             mark, self._mark = self._mark, (now, self.transport.sent())
             if mark is not None:
                 return self._mark[1] - mark[1] < MIN_BYTES_PER_SECOND * (now - mark[0])
-        return False
+        # answers to pings, which nothing else bounds
+        return bool(self.websocket) and waiting > MAX_WAITING + 2 * self.config.ws_max_size
 
     def expire(self) -> None:
         """End what took too long in its state."""
+        self.deadline = math.inf
         if self in self.limiter.awaiting_body:
             self._await_end("slow")
         elif self.state == State.HEAD and self.parts.counted:
             self._refuse(408)
         elif self.state in (State.HEAD, State.IDLE):
             self.transport.close()
+        elif self.state == State.DISCARD and self.transport.get_write_buffer_size():
+            self._enter(State.DISCARD, self.settings.request_read_seconds)  # it still reads
         else:
             self.limiter.abort(self)
 
@@ -194,9 +247,9 @@ class Connection(HttpToolsProtocol):
             self.transport.write(STATUS_LINE[status] + lines + b"connection: close\r\n\r\n")
         self._linger()
 
-    def _close(self) -> None:
+    def close(self) -> None:
         """Close; but while the client still sends, a reset would take the answer from it."""
-        if self.state == State.BODY or (self.parts and self.state != State.DISCARD):
+        if self.state == State.BODY or (self.parts and self.state == State.HANDLING):
             self._linger()
         else:
             self.transport.wrapped.close()
@@ -205,7 +258,7 @@ class Connection(HttpToolsProtocol):
         """Send the end of the answer, and throw away what comes until the client closes."""
         self._enter(State.DISCARD, self.settings.request_read_seconds)
         self._refused = True
-        self.parts.rest()
+        self.parts.take()
         self.limiter.awaiting_body.pop(self, None)
         if not self.transport.is_closing():
             self.limiter.idle[self] = None

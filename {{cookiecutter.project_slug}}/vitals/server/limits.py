@@ -6,15 +6,13 @@ from one to the next.
 
 import logging
 from itertools import islice
-from typing import TYPE_CHECKING
+from typing import Any
 
 from vitals.settings import Settings
 
-if TYPE_CHECKING:
-    from vitals.server.connections import Connection
-
 MAX_PER_SWEEP = 100  # so that ending many connections does not delay other requests
 MIN_BYTES_PER_SECOND = 1_024  # of an answer that a client reads
+Connection = Any  # of vitals.server.connections, which imports this module
 
 log = logging.getLogger(__name__)
 
@@ -44,10 +42,11 @@ class ConnectionLimiter:
         self.idle: dict[Connection, None] = {}  # without a request; the longest idle first
         self.awaiting_body: dict[Connection, None] = {}  # the longest wait first
 
-    def register(self, connection: "Connection") -> None:
+    def register(self, connection: Connection) -> None:
         """Add a connection, in the place of an idle one if need be; without room, abort it."""
         if len(self.open) >= self.max_active + self.max_idle:
-            self.abort(next(iter(self.idle), connection))
+            done = (c for c in self.idle if not c.transport.get_write_buffer_size())
+            self.abort(next(done, connection))
         if not connection.transport.is_closing():
             self.open.add(connection)
             self.idle[connection] = None
@@ -56,28 +55,25 @@ class ConnectionLimiter:
         """Whether more connections have a request than are served at once."""
         return len(self.open) - len(self.idle) > self.max_active
 
-    def await_body(self, connection: "Connection") -> None:
+    def await_body(self, connection: Connection) -> None:
         """Let a connection wait for a body."""
         self.awaiting_body[connection] = None
         if len(self.awaiting_body) > self.max_active // 2:
             next(iter(self.awaiting_body)).expire()
 
-    def unregister(self, connection: "Connection") -> None:
+    def unregister(self, connection: Connection) -> None:
         """Remove a connection."""
         self.open.discard(connection)
         self.idle.pop(connection, None)
         self.awaiting_body.pop(connection, None)
 
-    def abort(self, connection: "Connection") -> None:
+    def abort(self, connection: Connection) -> None:
         """Close a connection now, whatever is still to be sent."""
         self.unregister(connection)
         connection.transport.abort()
 
     def sweep(self, now: float) -> None:
         """End what takes too long: to send a request, to read an answer, to stay idle."""
-        gone = [c for c in self.open if c.state == State.WEBSOCKET and c.transport.is_closing()]
-        for connection in gone:
-            self.unregister(connection)
         stalled = [c for c in self.open if c.stalls(now)]
         for connection in stalled:
             log.warning("a client that reads too slowly was cut: %s", connection.client)

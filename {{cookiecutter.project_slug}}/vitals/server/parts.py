@@ -55,10 +55,12 @@ class Parts:
         self._at += len(part)
         return part
 
-    def rest(self) -> bytes:
-        """Take all that is left."""
-        rest, self._unread, self._at = self._unread[self._at :], b"", 0
-        return rest
+    def take(self, size: int | None = None) -> bytes:
+        """Take bytes that are no part of a message: all, or the first."""
+        end = None if size is None else self._at + size
+        taken = self._unread[self._at : end]
+        self._at += len(taken)
+        return taken
 
     def on_chunk_header(self) -> None:
         """The last line was the size of a chunk, and the parser has checked it."""

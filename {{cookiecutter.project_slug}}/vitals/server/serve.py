@@ -1,5 +1,6 @@
 """The start of a service: settings, application, listener, server."""
 
+import gc
 import os
 import socket
 import sys
@@ -44,6 +45,8 @@ def serve(app: FastAPI, settings: Settings) -> int:
             "this machine and a free port. Fix: stop what listens there, or set another port\n"
         )
         return 1
+    gc.collect()
+    gc.freeze()  # JSON with many lists causes collections: they need not walk the application
     Server(app, settings).run([listener])
     return 0
 

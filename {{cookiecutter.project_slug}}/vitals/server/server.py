@@ -159,6 +159,7 @@ class Server(uvicorn.Server):
         while self.server_state.tasks or self._limiter.open:
             if self.force_exit or self._loop.time() > until:
                 return False
+            self._limiter.sweep(self._loop.time())
             await asyncio.sleep(0.02)
         return True
 

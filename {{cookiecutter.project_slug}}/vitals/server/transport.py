@@ -1,19 +1,21 @@
-"""The transport of a connection, as uvicorn's protocol sees it."""
+"""The transport of a connection, as uvicorn's protocols see it."""
 
 import asyncio
 import fcntl
 import sys
 import termios
-from collections.abc import Callable
 from typing import Any
 
 
 class Transport:
-    """What uvicorn's protocol writes to: it counts, can be held, and lets the protocol close."""
+    """Counts what is written and can be held; its connection closes it and hands it over."""
 
-    def __init__(self, wrapped: asyncio.Transport, close: Callable[[], None]) -> None:
-        self.wrapped, self.close, self.written, self.held = wrapped, close, 0, False
+    def __init__(self, wrapped: asyncio.Transport, connection: Any) -> None:
+        self.wrapped, self.written = wrapped, 0
+        self.held = self.paused = self._stopped = False
         self.is_closing = wrapped.is_closing  # asked for each request
+        self.close, self.set_protocol = connection.close, connection.hand_over
+        self._resumed = connection.resumed
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.wrapped, name)
@@ -31,10 +33,20 @@ class Transport:
 
     def hold(self, *, held: bool) -> None:
         """Read nothing until it is no longer held, whoever resumes."""
-        if held != self.held:
-            self.held = held
-            (self.wrapped.pause_reading if held else self.wrapped.resume_reading)()
+        self.held = held
+        self._apply()
+
+    def pause_reading(self) -> None:
+        self.paused = True
+        self._apply()
 
     def resume_reading(self) -> None:
-        if not self.held:
-            self.wrapped.resume_reading()
+        self.paused = False
+        self._apply()
+        self._resumed()
+
+    def _apply(self) -> None:
+        stop = self.held or self.paused
+        if stop != self._stopped and not self.is_closing():
+            self._stopped = stop
+            (self.wrapped.pause_reading if stop else self.wrapped.resume_reading)()

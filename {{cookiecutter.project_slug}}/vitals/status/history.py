@@ -14,7 +14,7 @@ from collections.abc import Callable, Iterable, Sequence
 from itertools import chain, pairwise
 from operator import add
 
-from vitals.status.recent_errors import PROBE_PATHS
+from vitals.probes import POLLED
 from vitals.status.route_stats import RouteStats
 
 SLOTS = 60
@@ -44,7 +44,7 @@ class History:
         self.gauges: dict[str, float] = {}
         self._series = series
         self._bounds = tuple(bounds)
-        self._ignored = frozenset(prefix + path for path in PROBE_PATHS)
+        self._ignored = frozenset(prefix + path for path in POLLED)
         self._zeros = [0] * (len(bounds) + 1 - ERRORS)
         self._rows: dict[str, int] = {}
         self._now: Totals = time.monotonic(), array("I")

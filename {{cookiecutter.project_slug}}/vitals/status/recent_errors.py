@@ -4,12 +4,12 @@ from collections import deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
+from vitals.probes import POLLED
+
 MAX_ERRORS = 50
 MAX_STATEMENTS = 20
 MAX_TEXT = 300
 MAX_METHOD = 16
-# Requests that watch the service are not part of its traffic.
-PROBE_PATHS = ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json")
 
 
 @dataclass(frozen=True)
@@ -40,7 +40,7 @@ class RecentErrors:
     """The last of each. `prefix` is the path before the engine's own routes."""
 
     def __init__(self, prefix: str = "") -> None:
-        self._ignored = frozenset(prefix + path for path in PROBE_PATHS)
+        self._ignored = frozenset(prefix + path for path in POLLED)  # they are no traffic
         self._failures: deque[Failure] = deque(maxlen=MAX_ERRORS)
         self._repeats: dict[tuple[str, str], Repeats] = {}
 
