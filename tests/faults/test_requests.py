@@ -258,9 +258,9 @@ def test_e16_a_wrong_log_call_costs_no_request(start: Start, row: Begin, log_for
 
     statuses = {service.ask("/log").status for _ in range(20)}
 
-    shown = 2 if log_format == "text" else 0  # a tuple and a cycle have a text
+    readable = 2 if log_format == "text" else 0  # a tuple and a cycle have a text
     e16.exactly("answers", statuses, {200})
-    e16.exactly("counted", service.metric("log_errors_total"), 20 * (5 - shown))
+    e16.exactly("counted", service.metric("log_errors_total"), 20 * (5 - readable))
     baking.wait_until(lambda: service.log.read_text().count("1b[2J") == 20, 20)
     text = service.log.read_text()
     e16.exactly("raw control characters", "\x1b" in text, False)
