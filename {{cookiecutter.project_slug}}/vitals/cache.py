@@ -26,6 +26,7 @@ from vitals.problems import Problem
 
 REMEDY = "No request is lost. Check that the cache's server runs and has memory left."
 SIGNATURE = 16  # bytes
+GENERATION_SECONDS = 30 * 86_400  # nothing stays on a server when its service is gone
 
 log = logging.getLogger(__name__)
 T = TypeVar("T")
@@ -82,7 +83,7 @@ class Values(Generic[T]):
 
     async def _renew(self) -> bytes:
         generation = secrets.token_hex(8).encode()
-        await self._store.write(self._generation_key, generation)
+        await self._store.write(self._generation_key, generation, GENERATION_SECONDS)
         return generation
 
     async def _delete(self, key: bytes) -> None:
@@ -154,7 +155,7 @@ class Cache:
 
     def values(self, feature: str, kind: type[T], *, ttl_seconds: float) -> Values[T]:
         """Declare the values of one type of a feature: once, when the service is built."""
-        key = f"{self._prefix}:{feature}"
+        key = f"{{{self._prefix}:{feature}}}"  # in braces: a cluster keeps a feature on one node
         values = Values[T](self._store, key, kind, ttl_seconds, self._secret)
         self._values.setdefault(feature, []).append(values)
         return values
@@ -177,7 +178,7 @@ class Cache:
         A ping proves too little: a full server answers it.
         """
         try:
-            await self._store.write(f"{self._prefix}::checked".encode(), b"1", 60)
+            await self._store.write(f"{{{self._prefix}:}}checked".encode(), b"1", 60)
             for values in chain(*self._values.values()):
                 if values.stale:
                     await values.clear()

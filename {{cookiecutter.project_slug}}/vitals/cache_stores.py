@@ -1,7 +1,6 @@
 """Where the cache keeps bytes: in this process, or on a server that speaks Redis."""
 
 import asyncio
-import math
 import time
 from collections import OrderedDict
 from typing import Any, TypeAlias
@@ -33,7 +32,7 @@ class LocalStore:
                 self._values.move_to_end(key)
         return [entry[1] if entry and entry[0] > now else None for entry in found]
 
-    async def write(self, key: bytes, value: bytes, seconds: float = math.inf) -> None:
+    async def write(self, key: bytes, value: bytes, seconds: float) -> None:
         await self.delete(key)
         self._values[key] = (time.monotonic() + seconds, value)
         self._bytes += len(key) + len(value) + KEY_BYTES
@@ -68,9 +67,8 @@ class RemoteStore:
             raise RedisError("a malformed answer")
         return [value if isinstance(value, bytes) else None for value in found]
 
-    async def write(self, key: bytes, value: bytes, seconds: float = math.inf) -> None:
-        expiry = () if seconds == math.inf else ("PX", max(1, int(seconds * 1000)))
-        await self._send("SET", key, value, *expiry)
+    async def write(self, key: bytes, value: bytes, seconds: float) -> None:
+        await self._send("SET", key, value, "PX", max(1, int(seconds * 1000)))
 
     async def delete(self, key: bytes) -> None:
         await self._send("DEL", key)

@@ -43,11 +43,14 @@ ROOT = Path(__file__).parents[3]
 
 
 @contextmanager
-def serving(folder: Path) -> Iterator[str]:
-    """Serve `folder` until the block ends; the certificate is the folder's cert.pem."""
+def serving(folder: Path, port: int = 0) -> Iterator[str]:
+    """Serve `folder` until the block ends, on a free port by default.
+
+    The certificate is the folder's cert.pem.
+    """
     if not (folder / "cert.pem").exists():
         _certify(folder)
-    command = [sys.executable, "-m", "tests.engine.security.issuer", str(folder)]
+    command = [sys.executable, "-m", "tests.engine.security.issuer", str(folder), str(port)]
     with subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True) as process:
         try:
             assert process.stdout is not None
@@ -107,12 +110,12 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
 
 
 def main() -> None:
-    """Serve the folder on a free port, and print which."""
+    """Serve the folder on a port, and print which."""
     folder = Path(sys.argv[1])
     context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     context.load_cert_chain(folder / "cert.pem", folder / "key.pem")
     handler = partial(Quiet, directory=str(folder))
-    with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+    with http.server.ThreadingHTTPServer(("127.0.0.1", int(sys.argv[2])), handler) as server:
         server.socket = context.wrap_socket(server.socket, server_side=True)
         print(server.server_port, flush=True)
         server.serve_forever()
