@@ -8,11 +8,9 @@ this key since the feature was last cleared is a miss.
 import asyncio
 import hashlib
 import hmac
-import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
-from itertools import chain
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -38,9 +36,8 @@ class Values(Generic[T]):
     def __init__(self, store: Store, key: str, kind: Any, ttl: float, secret: bytes) -> None:
         self._store, self._ttl_seconds, self._secret = store, ttl, secret
         self._type: TypeAdapter[T] = TypeAdapter(kind)
-        shape = json.dumps(self._type.json_schema(), sort_keys=True).encode()
-        self._generation_key = key.encode()
-        self._prefix = f"{key}:{hashlib.sha256(shape).hexdigest()[:8]}:"
+        shape = hashlib.sha256(repr(self._type.json_schema()).encode()).hexdigest()[:8]
+        self._generation_key, self._prefix = key.encode(), f"{key}:{shape}:"
         self._loading: dict[bytes, asyncio.Future[T | None]] = {}
         self.stale = False  # a change may not have reached the store: clear it before it is used
 
@@ -88,11 +85,11 @@ class Values(Generic[T]):
 
     async def _delete(self, key: bytes) -> None:
         try:
+            self.stale |= bool(self._store.failing)
             if not self._store.failing:
                 await self._store.delete(key)
         except FAILURES:
             self.stale = True
-        self.stale = self.stale or bool(self._store.failing)
 
     async def _load(
         self, key: bytes, generation: bytes | None, load: Callable[[], Awaitable[T | None]]
@@ -151,13 +148,13 @@ class Cache:
         self._prefix = prefix
         # Who may write on the server and doesn't know our password can't sign a value.
         self._secret = hashlib.sha256((urlsplit(url).password or "").encode()).digest()
-        self._values: dict[str, list[Values[Any]]] = {}
+        self._values: list[tuple[str, Values[Any]]] = []
 
     def values(self, feature: str, kind: type[T], *, ttl_seconds: float) -> Values[T]:
         """Declare the values of one type of a feature: once, when the service is built."""
         key = f"{{{self._prefix}:{feature}}}"  # in braces: a cluster keeps a feature on one node
         values = Values[T](self._store, key, kind, ttl_seconds, self._secret)
-        self._values.setdefault(feature, []).append(values)
+        self._values.append((feature, values))
         return values
 
     async def open(self) -> None:
@@ -179,7 +176,7 @@ class Cache:
         """
         try:
             await self._store.write(f"{{{self._prefix}:}}checked".encode(), b"1", 60)
-            for values in chain(*self._values.values()):
+            for _, values in self._values:
                 if values.stale:
                     await values.clear()
         except FAILURES as error:
@@ -193,11 +190,11 @@ class Cache:
 
         @routes.delete("/cache/{feature}")
         async def clear_cache(feature: str) -> dict[str, str]:
-            if feature not in self._values:
-                expected = f"one of {sorted(self._values)}"
+            if not (named := [values for name, values in self._values if name == feature]):
+                expected = f"one of {sorted({name for name, _ in self._values})}"
                 raise Problem(404, "no such feature has a cache", expected=expected)
             try:
-                for values in self._values[feature]:
+                for values in named:
                     await values.clear()
             except FAILURES as error:
                 raise Problem(503, "the cache is not available", retry_safe=True) from error
