@@ -7,7 +7,6 @@ this key since the feature was last cleared is a miss.
 
 import asyncio
 import hashlib
-import hmac
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -116,23 +115,23 @@ class Values(Generic[T]):
     async def _write(self, key: bytes, generation: bytes, value: T) -> None:
         content = self._type.dump_json(value, by_alias=True, round_trip=True)
         try:
-            signed = self._signature(key, generation, content) + content
+            signed = self._signed(key, generation, content)
             await self._store.write(key, signed, self._ttl_seconds)
         except FAILURES:  # it may arrive later, after the next change
             self.stale = True
 
     def _verified(self, key: bytes, generation: bytes, found: bytes) -> T | None:
         content = found[SIGNATURE:]
-        if not hmac.compare_digest(found[:SIGNATURE], self._signature(key, generation, content)):
-            return None
         try:
-            return self._type.validate_json(content)
+            ours = secrets.compare_digest(found, self._signed(key, generation, content))
+            return self._type.validate_json(content) if ours else None
         except ValidationError:  # written by a release that was less strict
             return None
 
-    def _signature(self, key: bytes, generation: bytes, content: bytes) -> bytes:
-        signed = b"%d:%b:%d:%b:%b" % (len(generation), generation, len(key), key, content)
-        return hashlib.blake2b(signed, key=self._secret, digest_size=SIGNATURE).digest()
+    def _signed(self, key: bytes, generation: bytes, content: bytes) -> bytes:
+        whole = b"%d:%b:%d:%b:%b" % (len(generation), generation, len(key), key, content)
+        signature = hashlib.blake2b(whole, key=self._secret, digest_size=SIGNATURE).digest()
+        return signature + content
 
     def _key(self, name: object) -> bytes:
         return f"{self._prefix}{name}".encode(errors="backslashreplace")
@@ -170,10 +169,7 @@ class Cache:
         return {}
 
     async def _probe(self) -> None:
-        """Check that the cache stores values; if so, use it from now on.
-
-        A ping proves too little: a full server answers it.
-        """
+        """Check that it stores values (a full server answers a ping); if so, use it from now on."""
         try:
             await self._store.write(f"{{{self._prefix}:}}checked".encode(), b"1", 60)
             for _, values in self._values:
