@@ -13,7 +13,7 @@ Store: TypeAlias = "LocalStore | RemoteStore"
 FAILURES = (RedisError, OSError)  # what a store raises; TimeoutError is an OSError
 FAILURES_IN_A_ROW = 3  # fewer may be chance
 MAX_LOCAL_BYTES, KEY_BYTES = 32 * 2**20, 300  # in all; what a key takes beside its text and value
-MAX_COMMANDS = 500  # in one write
+MAX_COMMANDS = 1000  # in one write
 TICKS, TICK_SECONDS = 10, 0.005  # 50 ms in all: a slower cache is no help
 
 
