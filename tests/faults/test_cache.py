@@ -4,6 +4,7 @@ import json
 import pickle
 import socket
 import statistics
+import subprocess
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager
@@ -14,7 +15,7 @@ from tests import baking
 from tests.faults.client import Answer, Client, crowd, saturate
 from tests.faults.proxy import Proxy, between
 from tests.faults.servers import Server
-from tests.faults.service import OPS_TOKEN, Service
+from tests.faults.service import OPS_TOKEN, Project, Service
 from tests.faults.table import Row
 
 Start = Callable[..., Service]
@@ -162,7 +163,7 @@ def test_r11_a_healthy_cache_is_healthy_at_any_number_of_connections(
     start: Start, row: Begin
 ) -> None:
     r11 = row("R11", "cache with 512 connections to the service", "394 errors of 1,577; 0.32")
-    service = start()
+    service = start(cache_ttl_seconds=3_600)
     with Client(service.port) as client:
         path = Shop(client).path
     saturate(service.port, path, 64, 1)
@@ -172,17 +173,56 @@ def test_r11_a_healthy_cache_is_healthy_at_any_number_of_connections(
         [saturate(service.port, asked, connections, 2) for connections, asked in loads]
         for _ in range(5)
     ]
-    few, many, plain_few, plain_many = (
-        sum(load.total() for load in column) for column in zip(*rounds, strict=True)
-    )
+    totals = [[load.total() for load in loads] for loads in rounds]
+    cached, plain = (statistics.median(t[i] / t[i + 1] for t in totals) for i in (0, 2))
     statuses = {status for loads in rounds for load in loads for status in load}
     bad = [service.metric("cache_requests_total", each) - before[each] for each in RESULTS]
 
     r11.exactly("statuses", statuses, {200})
     r11.exactly("misses, errors, bypasses", bad, [0, 0, 0])
     r11.exactly("check", service.checks()["cache"], "pass")
-    r11.at_most("throughput with 64 to that", few / many, 1 / 0.9, "times")
-    r11.at_most("without a cache", plain_few / plain_many, 1 / 0.9, "times")
+    r11.at_most("throughput with 64 to that", cached, 1.11, "times")
+    r11.at_most("the same of /livez", plain, 1.11, "times")
+
+
+LATE = """
+import asyncio, sys, time, uvloop
+from vitals import testing
+from vitals.cache import Cache
+
+async def main():
+    cache, results = Cache(sys.argv[1], prefix="late"), []
+    values = cache.values("late", int, ttl_seconds=60)
+    async def load():
+        return 1
+    async def get():
+        async with testing.cost() as cost:
+            await values.get(1, load)
+        results.append(cost.cache)
+    await get()
+    for _ in range(10):
+        asking = [asyncio.create_task(get()) for _ in range(20)]
+        await asyncio.sleep(0)
+        time.sleep(0.2)  # nothing runs meanwhile: four times what an answer may take
+        await asyncio.gather(*asking)
+    await cache.close()
+    print(*sorted(set(results[1:])))
+
+(uvloop if sys.argv[2] == "uvloop" else asyncio).run(main())
+"""
+
+
+@pytest.mark.parametrize("loop", ["asyncio", "uvloop"])
+def test_r11_a_late_event_loop_is_no_failure_of_the_cache(
+    project: Project, row: Begin, cache: Server, loop: str
+) -> None:
+    r11 = row("R11", f"an event loop that stands still for 200 ms, ten times: {loop}")
+    command = [project.python, "-c", LATE, cache.url, loop]
+    done = subprocess.run(
+        command, cwd=project.folder, capture_output=True, text=True, timeout=60, check=False
+    )
+
+    r11.exactly("results", done.stdout.split(), ["hit"])
 
 
 def test_r11_clearing_takes_the_same_time_among_many_foreign_keys(
