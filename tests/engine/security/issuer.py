@@ -92,6 +92,7 @@ class Quiet(http.server.SimpleHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == "/waf.json":
             self.path = "/jwks.json"
+            Path(self.directory, "agents").write_text(self.headers["User-Agent"])
             if "Python" in self.headers["User-Agent"]:
                 return self.send_error(403)
         if hostile := HOSTILE.get(self.path):

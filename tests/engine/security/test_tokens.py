@@ -12,8 +12,12 @@ import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
+from fastapi import FastAPI, Security
 
+import vitals
+from tests.engine.applications import install
 from tests.engine.security import issuer as process
+from vitals import testing
 from vitals.ops.project.token import Issuer, publish
 from vitals.problems import Problem
 from vitals.security import jwks
@@ -330,15 +334,24 @@ async def test_keys_that_were_not_confirmed_for_too_long_are_not_trusted(
     await tokens.verify(issuer.token())
 
 
-async def test_a_firewall_that_refuses_pythons_user_agent_lets_us_through(
+async def test_a_firewall_that_refuses_pythons_user_agent_is_told_the_services_name(
     issuer: Issuer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    app = FastAPI(title="Ördërs\r\nAPI (new)")
+
+    @app.get("/", dependencies=[Security(vitals.caller)])
+    async def read() -> None: ...
+
     with process.serving(tmp_path) as address:
         monkeypatch.setenv("SSL_CERT_FILE", str(tmp_path / "cert.pem"))
-        keys = JwksCache(f"{address}/waf.json", "Ördërs\r\nAPI (new)/v1.2")
-        tokens = JwtVerifier(keys, issuer.name, issuer.audience)
+        chosen = {"auth": "jwt", "auth_issuer": issuer.name, "auth_audience": issuer.audience}
+        install(app, **chosen, auth_jwks_url=f"{address}/waf.json", version="v1.2")
+        async with testing.client(app) as client:
+            headers = {"authorization": f"Bearer {issuer.token()}"}
+            answer = await client.get("/", headers=headers)
 
-        await tokens.verify(issuer.token())
+    assert answer.status_code == 200
+    assert (tmp_path / "agents").read_text() == "-rd-rs-API-new-/v1.2"
 
 
 @pytest.mark.usefixtures("no_pause")
