@@ -176,8 +176,8 @@ class Cache:
                 if values.stale:
                     await values.clear()
         except FAILURES as error:
-            self._store.failing = type(error).__name__
-            raise CheckFailed(f"{type(error).__name__}: {error}") from error
+            self._store.failing = name = type(error).__name__
+            raise CheckFailed(f"{name}: {str(error) or 'no answer in time'}") from error
         self._store.failing = ""
 
     def operators_router(self) -> APIRouter:
