@@ -77,7 +77,7 @@ async def client(cache: Cache, items: Values[Item]) -> AsyncIterator[httpx.Async
         yield client
 
 
-def kept(cache: Cache) -> dict[bytes, bytes]:
+def stored_values(cache: Cache) -> dict[bytes, bytes]:
     """What the cache keeps, without the generations."""
     assert isinstance(cache._store, LocalStore)
     return {key: value for key, (_, value) in cache._store._values.items() if key.count(b":") > 2}
@@ -179,7 +179,7 @@ async def test_what_we_did_not_write_for_this_key_is_a_miss_and_is_replaced(
 ) -> None:
     await items.get(1, load(1))
     await items.get(2, load(2))
-    (key, ours), (_, other) = kept(cache).items()
+    (key, ours), (_, other) = stored_values(cache).items()
     await cache._store.write(key, planted(ours, other, tmp_path / "executed")[kind], 60)
 
     async with testing.cost() as cost:
@@ -187,7 +187,7 @@ async def test_what_we_did_not_write_for_this_key_is_a_miss_and_is_replaced(
 
     assert cost.cache == "miss"
     assert not (tmp_path / "executed").exists()
-    assert kept(cache)[key] == ours
+    assert stored_values(cache)[key] == ours
 
 
 async def test_a_value_signed_with_another_password_is_not_served(load: Loads) -> None:

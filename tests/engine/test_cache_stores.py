@@ -20,7 +20,7 @@ class Server:
     """Answers each command with what `answers` returns; None closes the connection."""
 
     def __init__(self) -> None:
-        self.kept: dict[bytes, bytes] = {}
+        self.values: dict[bytes, bytes] = {}
         self.writes: list[int] = []  # the number of commands that came in each piece
         self.connections = 0
         self.running: list[asyncio.Task[None] | None] = []
@@ -46,11 +46,11 @@ class Server:
     def _usual(self, command: bytes) -> bytes:
         verb, key, *more = command.split(b" ")
         if verb == b"SET":
-            self.kept[key] = more[0]
+            self.values[key] = more[0]
             return b"+OK\r\n"
         if verb == b"DEL":
-            return b":%d\r\n" % (self.kept.pop(key, None) is not None)
-        found = [self.kept.get(each) for each in (key, *more)]
+            return b":%d\r\n" % (self.values.pop(key, None) is not None)
+        found = [self.values.get(each) for each in (key, *more)]
         parts = [b"$-1\r\n" if v is None else b"$%d\r\n%b\r\n" % (len(v), v) for v in found]
         return b"*%d\r\n" % len(parts) + b"".join(parts)
 

@@ -170,7 +170,7 @@ def test_r11_a_healthy_cache_is_healthy_at_any_number_of_connections(
     loads = [(64, path), (512, path), (64, "/livez"), (512, "/livez")]
     before = {result: service.metric("cache_requests_total", result) for result in RESULTS}
     rounds = [
-        [saturate(service.port, asked, connections, 2) for connections, asked in loads]
+        [saturate(service.port, target, connections, 2) for connections, target in loads]
         for _ in range(5)
     ]
     totals = [[load.total() for load in loads] for loads in rounds]
@@ -324,15 +324,15 @@ def test_r11_requests_that_are_given_up_leave_nothing_stale(
                 listed = client.ask("/items?limit=100").json()["items"]
                 return next(i["price"] for i in listed if shop.path.endswith(f"/{i['id']}"))
 
-            def told() -> float:
+            def served() -> float:
                 return client.ask(shop.path).json()["price"]
 
             for number in range(300):
                 proxy.delay_seconds = number % 10 / 1000
-                told()
+                served()
                 shop.give_up(service.port, after_seconds=number / 30_000)
                 # a value whose delete was lost would stay for the 30 s of its lifetime
-                baking.wait_until(lambda: told() == stored(), 10)
+                baking.wait_until(lambda: served() == stored(), 10)
                 shop.price = stored()
                 prices.add(shop.price)
             proxy.delay_seconds = 0.0
