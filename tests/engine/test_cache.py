@@ -8,11 +8,12 @@ import logging
 import pickle
 from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
+from typing import Annotated
 
 import httpx
 import pytest
 from fastapi import FastAPI
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field, create_model
 
 from tests.engine.applications import install, settings
 from vitals import CheckFailed, cache_stores, testing
@@ -217,6 +218,24 @@ async def test_a_release_with_other_fields_does_not_read_the_old_ones_values(
     assert await newer.get(1, loaded) == ItemV2(id=1, unit="g")
     assert await items.get(1, load(1)) == Item(id=1, name="tea")
     assert load.count == 1
+
+
+async def test_a_value_that_a_stricter_release_refuses_is_loaded_again(
+    cache: Cache, load: Loads, items: Values[Item]
+) -> None:
+    def no_tea(name: str) -> str:
+        assert name != "tea"
+        return name
+
+    kind = create_model("Item", id=(int, ...), name=(Annotated[str, AfterValidator(no_tea)], ""))
+    stricter = cache.values("items", kind, ttl_seconds=60)
+    await items.get(1, load(1))
+    assert stricter._prefix == items._prefix
+
+    async def loaded() -> BaseModel:
+        return kind(id=1, name="green tea")
+
+    assert await stricter.get(1, loaded) == kind(id=1, name="green tea")
 
 
 async def test_two_services_on_one_server_do_not_see_each_others_values(
