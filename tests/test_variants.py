@@ -25,7 +25,7 @@ from tests.baking import (
 
 # Words that an answer removes from what the team owns. `vitals/` is whole in every project.
 DATABASE = "sqlalchemy alembic asyncpg psycopg aiosqlite postgres sqlite app_database_"
-CACHE = "cashews redis valkey app_cache_"
+CACHE = "redis valkey app_cache_"
 COMPOSE = "compose"
 KUBERNETES = "kubernetes kubectl kustomiz k8s configmap"
 GITHUB = "github_ github.com actions/checkout runs-on dependabot"

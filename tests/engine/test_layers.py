@@ -16,17 +16,18 @@ PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
     {"problems", "validation", "request_stats", "dependency", "probes"}
     | {"settings", "settings_loader", "setting_types"},
-    {"database", "database_engine", "cache"},
+    {"database", "database_engine", "cache", "cache_stores"},
     {"status", "security", "health", "observability", "docs", "openapi"},
     {"installation", "engine", "outermost", "server"},
     {"testing"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
-DRIVERS = {"sqlalchemy", "alembic", "asyncpg", "aiosqlite", "cashews", "redis", "jwt"}
+DRIVERS = {"sqlalchemy", "alembic", "asyncpg", "aiosqlite", "redis", "jwt"}
 WITH_DRIVERS = {
     "vitals.database",
     "vitals.database_engine",
     "vitals.cache",
+    "vitals.cache_stores",
     "vitals.security.jwks",
     "vitals.security.tokens",
 }

@@ -1,10 +1,12 @@
 """Clients of the service: one alone, and many at once."""
 
+import asyncio
 import http.client
 import json
 import socket
 import threading
 import time
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
@@ -163,3 +165,44 @@ def all_at_once(count: int, request: Callable[[int], Answer]) -> Crowd:
     for thread in threads:
         thread.join()
     return result
+
+
+class _Repeating(asyncio.Protocol):
+    """A connection that asks again as soon as it has the answer."""
+
+    def __init__(self, request: bytes, statuses: Counter[int]) -> None:
+        self._request, self._statuses, self._data = request, statuses, b""
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        assert isinstance(transport, asyncio.Transport)
+        self.transport = transport
+        transport.write(self._request)
+
+    def data_received(self, data: bytes) -> None:
+        self._data += data
+        head, end, body = self._data.partition(b"\r\n\r\n")
+        length = head.lower().partition(b"content-length:")[2].split(b"\r\n")[0]
+        if end and len(body) >= int(length):
+            self._statuses[int(head[9:12])] += 1
+            self._data = b""
+            self.transport.write(self._request)
+
+
+def saturate(port: int, path: str, connections: int, seconds: float) -> Counter[int]:
+    """Ask on so many connections without a pause; return the number of answers by status."""
+    statuses = Counter[int]()
+    request = f"GET {path} HTTP/1.1\r\nHost: test\r\n\r\n".encode()
+
+    async def run() -> None:
+        loop = asyncio.get_running_loop()
+        made = [
+            await loop.create_connection(lambda: _Repeating(request, statuses), "127.0.0.1", port)
+            for _ in range(connections)
+        ]
+        statuses.clear()
+        await asyncio.sleep(seconds)  # the load's own length
+        for transport, _ in made:
+            transport.abort()
+
+    asyncio.run(run())
+    return statuses

@@ -18,7 +18,7 @@ TOKEN = "0123456789abcdef"
 class Service(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         known = self.headers["Authorization"] == f"Bearer {TOKEN}"
-        content = b'{"feature": "items", "cleared": 3}' if known else b'{"title": "Unauthorized"}'
+        content = b'{"cleared": "items"}' if known else b'{"title": "Unauthorized"}'
         self.send_response(200 if known and self.path == "/cache/items" else 401)
         self.end_headers()
         self.wfile.write(content)
@@ -37,8 +37,15 @@ def url() -> Iterator[str]:
         thread.join()
 
 
-def test_the_keys_of_the_feature_are_cleared_and_counted(url: str) -> None:
-    assert clear_cache.clear(url, "items", TOKEN) == 3
+def test_the_feature_is_cleared(
+    url: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, value in {"URL": url, "FEATURE": "items", "APP_OPS_TOKEN": TOKEN}.items():
+        monkeypatch.setenv(name, value)
+
+    clear_cache.main()
+
+    assert f"{url}: the cache of items is cleared" in capsys.readouterr().out
 
 
 def test_a_refusal_says_what_the_service_said(url: str) -> None:

@@ -1,61 +1,166 @@
 """The cache: when it fails, requests take longer but succeed.
 
-After a failed command, which counts as a miss, the cache is bypassed until its next check passes.
-The feature that uses it chooses keys and lifetimes.
+After several failures in a row the cache is bypassed until its check passes. A value is JSON,
+signed together with its key and its feature's generation: what this service did not write for
+this key since the feature was last cleared is a miss.
 """
 
+import asyncio
+import hashlib
 import logging
-from typing import Annotated, Any
+import secrets
+from collections.abc import Awaitable, Callable
+from typing import Any, Generic, TypeVar
+from urllib.parse import urlsplit
 
-from cashews import Cache as Backend
-from cashews.exceptions import CacheError
-from fastapi import APIRouter, Path
-from redis.asyncio.retry import Retry
-from redis.backoff import NoBackoff
+from fastapi import APIRouter
+from pydantic import TypeAdapter, ValidationError
 
 from vitals import request_stats
+from vitals.cache_stores import FAILURES, LocalStore, RemoteStore, Store
 from vitals.dependency import Check, CheckFailed
 from vitals.problems import Problem
 
-MAX_LOCAL_KEYS = 10_000
-ANSWER_SECONDS = 0.05  # a slower cache is no help
-LOCAL: dict[str, Any] = {"size": MAX_LOCAL_KEYS, "check_interval": 0}
-REMOTE: dict[str, Any] = {
-    "suppress": False,
-    "max_connections": 50,
-    "wait_for_connection_timeout": ANSWER_SECONDS,
-    "socket_timeout": ANSWER_SECONDS,
-    "socket_connect_timeout": ANSWER_SECONDS,
-    "retry": Retry(NoBackoff(), 0),
-}
 REMEDY = "No request is lost. Check that the cache's server runs and has memory left."
-# What the client library raises on a malformed answer, beside its own errors.
-FAILURES = (CacheError, OSError, ValueError, TypeError, EOFError)
-Feature = Annotated[str, Path(pattern="^[a-z][a-z_]*$", max_length=40)]
+SIGNATURE = 16  # bytes
+GENERATION_SECONDS = 30 * 86_400  # nothing stays on a server when its service is gone
 
 log = logging.getLogger(__name__)
+T = TypeVar("T")
+
+
+class Values(Generic[T]):
+    """Values of one type, by name. Made by `Cache.values`."""
+
+    def __init__(self, store: Store, key: str, kind: Any, ttl: float, secret: bytes) -> None:
+        self._store, self._ttl_seconds, self._secret = store, ttl, secret
+        self._type: TypeAdapter[T] = TypeAdapter(kind)
+        shape = hashlib.sha256(repr(self._type.json_schema()).encode()).hexdigest()[:8]
+        self._generation_key, self._prefix = key.encode(), f"{key}:{shape}:"
+        self._loading: dict[bytes, asyncio.Future[T | None]] = {}
+        self.stale = False  # a change may not have reached the store: clear it before it is used
+
+    async def get(self, name: object, load: Callable[[], Awaitable[T | None]]) -> T | None:
+        """The value under a name; if it isn't cached, that of `load`, cached unless it is None.
+
+        Of calls at the same time one loads, and all get the same object. Records hit, miss,
+        bypass or error in the stats. What a type's JSON leaves out (SecretStr) is not cached.
+        """
+        key, generation, found = self._key(name), None, None
+        reason = self._store.failing or ("a change may be lost" if self.stale else "")
+        result: request_stats.CacheResult = "bypass" if reason else "miss"
+        if not reason:
+            try:
+                generation, found = await self._store.read(self._generation_key, key)
+                generation = generation or await self._renew()
+            except FAILURES as error:
+                result, reason = "error", type(error).__name__
+        value = self._verified(key, generation, found) if generation and found else None
+        request_stats.cache(result if value is None else "hit", reason)
+        return await self._load(key, generation, load) if value is None else value
+
+    async def delete(self, name: object) -> None:
+        """Delete a value, also when the caller is cancelled meanwhile. Call it after the commit.
+
+        If the cache fails, the feature is cleared before it is used again.
+        """
+        self._loading.pop(self._key(name), None)  # what is being loaded is from before the change
+        await asyncio.shield(self._delete(self._key(name)))
+
+    async def clear(self) -> None:
+        """Make all values of the feature misses, in one step. Raises RedisError or OSError."""
+        self._loading.clear()
+        self.stale = False
+        try:
+            await self._renew()
+        except BaseException:
+            self.stale = True
+            raise
+
+    async def _renew(self) -> bytes:
+        generation = secrets.token_hex(8).encode()
+        await self._store.write(self._generation_key, generation, GENERATION_SECONDS)
+        return generation
+
+    async def _delete(self, key: bytes) -> None:
+        try:
+            self.stale |= bool(self._store.failing)
+            if not self._store.failing:
+                await self._store.delete(key)
+        except FAILURES:
+            self.stale = True
+
+    async def _load(
+        self, key: bytes, generation: bytes | None, load: Callable[[], Awaitable[T | None]]
+    ) -> T | None:
+        while (running := self._loading.get(key)) is not None:
+            await asyncio.wait([running])
+            if not running.cancelled():
+                return running.result()
+        ours: asyncio.Future[T | None] = asyncio.get_running_loop().create_future()
+        self._loading[key] = ours
+        try:
+            value = await load()
+            if generation and value is not None and self._loading.get(key) is ours:
+                await self._write(key, generation, value)
+            ours.set_result(value)
+        except Exception as error:
+            ours.set_exception(error)
+        finally:
+            ours.cancel()  # if this caller was cancelled, another one loads
+            if self._loading.get(key) is ours:
+                del self._loading[key]
+        return ours.result()
+
+    async def _write(self, key: bytes, generation: bytes, value: T) -> None:
+        content = self._type.dump_json(value, by_alias=True, round_trip=True)
+        try:
+            signed = self._signed(key, generation, content)
+            await self._store.write(key, signed, self._ttl_seconds)
+        except FAILURES:  # it may arrive later, after the next change
+            self.stale = True
+
+    def _verified(self, key: bytes, generation: bytes, found: bytes) -> T | None:
+        content = found[SIGNATURE:]
+        try:
+            ours = secrets.compare_digest(found, self._signed(key, generation, content))
+            return self._type.validate_json(content) if ours else None
+        except ValidationError:  # written by a release that was less strict
+            return None
+
+    def _signed(self, key: bytes, generation: bytes, content: bytes) -> bytes:
+        whole = b"%d:%b:%d:%b:%b" % (len(generation), generation, len(key), key, content)
+        signature = hashlib.blake2b(whole, key=self._secret, digest_size=SIGNATURE).digest()
+        return signature + content
+
+    def _key(self, name: object) -> bytes:
+        return f"{self._prefix}{name}".encode(errors="backslashreplace")
 
 
 class Cache:
-    """Bytes under keys of the form feature:name, each with a lifetime.
-
-    `prefix` is put before each key: several services may share one server.
-    """
+    """Values of several features. Several services may share one server: each has its `prefix`."""
 
     name = "cache"
 
     def __init__(self, url: str, *, prefix: str) -> None:
+        self._store = LocalStore() if url.startswith("mem:") else RemoteStore(url)
         self._prefix = prefix
-        self._backend = Backend()
-        self._backend.setup(url, **(LOCAL if url.startswith("mem:") else REMOTE))
-        self._down_reason = ""
-        self._pending_invalidations: set[str] = set()
+        # Who may write on the server and doesn't know our password can't sign a value.
+        self._secret = hashlib.sha256((urlsplit(url).password or "").encode()).digest()
+        self._values: list[tuple[str, Values[Any]]] = []
+
+    def values(self, feature: str, kind: type[T], *, ttl_seconds: float) -> Values[T]:
+        """Declare the values of one type of a feature: once, when the service is built."""
+        key = f"{{{self._prefix}:{feature}}}"  # in braces: a cluster keeps a feature on one node
+        values = Values[T](self._store, key, kind, ttl_seconds, self._secret)
+        self._values.append((feature, values))
+        return values
 
     async def open(self) -> None:
         """Connections are made when they are needed."""
 
     async def close(self) -> None:
-        await self._backend.close()
+        await self._store.close()
 
     def checks(self) -> list[Check]:
         return [Check(self.name, self._probe, REMEDY)]
@@ -63,77 +168,33 @@ class Cache:
     def gauges(self) -> dict[str, float]:
         return {}
 
-    async def get(self, key: str) -> bytes | None:
-        """The value under the key, or None. Records hit, miss, bypass or error in the stats."""
-        if self._down_reason:
-            request_stats.cache("bypass", self._down_reason)
-            return None
-        try:
-            found = await self._backend.get(self._full(key))
-        except FAILURES as error:
-            self._mark_down(error)
-            return None
-        request_stats.cache("miss" if found is None else "hit")
-        return found if isinstance(found, bytes) else None
-
-    async def set(self, key: str, value: bytes, ttl_seconds: float) -> None:
-        """Store the value, if the cache is up."""
-        if not self._down_reason:
-            try:
-                await self._backend.set(self._full(key), value, expire=ttl_seconds)
-            except FAILURES as error:
-                self._mark_down(error)
-
-    async def delete(self, key: str) -> None:
-        """Delete the key; if the cache is down, its feature is cleared before it is used again."""
-        if not self._down_reason:
-            try:
-                await self._backend.delete(self._full(key))
-            except FAILURES as error:
-                self._mark_down(error)
-        if self._down_reason:
-            self._pending_invalidations.add(key.partition(":")[0])
-
-    async def clear(self, feature: str) -> int:
-        """Delete all keys of one feature; return their number. Raises one of FAILURES."""
-        keys = [key async for key in self._backend.scan(self._full(f"{feature}:*"))]
-        if keys:
-            await self._backend.delete_many(*keys)
-        return len(keys)
-
-    def _mark_down(self, error: Exception) -> None:
-        self._down_reason = type(error.__cause__ or error).__name__
-        request_stats.cache("error", self._down_reason)
-
     async def _probe(self) -> None:
-        """Check that the cache stores values; if so, use it from now on.
-
-        A ping proves too little: a full server answers it.
-        """
+        """Check that it stores values (a full server answers a ping); if so, use it from now on."""
         try:
-            await self._backend.set(self._full("checked"), b"1", expire=60)
-            for feature in tuple(self._pending_invalidations):
-                await self.clear(feature)
-                self._pending_invalidations.discard(feature)
+            await self._store.write(f"{{{self._prefix}:}}checked".encode(), b"1", 60)
+            for _, values in self._values:
+                if values.stale:
+                    await values.clear()
         except FAILURES as error:
-            cause = error.__cause__ or error
-            raise CheckFailed(f"{type(cause).__name__}: {cause}") from error
-        self._down_reason = ""
-
-    def _full(self, key: str) -> str:
-        return f"{self._prefix}:{key}"
+            self._store.failing = name = type(error).__name__
+            raise CheckFailed(f"{name}: {str(error) or 'no answer in time'}") from error
+        self._store.failing = ""
 
     def operators_router(self) -> APIRouter:
-        """The path that clears one feature's keys; whoever includes it adds a guard."""
+        """The path that clears one feature; whoever includes it adds a guard."""
         routes = APIRouter(include_in_schema=False)
 
         @routes.delete("/cache/{feature}")
-        async def clear_cache(feature: Feature) -> dict[str, str | int]:
+        async def clear_cache(feature: str) -> dict[str, str]:
+            if not (named := [values for name, values in self._values if name == feature]):
+                expected = f"one of {sorted({name for name, _ in self._values})}"
+                raise Problem(404, "no such feature has a cache", expected=expected)
             try:
-                cleared = await self.clear(feature)
+                for values in named:
+                    await values.clear()
             except FAILURES as error:
                 raise Problem(503, "the cache is not available", retry_safe=True) from error
-            log.info("cache cleared", extra={"feature": feature, "cleared": cleared})
-            return {"feature": feature, "cleared": cleared}
+            log.info("cache cleared", extra={"feature": feature})
+            return {"cleared": feature}
 
         return routes

@@ -61,7 +61,7 @@ class Engine:
 
     def __init__(self, app: FastAPI, options: Options) -> None:
         settings = options.settings
-        self.verify = options.verify or _jwt_verify(settings)
+        self.verify = options.verify or _jwt_verify(settings, options.name)
         self.allows_anonymous = settings.environment in TRIAL
         self.error_response = options.error_response
         self._app, self._options, self._warned = app, options, False
@@ -182,11 +182,11 @@ class Engine:
             yield
 
 
-def _jwt_verify(settings: Settings) -> Verify | None:
+def _jwt_verify(settings: Settings, name: str) -> Verify | None:
     if settings.auth == "off":
         return None
     from vitals.security.jwks import JwksCache
     from vitals.security.tokens import JwtVerifier
 
-    keys = JwksCache(settings.auth_jwks_url)
+    keys = JwksCache(settings.auth_jwks_url, f"{name}/{settings.version}")
     return JwtVerifier(keys, settings.auth_issuer, settings.auth_audience).verify

@@ -1,9 +1,16 @@
-"""JSON Web Tokens of one issuer: RFC 7519, RFC 8725 and RFC 9068."""
+"""JSON Web Tokens of one issuer: RFC 7519 and RFC 8725.
+
+Of RFC 9068 the header `typ` is verified where the issuer sets it: access tokens are `at+jwt`, but
+many issuers write `JWT` or nothing. Tokens of any other type are refused.
+"""
 
 import base64
 import json
+from contextlib import suppress
+from typing import Any
 
 import jwt
+from jwt import PyJWK
 
 from vitals.security.callers import Caller, bad_token
 from vitals.security.jwks import MALFORMED, JwksCache
@@ -14,6 +21,8 @@ REASONS: dict[type[Exception], str] = {
     jwt.InvalidAudienceError: "the token is for another service",
     jwt.InvalidIssuerError: "the token is from another issuer",
 }
+TYPES = {"at+jwt", "application/at+jwt", "jwt"}
+LEEWAY_SECONDS = 10  # by which clocks may differ
 REQUIRED_CLAIMS = {"require": ["exp", "iss", "aud"]}
 
 
@@ -28,24 +37,42 @@ class JwtVerifier:
     async def verify(self, token: str) -> Caller:
         """The caller that a valid token names. Raises Problem 401, or 503 without the keys."""
         try:
-            key = await self._keys.get(_key_id(token))
-            if key is None:
-                raise bad_token("the token is signed with an unknown key")
-            claims = jwt.decode(
-                token,
-                key,
-                algorithms=[key.algorithm_name],
-                audience=self._audience,
-                issuer=self._issuer,
-                options=REQUIRED_CLAIMS,  # type: ignore[arg-type]
-            )
+            header = _header(token)
+            if str(header.get("typ", "JWT")).lower() not in TYPES:
+                raise bad_token("the token is of another type")
+            claims = await self._claims(token, header["alg"], header.get("kid"))
             scopes = frozenset(claims.get("scope", "").split())
         except MALFORMED as error:
             raise bad_token(REASONS.get(type(error), "the token is not valid")) from error
         return Caller(str(claims.get("sub", "")), scopes, claims)
 
+    async def _claims(self, token: str, algorithm: str, kid: str | None) -> dict[str, Any]:
+        """The claims, once one of the keys has verified the signature."""
+        for newer in (False, True):
+            if not (keys := await self._keys.get(kid, newer=newer)):
+                raise bad_token("the token is signed with an unknown key")
+            for key in keys:
+                if key.algorithm_name != algorithm:
+                    continue
+                with suppress(jwt.InvalidSignatureError):
+                    return self._decoded(token, key)
+            if kid is not None and any(key.key_id == kid for key in keys):
+                break  # otherwise the issuer may have changed its keys
+        raise jwt.InvalidSignatureError
 
-def _key_id(token: str) -> str:
-    """The `kid` of the header: the only part that is used before the signature is verified."""
+    def _decoded(self, token: str, key: PyJWK) -> dict[str, Any]:
+        return jwt.decode(
+            token,
+            key,
+            algorithms=[key.algorithm_name],
+            audience=self._audience,
+            issuer=self._issuer,
+            leeway=LEEWAY_SECONDS,
+            options=REQUIRED_CLAIMS,  # type: ignore[arg-type]
+        )
+
+
+def _header(token: str) -> dict[str, Any]:
+    """The header: type, key and algorithm are all that is used before the signature is verified."""
     header = token.partition(".")[0]
-    return str(json.loads(base64.urlsafe_b64decode(header + "=="))["kid"])
+    return dict(json.loads(base64.urlsafe_b64decode(header + "==")))

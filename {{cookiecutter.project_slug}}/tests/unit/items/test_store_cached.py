@@ -6,7 +6,7 @@ import pytest
 
 from app.items.models import Item, NewItem
 from app.items.store import ItemStore, MemoryItems
-from app.items.store_cached import CACHE_VERSION, CachedItems
+from app.items.store_cached import CachedItems
 from tests.unit.items.store_contract import COFFEE, TEA, StoreContract
 from vitals import testing
 from vitals.cache import Cache
@@ -43,15 +43,6 @@ async def test_the_second_read_is_a_hit(store: ItemStore) -> None:
         await store.get(item.id)
 
     assert (first.cache, second.cache) == ("miss", "hit")
-
-
-async def test_a_cached_value_that_is_not_an_item_is_ignored(
-    store: ItemStore, cache: Cache, memory: MemoryItems
-) -> None:
-    item = await memory.add(TEA)
-    await cache.set(f"items:{CACHE_VERSION}:{item.id}", b'{"what": "else"}', ttl_seconds=60)
-
-    assert await store.get(item.id) == item
 
 
 async def test_a_replacement_that_fails_after_it_was_stored_is_seen_by_the_next_reader(

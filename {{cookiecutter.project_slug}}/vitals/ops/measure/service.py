@@ -75,7 +75,7 @@ class Service:
         deadline = time.monotonic() + WAIT_SECONDS
         for feature in features if self.caches else ():
             request = Request("DELETE", f"/cache/{feature}")
-            while (status := self.send(request, self._ops)) != 200:
+            while (status := self.send(request, self._ops)) not in (200, 404):  # 404: has none
                 if status != 503 or time.monotonic() > deadline:  # 503: the cache was too slow
                     raise Refused(f"DELETE /cache/{feature} was answered {status}", "200")
                 time.sleep(0.05)
