@@ -11,7 +11,6 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from vitals import Problem, testing
 from vitals.database import Database
-from vitals.database_engine import driver_url
 
 OLDEST, NEWEST = "r1", "r2"
 REVISION = 'revision, down_revision = "{}", {}\n\ndef upgrade(): ...\ndef downgrade(): ...\n'
@@ -162,17 +161,6 @@ async def test_a_slow_statement_is_logged_with_its_text_but_not_its_parameters(
     (line,) = [r for r in caplog.records if r.getMessage() == "slow statement"]
     assert vars(line)["statement"] == "SELECT ?"
     assert "private" not in str(vars(line))
-
-
-@pytest.mark.parametrize(
-    ("given", "used"),
-    [
-        ("postgresql://a:b@host:5432/name", "postgresql+asyncpg://a:b@host:5432/name"),
-        ("sqlite:///some.db", "sqlite+aiosqlite:///some.db"),
-    ],
-)
-def test_the_driver_is_chosen_by_the_kind_of_database(given: str, used: str) -> None:
-    assert driver_url(given).render_as_string(hide_password=False) == used
 
 
 async def test_an_older_schema_fails_the_check_and_names_both(

@@ -15,8 +15,8 @@ import pytest
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
     {"problems", "validation", "request_stats", "dependency"}
-    | {"settings", "settings_loader", "setting_types"},
-    {"database", "database_engine", "cache"},
+    | {"settings", "settings_loader", "setting_types", "connection_url"},
+    {"database", "database_engine", "migrations", "cache"},
     {"status", "security", "health", "observability", "docs", "openapi"},
     {"installation", "engine", "outermost", "server"},
     {"testing"},
@@ -26,6 +26,7 @@ DRIVERS = {"sqlalchemy", "alembic", "asyncpg", "aiosqlite", "cashews", "redis", 
 WITH_DRIVERS = {
     "vitals.database",
     "vitals.database_engine",
+    "vitals.migrations",
     "vitals.cache",
     "vitals.security.jwks",
     "vitals.security.tokens",

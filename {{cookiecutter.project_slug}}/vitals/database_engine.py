@@ -1,38 +1,120 @@
 """The engine for each kind of database: its driver, its limits, its options."""
 
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager, nullcontext
 from typing import Any
 
-from sqlalchemy import URL, event, make_url
+import asyncpg
+from sqlalchemy import URL, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-DRIVERS = {"postgresql": "postgresql+asyncpg", "sqlite": "sqlite+aiosqlite"}
+from vitals.connection_url import postgres_target
+
 CONNECT_SECONDS = 2
 
 
-def driver_url(url: str) -> URL:
-    """The same URL with the driver that is used."""
-    parsed = make_url(url)
-    return parsed.set(drivername=DRIVERS.get(parsed.drivername, parsed.drivername))
+def build_engine(
+    given: str,
+    size: int,
+    limits: Mapping[str, int],
+    connecting: Callable[[], AbstractContextManager[None]] = nullcontext,
+    connect_seconds: float = CONNECT_SECONDS,
+) -> AsyncEngine:
+    """Make a pool of at most `size` connections to the database at a URL; none is opened yet.
 
-
-def build_engine(given: str, size: int, deadline_seconds: float) -> AsyncEngine:
-    """Make a pool of at most `size` connections to the database at a URL; none is opened yet."""
-    url = driver_url(given)
-    if url.drivername == DRIVERS["sqlite"]:
-        options: dict[str, Any] = {"timeout": deadline_seconds}
+    `limits` are PostgreSQL's settings in milliseconds; the block of `connecting` is entered while
+    a connection is made.
+    """
+    if given.startswith("sqlite:"):
+        url = URL.create("sqlite+aiosqlite", database=given.removeprefix("sqlite:///"))
+        options: dict[str, Any] = {"timeout": max(limits.values(), default=5000) / 1000}
         hooks: dict[str, Any] = {"connect": _set_pragmas}
     else:
-        # The server's own limit ends a statement that nobody waits for any more.
-        limits = {"statement_timeout": str(int(deadline_seconds * 1000))}
-        options = {"timeout": CONNECT_SECONDS, "server_settings": limits}
-        hooks = {"checkout": _refuse_closed, "invalidate": _abort}
+        url, (options, is_pooled) = URL.create("postgresql+asyncpg"), postgres_target(given)
+        options = {"timeout": connect_seconds} | options
+        connector = _Connector(limits, is_pooled, connecting)
+        hooks = {"do_connect": connector.connect, "checkout": _refuse_closed, "invalidate": _abort}
     engine = create_async_engine(
         url, pool_size=size, max_overflow=0, pool_timeout=None, connect_args=options
     )
     for name, hook in hooks.items():
         event.listen(engine.sync_engine, name, hook)
     return engine
+
+
+class _PooledConnection(asyncpg.Connection):
+    """A connection through a pooler such as PgBouncer: each transaction may have another server.
+
+    So statements have no name and limits are set by each BEGIN.
+    """
+
+    limits: Mapping[str, int] = {}
+
+    async def prepare(self, query: str, **options: Any) -> Any:
+        if not self.is_in_transaction():  # it runs after it is prepared, maybe on another server
+            raise asyncpg.InterfaceError(
+                "a pooler is in between, and this statement runs outside transactions: "
+                "use the URL of the database itself"
+            )
+        return await super().prepare(query, **options | {"name": ""})
+
+    async def execute(self, query: str, *args: Any, **options: Any) -> str:
+        if query.startswith("BEGIN"):
+            query += "".join(f" SET LOCAL {name} = {ms};" for name, ms in self.limits.items())
+        return await super().execute(query, *args, **options)
+
+
+POOLED = {
+    "connection_class": _PooledConnection,
+    "statement_cache_size": 0,  # asyncpg's
+    "prepared_statement_cache_size": 0,  # SQLAlchemy's
+}
+
+
+class _Connector:
+    """Connects to PostgreSQL, and remembers whether a pooler is in between."""
+
+    def __init__(
+        self,
+        limits: Mapping[str, int],
+        is_pooled: bool,
+        connecting: Callable[[], AbstractContextManager[None]],
+    ) -> None:
+        self._limits, self._is_pooled, self._connecting = limits, is_pooled, connecting
+
+    def connect(self, dialect: Any, _: object, __: object, options: dict[str, Any]) -> Any:
+        try:
+            with self._connecting():
+                if not self._is_pooled:
+                    connection = dialect.connect(**options)
+                    if self._is_direct(connection):
+                        return connection
+                    self._is_pooled = True
+                connection = dialect.connect(**options, **POOLED)
+                connection.driver_connection.limits = self._limits
+                return connection
+        except Exception as error:  # whatever it is, the database can't be used now
+            cause = error.__cause__ or error
+            failure = dialect.dbapi.OperationalError(f"{type(cause).__name__}: {cause}")
+            failure.sqlstate = "08001"  # unable to establish a connection
+            raise failure from error
+
+    def _is_direct(self, connection: Any) -> bool:
+        """Set the limits if the server itself is at the other end.
+
+        A pooler gives each client a process ID of its own, or none. It refuses limits that come
+        with the connection, and would keep these for somebody else.
+        """
+        limits = (f"set_config('{name}', '{ms}', false)" for name, ms in self._limits.items())
+        driver, is_direct = connection.driver_connection, False
+        query = f"SELECT {', '.join(limits)} WHERE pg_backend_pid() = {driver.get_server_pid()}"
+        try:
+            is_direct = connection.run_async(lambda c: c.execute(query)) == "SELECT 1"
+        finally:
+            if not is_direct:
+                driver.terminate()
+        return is_direct
 
 
 def _set_pragmas(connection: Any, _: object) -> None:

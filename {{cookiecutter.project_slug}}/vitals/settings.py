@@ -107,9 +107,11 @@ class Settings(BaseModel):
 class DatabaseSettings(Settings):
     """Settings of a service with a database."""
 
-    database_url: Annotated[SecretStr, setting_types.url("postgresql", "sqlite")] = Field(
-        SecretStr("sqlite:///local.db"),
-        examples=["postgresql://app:{password}@127.0.0.1:1/app"],
+    database_url: Annotated[SecretStr, setting_types.url("postgresql", "postgres", "sqlite")] = (
+        Field(
+            SecretStr("sqlite:///local.db"),
+            examples=["postgresql://app:{password}@127.0.0.1:1/app"],
+        )
     )
     """postgresql://user:password@host:5432/name, or sqlite:///file"""
     database_pool_size: int = Field(10, ge=1, le=500)

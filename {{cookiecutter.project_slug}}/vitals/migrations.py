@@ -1,0 +1,110 @@
+"""Migrations: one migrator at a time, a transaction for each migration, no long wait for a lock."""
+
+import asyncio
+import time
+from contextlib import suppress
+from typing import Any
+
+from alembic import context
+from alembic.util import CommandError
+from sqlalchemy import Connection, event, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from vitals.database_engine import build_engine
+
+LOCK = 7_234_115  # any number: the key of the lock that one migrator holds
+POLL_SECONDS = 0.5
+CONNECT_SECONDS = 30  # a database that sleeps while nobody uses it
+# Traffic queues behind a statement that waits for a lock, so it gives up and tries again.
+LOCK_TIMEOUT, TRIES, PAUSE_SECONDS = "2s", 3, 5
+LOCK_NOT_AVAILABLE = "55P03"
+INVALID_INDEXES = text("""
+    SELECT indexrelid::regclass::text FROM pg_index JOIN pg_class ON oid = indexrelid
+    WHERE NOT indisvalid AND relkind = 'i' AND NOT relispartition AND pg_has_role(relowner, 'USAGE')
+    AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = indexrelid)
+""")
+# The setting: a managed database may end transactions that stay idle.
+TAKE_LOCK = text("""
+    SELECT set_config('idle_in_transaction_session_timeout', '0', true),
+    pg_try_advisory_xact_lock(:key)
+""")
+
+
+def run_migrations(url: str, **options: Any) -> None:
+    """Run the command of Alembic whose env.py calls this; `options` are those of `configure`.
+
+    Raises CommandError when the database doesn't answer or a migration fails: that one is undone,
+    those before it stay. Safe to repeat.
+    """
+    try:
+        asyncio.run(_run(url, options))
+    except DBAPIError as error:
+        raise CommandError(
+            f"{error}\nexpected a database that answers, migrations that fit its rows (a new column "
+            "needs nullable=True or a server_default), and no transaction that holds a lock for "
+            "long; what failed is undone, and it is safe to repeat"
+        ) from error
+
+
+async def _run(url: str, options: dict[str, Any]) -> None:
+    engine = build_engine(url, 2, {}, connect_seconds=CONNECT_SECONDS)
+    try:
+        async with engine.connect() as first, engine.connect() as second:
+            if engine.dialect.name == "sqlite":
+                # A table that is copied and dropped would take along the rows that refer to it.
+                await second.exec_driver_sql("PRAGMA foreign_keys = OFF")
+            else:
+                await _take_turn(first)
+                event.listen(engine.sync_engine, "begin", _limit_waits)
+            await second.run_sync(_try, options)
+    finally:
+        await engine.dispose()
+
+
+async def _take_turn(connection: AsyncConnection) -> None:
+    """Hold the lock by an open transaction, also through a pooler.
+
+    It is polled: CREATE INDEX CONCURRENTLY waits for a statement that waits for it.
+    """
+    while not (await connection.execute(TAKE_LOCK, {"key": LOCK})).one()[1]:
+        await connection.rollback()
+        await asyncio.sleep(POLL_SECONDS)
+
+
+def _limit_waits(connection: Connection) -> None:
+    """No limit outside transactions: CREATE INDEX CONCURRENTLY holds up nobody while it waits."""
+    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+
+
+def _try(connection: Connection, options: dict[str, Any]) -> None:
+    is_sqlite = connection.dialect.name == "sqlite"
+    for left in reversed(range(TRIES)):
+        try:
+            if not is_sqlite:
+                _drop_invalid_indexes(connection)
+            context.configure(
+                connection=connection,
+                render_as_batch=is_sqlite,
+                transaction_per_migration=True,
+                **options,
+            )
+            with context.begin_transaction():
+                context.run_migrations()
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", "") != LOCK_NOT_AVAILABLE or not left:
+                raise
+            connection.rollback()
+            time.sleep(PAUSE_SECONDS)
+        else:
+            return
+
+
+def _drop_invalid_indexes(connection: Connection) -> None:
+    """Drop what a failed CREATE INDEX CONCURRENTLY left, so that it can be repeated."""
+    with suppress(KeyError):  # only upgrade and downgrade have a revision to go to
+        context.get_revision_argument()
+        for name in connection.scalars(INVALID_INDEXES).all():
+            connection.exec_driver_sql(f"DROP INDEX {name}")
+            context.config.print_stdout("dropped the invalid index %s: its creation failed", name)
+    connection.commit()
