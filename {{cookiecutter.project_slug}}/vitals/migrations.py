@@ -2,18 +2,18 @@
 
 import asyncio
 import time
-from contextlib import suppress
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from typing import Any
 
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, event, text
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from vitals.database_engine import build_engine
 
-LOCK = 7_234_115  # any number: the key of the lock that one migrator holds
 POLL_SECONDS = 0.5
 CONNECT_SECONDS = 30  # a database that sleeps while nobody uses it
 # Traffic queues behind a statement that waits for a lock, so it gives up and tries again.
@@ -25,10 +25,10 @@ INVALID_INDEXES = text("""
     AND NOT EXISTS (SELECT FROM pg_stat_progress_create_index p WHERE p.index_relid = indexrelid)
 """)
 # The setting: a managed database may end transactions that stay idle.
-TAKE_LOCK = text("""
-    SELECT set_config('idle_in_transaction_session_timeout', '0', true),
-    pg_try_advisory_xact_lock(:key)
-""")
+TAKE_LOCK = """
+    SELECT set_config('idle_in_transaction_session_timeout', '0', true)
+    WHERE pg_try_advisory_xact_lock(7234115)
+"""
 
 
 def run_migrations(url: str, **options: Any) -> None:
@@ -43,38 +43,45 @@ def run_migrations(url: str, **options: Any) -> None:
         raise CommandError(
             f"{error}\nexpected a database that answers, migrations that fit its rows (a new column "
             "needs nullable=True or a server_default), and no transaction that holds a lock for "
-            "long; what failed is undone, and it is safe to repeat"
+            "long; the failed migration's transaction is undone, and it is safe to repeat"
         ) from error
 
 
 async def _run(url: str, options: dict[str, Any]) -> None:
     engine = build_engine(url, 2, {}, connect_seconds=CONNECT_SECONDS)
     try:
-        async with engine.connect() as first, engine.connect() as second:
-            if engine.dialect.name == "sqlite":
-                # A table that is copied and dropped would take along the rows that refer to it.
-                await second.exec_driver_sql("PRAGMA foreign_keys = OFF")
-            else:
-                await _take_turn(first)
-                event.listen(engine.sync_engine, "begin", _limit_waits)
-            await second.run_sync(_try, options)
+        async with engine.connect() as connection, _turn(engine):
+            event.listen(engine.sync_engine, "begin", _limit_waits)
+            await connection.run_sync(_try, options)
     finally:
         await engine.dispose()
 
 
-async def _take_turn(connection: AsyncConnection) -> None:
-    """Hold the lock by an open transaction, also through a pooler.
+@asynccontextmanager
+async def _turn(engine: AsyncEngine) -> AsyncIterator[None]:
+    """Hold the migrators' lock by an open transaction, which works through a pooler too.
 
-    It is polled: CREATE INDEX CONCURRENTLY waits for a statement that waits for it.
+    It is polled, and by the driver's `execute`, which leaves no snapshot behind: CREATE INDEX
+    CONCURRENTLY waits for every other one.
     """
-    while not (await connection.execute(TAKE_LOCK, {"key": LOCK})).one()[1]:
-        await connection.rollback()
-        await asyncio.sleep(POLL_SECONDS)
+    if engine.dialect.name == "sqlite":
+        yield
+        return
+    async with engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        async with driver.transaction():
+            while await driver.execute(TAKE_LOCK) != "SELECT 1":
+                await asyncio.sleep(POLL_SECONDS)
+            yield
 
 
 def _limit_waits(connection: Connection) -> None:
     """No limit outside transactions: CREATE INDEX CONCURRENTLY holds up nobody while it waits."""
-    connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
+    if connection.dialect.name == "sqlite":
+        # A table that is copied and dropped would take along the rows that refer to it.
+        connection.exec_driver_sql("PRAGMA foreign_keys = OFF")
+    elif connection.get_execution_options().get("isolation_level") != "AUTOCOMMIT":
+        connection.exec_driver_sql(f"SET LOCAL lock_timeout = '{LOCK_TIMEOUT}'")
 
 
 def _try(connection: Connection, options: dict[str, Any]) -> None:
