@@ -101,7 +101,15 @@ def _certificates(folder: Path) -> None:
     """An authority, the server's certificate by it, and another authority."""
     new = ["openssl", "req", "-x509", "-nodes", "-newkey", "rsa:2048", "-days", "2"]
     for name in ("ca", "other"):
-        _run(*new, "-subj", f"/CN={name}", "-keyout", folder / f"{name}.key", "-out", folder / f"{name}.pem")
+        _run(
+            *new,
+            "-subj",
+            f"/CN={name}",
+            "-keyout",
+            folder / f"{name}.key",
+            "-out",
+            folder / f"{name}.pem",
+        )
     _run(
         *new,
         *("-subj", "/CN=localhost", "-addext", "subjectAltName=DNS:localhost"),

@@ -106,8 +106,6 @@ def test_two_migrators_at_once_both_end_and_each_migration_runs_once(
     query(postgres, "SELECT second FROM items", database)
 
 
-
-
 @pytest.fixture
 def orders(tmp_path: Path) -> Path:
     return Path(shutil.copytree(baking.bake(), tmp_path / "orders"))
@@ -132,8 +130,10 @@ def test_the_index_that_a_failed_migration_left_is_removed_and_named_by_the_next
     assert repeated.returncode == 0, repeated.stderr
     assert "dropped the invalid index by_second" in repeated.stdout
     [index] = query(
-        postgres, "SELECT indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid "
-        "WHERE relname = 'by_second'", database
+        postgres,
+        "SELECT indisvalid FROM pg_index JOIN pg_class ON oid = indexrelid "
+        "WHERE relname = 'by_second'",
+        database,
     )
     assert index["indisvalid"]
 

@@ -7,7 +7,6 @@ import asyncio
 import time
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
-from contextvars import ContextVar
 from pathlib import Path
 from typing import cast
 
@@ -40,7 +39,6 @@ TRANSIENT_MESSAGES = (
     "disk I/O",
     "unable to open",
 )
-connect_ms: ContextVar[float] = ContextVar("connect_ms", default=0)  # of the last one here
 
 
 class Database:
@@ -63,7 +61,8 @@ class Database:
         self._pool_size = pool_size
         self._deadline_seconds = deadline_seconds
         self._slow_query_ms = slow_query_ms
-        self._acquiring = self._connecting = 0
+        self._places = asyncio.Semaphore(pool_size)
+        self._waiting = self._connecting = 0
         self._reading: asyncio.Task[set[str]] | None = None
         scripts = ScriptDirectory(str(migrations))
         self._known = {script.revision for script in scripts.walk_revisions()}
@@ -107,9 +106,13 @@ class Database:
         session, deadline = self._sessions(), asyncio.timeout(self._deadline_seconds)
         try:
             async with deadline:
-                await self._connect(session)
-                yield session
-                await session.commit()
+                await self._take_place()
+                try:
+                    await session.connection()
+                    yield session
+                    await session.commit()
+                finally:
+                    self._places.release()
         except (TimeoutError, DBAPIError) as error:
             # Any other error is the block's own, also one of the network or of a time limit.
             is_transient = isinstance(error, DBAPIError) and _is_transient(error)
@@ -124,17 +127,15 @@ class Database:
         finally:
             await session.close()
 
-    async def _connect(self, session: AsyncSession) -> None:
-        """Take a connection from the pool; the wait is counted separately."""
+    async def _take_place(self) -> None:
+        """Wait while the pool is full. The pool's own waiters miss a connection that fails."""
         started = time.perf_counter()
-        connect_ms.set(0)
-        self._acquiring += 1
+        self._waiting += 1
         try:
-            await session.connection()
+            await self._places.acquire()
         finally:
-            self._acquiring -= 1
-            ms = (time.perf_counter() - started) * 1000 - connect_ms.get()
-            request_stats.add_call("pool_wait", ms)
+            self._waiting -= 1
+            request_stats.add_call("pool_wait", (time.perf_counter() - started) * 1000)
 
     @contextmanager
     def _counted_as_connecting(self) -> Iterator[None]:
@@ -144,8 +145,7 @@ class Database:
             yield
         finally:
             self._connecting -= 1
-            connect_ms.set((time.perf_counter() - started) * 1000)
-            request_stats.add_call("db_connect", connect_ms.get())
+            request_stats.add_call("db_connect", (time.perf_counter() - started) * 1000)
 
     def _in_use(self) -> int:
         return cast("QueuePool", self._engine.pool).checkedout() - self._connecting
@@ -179,9 +179,8 @@ class Database:
             raise CheckFailed(f"the schema is at {at}, this code needs {need}: apply migrations")
 
     async def _check_pool(self) -> None:
-        waiting = self._acquiring - self._connecting
-        if waiting > 0 and self._in_use() >= self._pool_size:
-            raise CheckFailed(f"{waiting} requests wait for one of {self._pool_size}")
+        if self._waiting and self._in_use() >= self._pool_size:  # connecting fills no pool
+            raise CheckFailed(f"{self._waiting} requests wait for one of {self._pool_size}")
 
     def _count(self, connection: Connection, _: object, statement: str, *_rest: object) -> None:
         ms = (time.perf_counter() - connection.info["started"]) * 1000

@@ -95,7 +95,7 @@ class _Connector:
                 connection.driver_connection.limits = self._limits
                 return connection
         except Exception as error:  # whatever it is, the database can't be used now
-            cause = error.__cause__ or error
+            cause = error if isinstance(error, OSError) else error.__cause__ or error
             failure = dialect.dbapi.OperationalError(f"{type(cause).__name__}: {cause}")
             failure.sqlstate = "08001"  # unable to establish a connection
             raise failure from error
