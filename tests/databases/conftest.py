@@ -40,7 +40,7 @@ def postgres(folder: Path) -> Iterator[Program]:
 
 @pytest.fixture(scope="session", params=["session", "transaction"])
 def bouncer(request: pytest.FixtureRequest, folder: Path, postgres: Program) -> Iterator[Program]:
-    with servers.bouncer(folder / request.param, postgres, request.param) as program:
+    with servers.bouncer(folder / request.param, postgres.port, request.param) as program:
         yield program
 
 

@@ -61,7 +61,7 @@ class Program:
 @contextmanager
 def postgres(folder: Path, *options: str) -> Iterator[Program]:
     """A PostgreSQL whose certificate is for `localhost`, by the authority in `folder/ca.pem`."""
-    programs = sorted(Path("/").glob(PROGRAMS[1:]))[-1]
+    programs = max(Path("/").glob(PROGRAMS[1:]))
     port = baking.free_port()
     folder.mkdir()
     (folder / "password").write_text(PASSWORD)
@@ -78,12 +78,12 @@ def postgres(folder: Path, *options: str) -> Iterator[Program]:
 
 
 @contextmanager
-def bouncer(folder: Path, target: Program, mode: str) -> Iterator[Program]:
-    """A PgBouncer before a PostgreSQL, with its default configuration."""
+def bouncer(folder: Path, target: int, mode: str, password: str = PASSWORD) -> Iterator[Program]:
+    """A PgBouncer before a PostgreSQL on a port, with its default configuration."""
     folder.mkdir()
     port = baking.free_port()
-    (folder / "users.txt").write_text(f'"app" "{PASSWORD}"\n')
-    given = {"target": target.port, "port": port, "folder": folder, "mode": mode}
+    (folder / "users.txt").write_text(f'"app" "{password}"\n')
+    given = {"target": target, "port": port, "folder": folder, "mode": mode}
     (folder / "pgbouncer.ini").write_text(CONFIGURATION.format(**given))
     _give_away(folder)
     yield from _running(Program([BOUNCER, folder / "pgbouncer.ini"], port, folder))

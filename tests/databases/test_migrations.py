@@ -1,4 +1,4 @@
-"""Migrations of a generated project on a real PostgreSQL, as two deployments or an operator run them."""
+"""Migrations of a generated project on a real PostgreSQL, also by two deployments at once."""
 
 import asyncio
 import shutil

@@ -172,10 +172,13 @@ async def test_connecting_is_no_wait_for_the_pool_and_has_its_own_time(
 async def test_an_error_of_the_block_itself_is_no_fault_of_the_database(
     database: Database, error: Exception
 ) -> None:
-    with pytest.raises(type(error)) as raised:
+    async def fail() -> None:
         async with database.transaction() as session:
             await session.execute(text("SELECT 1"))
             raise error
+
+    with pytest.raises(type(error)) as raised:
+        await fail()
 
     assert raised.value is error
     assert database.gauges()["db_client_connections_in_use"] == 0

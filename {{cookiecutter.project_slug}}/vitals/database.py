@@ -5,8 +5,8 @@ Every statement is counted in the stats of the request that sends it.
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import cast
 
@@ -69,7 +69,7 @@ class Database:
         self._needed = set(scripts.get_heads())
         # The server's own limit ends a statement that nobody waits for any more.
         limits = {"statement_timeout": int(deadline_seconds * 1000)}
-        self._engine = build_engine(url, pool_size, limits, self._counted_as_connecting)
+        self._engine = build_engine(url, pool_size, limits)
         self._probe = build_engine(url, 1, limits)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         event.listen(self._engine.sync_engine, "before_cursor_execute", _start_clock)
@@ -108,7 +108,7 @@ class Database:
             async with deadline:
                 await self._take_place()
                 try:
-                    await session.connection()
+                    await self._connect(session)
                     yield session
                     await session.commit()
                 finally:
@@ -137,15 +137,12 @@ class Database:
             self._waiting -= 1
             request_stats.add_call("pool_wait", (time.perf_counter() - started) * 1000)
 
-    @contextmanager
-    def _counted_as_connecting(self) -> Iterator[None]:
-        started = time.perf_counter()
+    async def _connect(self, session: AsyncSession) -> None:
         self._connecting += 1
         try:
-            yield
+            await session.connection()
         finally:
             self._connecting -= 1
-            request_stats.add_call("db_connect", (time.perf_counter() - started) * 1000)
 
     def _in_use(self) -> int:
         return cast("QueuePool", self._engine.pool).checkedout() - self._connecting

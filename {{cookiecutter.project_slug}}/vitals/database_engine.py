@@ -1,7 +1,7 @@
 """The engine for each kind of database: its driver, its limits, its options."""
 
-from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager, nullcontext
+import time
+from collections.abc import Mapping
 from typing import Any
 
 import asyncpg
@@ -9,54 +9,49 @@ from sqlalchemy import URL, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from vitals.connection_url import postgres_target
+from vitals import request_stats
+from vitals.connection_url import checked, driver_options
 
 CONNECT_SECONDS = 2
 
 
 def build_engine(
-    given: str,
-    size: int,
-    limits: Mapping[str, int],
-    connecting: Callable[[], AbstractContextManager[None]] = nullcontext,
-    connect_seconds: float = CONNECT_SECONDS,
+    given: str, size: int, limits: Mapping[str, int], connect_seconds: float = CONNECT_SECONDS
 ) -> AsyncEngine:
     """Make a pool of at most `size` connections to the database at a URL; none is opened yet.
 
-    `limits` are PostgreSQL's settings in milliseconds; the block of `connecting` is entered while
-    a connection is made.
+    `limits` are PostgreSQL's settings, in milliseconds. Raises ValueError if the URL can't work.
     """
-    if given.startswith("sqlite:"):
-        url = URL.create("sqlite+aiosqlite", database=given.removeprefix("sqlite:///"))
+    url = checked(given, "postgresql", "postgres", "sqlite")
+    if url.startswith("sqlite"):
+        name = URL.create("sqlite+aiosqlite", database=url.removeprefix("sqlite:///"))
         options: dict[str, Any] = {"timeout": max(limits.values(), default=5000) / 1000}
         hooks: dict[str, Any] = {"connect": _set_pragmas}
     else:
-        url, (options, is_pooled) = URL.create("postgresql+asyncpg"), postgres_target(given)
+        name, (options, is_pooled) = URL.create("postgresql+asyncpg"), driver_options(url)
         options = {"timeout": connect_seconds} | options
-        connector = _Connector(limits, is_pooled, connecting)
-        hooks = {"do_connect": connector.connect, "checkout": _refuse_closed, "invalidate": _abort}
+        connect = _Connector(limits, is_pooled).connect
+        hooks = {"do_connect": connect, "checkout": _refuse_closed, "invalidate": _abort}
     engine = create_async_engine(
-        url, pool_size=size, max_overflow=0, pool_timeout=None, connect_args=options
+        name, pool_size=size, max_overflow=0, pool_timeout=None, connect_args=options
     )
-    for name, hook in hooks.items():
-        event.listen(engine.sync_engine, name, hook)
+    for name_of_event, hook in hooks.items():
+        event.listen(engine.sync_engine, name_of_event, hook)
     return engine
 
 
 class _PooledConnection(asyncpg.Connection):
     """A connection through a pooler such as PgBouncer: each transaction may have another server.
 
-    So statements have no name and limits are set by each BEGIN.
+    So statements have no name, and each BEGIN sets the limits.
     """
 
     limits: Mapping[str, int] = {}
 
     async def prepare(self, query: str, **options: Any) -> Any:
-        if not self.is_in_transaction():  # it runs after it is prepared, maybe on another server
-            raise asyncpg.InterfaceError(
-                "a pooler is in between, and this statement runs outside transactions: "
-                "use the URL of the database itself"
-            )
+        if not self.is_in_transaction():  # the next message may reach another server
+            message = "a statement outside transactions can't pass a pooler such as PgBouncer"
+            raise asyncpg.InterfaceError(f"{message}: use the URL of the database itself")
         return await super().prepare(query, **options | {"name": ""})
 
     async def execute(self, query: str, *args: Any, **options: Any) -> str:
@@ -65,40 +60,38 @@ class _PooledConnection(asyncpg.Connection):
         return await super().execute(query, *args, **options)
 
 
+# The first is the class of asyncpg, the second its cache, the third that of SQLAlchemy.
 POOLED = {
     "connection_class": _PooledConnection,
-    "statement_cache_size": 0,  # asyncpg's
-    "prepared_statement_cache_size": 0,  # SQLAlchemy's
+    "statement_cache_size": 0,
+    "prepared_statement_cache_size": 0,
 }
 
 
 class _Connector:
     """Connects to PostgreSQL, and remembers whether a pooler is in between."""
 
-    def __init__(
-        self,
-        limits: Mapping[str, int],
-        is_pooled: bool,
-        connecting: Callable[[], AbstractContextManager[None]],
-    ) -> None:
-        self._limits, self._is_pooled, self._connecting = limits, is_pooled, connecting
+    def __init__(self, limits: Mapping[str, int], is_pooled: bool) -> None:
+        self._limits, self._is_pooled = limits, is_pooled
 
     def connect(self, dialect: Any, _: object, __: object, options: dict[str, Any]) -> Any:
+        started = time.perf_counter()
         try:
-            with self._connecting():
-                if not self._is_pooled:
-                    connection = dialect.connect(**options)
-                    if self._is_direct(connection):
-                        return connection
-                    self._is_pooled = True
-                connection = dialect.connect(**options, **POOLED)
-                connection.driver_connection.limits = self._limits
-                return connection
+            if not self._is_pooled:
+                connection = dialect.connect(**options)
+                if self._is_direct(connection):
+                    return connection
+                self._is_pooled = True
+            connection = dialect.connect(**options, **POOLED)
+            connection.driver_connection.limits = self._limits
+            return connection  # noqa: TRY300
         except Exception as error:  # whatever it is, the database can't be used now
             cause = error if isinstance(error, OSError) else error.__cause__ or error
             failure = dialect.dbapi.OperationalError(f"{type(cause).__name__}: {cause}")
             failure.sqlstate = "08001"  # unable to establish a connection
             raise failure from error
+        finally:
+            request_stats.add_call("db_connect", (time.perf_counter() - started) * 1000)
 
     def _is_direct(self, connection: Any) -> bool:
         """Set the limits if the server itself is at the other end.
@@ -107,14 +100,14 @@ class _Connector:
         with the connection, and would keep these for somebody else.
         """
         limits = (f"set_config('{name}', '{ms}', false)" for name, ms in self._limits.items())
-        driver, is_direct = connection.driver_connection, False
+        driver, answer = connection.driver_connection, ""
         query = f"SELECT {', '.join(limits)} WHERE pg_backend_pid() = {driver.get_server_pid()}"
         try:
-            is_direct = connection.run_async(lambda c: c.execute(query)) == "SELECT 1"
+            answer = connection.run_async(lambda c: c.execute(query))
         finally:
-            if not is_direct:
+            if answer != "SELECT 1":
                 driver.terminate()
-        return is_direct
+        return answer == "SELECT 1"
 
 
 def _set_pragmas(connection: Any, _: object) -> None:

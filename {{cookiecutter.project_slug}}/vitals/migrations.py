@@ -41,9 +41,9 @@ def run_migrations(url: str, **options: Any) -> None:
         asyncio.run(_run(url, options))
     except DBAPIError as error:
         raise CommandError(
-            f"{error}\nexpected a database that answers, migrations that fit its rows (a new column "
-            "needs nullable=True or a server_default), and no transaction that holds a lock for "
-            "long; the failed migration's transaction is undone, and it is safe to repeat"
+            f"{error}\nexpected a database that answers, no transaction that holds a lock for "
+            "long, and migrations that fit its rows (a new column needs nullable=True or a "
+            "server_default); the failed one is rolled back, and it is safe to repeat"
         ) from error
 
 
@@ -70,7 +70,7 @@ async def _turn(engine: AsyncEngine) -> AsyncIterator[None]:
     async with engine.connect() as connection:
         driver: Any = (await connection.get_raw_connection()).driver_connection
         async with driver.transaction():
-            while await driver.execute(TAKE_LOCK) != "SELECT 1":
+            while await driver.execute(TAKE_LOCK) != "SELECT 1":  # noqa: ASYNC110 - of others
                 await asyncio.sleep(POLL_SECONDS)
             yield
 
