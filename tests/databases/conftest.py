@@ -1,6 +1,5 @@
 """PostgreSQL and PgBouncer as clouds run them, for the engine's own database class."""
 
-import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,12 +23,10 @@ def anyio_backend() -> str:
 
 @pytest.fixture(scope="session")
 def folder() -> Iterator[Path]:
-    """A folder that another user may enter; a socket's path may not be long either."""
     missing = servers.missing()
     assert not missing, f"not on this machine: apt-get install {' '.join(missing)}"
-    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as name:
-        Path(name).chmod(0o755)
-        yield Path(name)
+    with servers.scratch() as folder:
+        yield folder
 
 
 @pytest.fixture(scope="session")

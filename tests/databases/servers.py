@@ -1,12 +1,17 @@
 """A PostgreSQL with TLS and a PgBouncer from Debian's packages, each on a free port."""
 
+import asyncio
 import os
 import pwd
 import shutil
+import signal
 import subprocess
+import tempfile
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
+
+import asyncpg
 
 from tests import baking
 from tests.faults.service import accepts
@@ -37,12 +42,37 @@ def missing() -> list[str]:
     return [package for package, is_here in found.items() if not is_here]
 
 
+@contextmanager
+def scratch() -> Iterator[Path]:
+    """A folder that another user may enter; a socket's path may not be long either."""
+    with tempfile.TemporaryDirectory(prefix="pg-", ignore_cleanup_errors=True) as name:
+        Path(name).chmod(0o755)
+        yield Path(name)
+
+
+def answers(url: str) -> bool:
+    """Whether the database at a URL answers a statement."""
+
+    async def ask() -> bool:
+        connection = await asyncpg.connect(url, timeout=2, statement_cache_size=0)
+        try:
+            return await connection.execute("SELECT 1") == "SELECT 1"
+        finally:
+            await connection.close()
+
+    with suppress(OSError, asyncpg.PostgresError):
+        return asyncio.run(ask())
+    return False
+
+
 class Program:
     """A server in the foreground, as a user that is not root; it can be stopped and started."""
 
-    def __init__(self, command: Sequence[str | Path], port: int, folder: Path) -> None:
+    def __init__(
+        self, command: Sequence[str | Path], port: int, folder: Path, stop_by: int
+    ) -> None:
         self.port, self.folder = port, folder
-        self._command = command
+        self._command, self._stop_by = command, stop_by
 
     def start(self) -> None:
         user = pwd.getpwnam("nobody").pw_uid if os.geteuid() == 0 else None
@@ -54,7 +84,7 @@ class Program:
 
     def stop(self) -> None:
         """Close all connections and end."""
-        self._process.send_signal(2)
+        self._process.send_signal(self._stop_by)
         self._process.wait(20)
 
 
@@ -74,7 +104,7 @@ def postgres(folder: Path, *options: str) -> Iterator[Program]:
     command: list[str | Path] = [programs / "postgres", "-D", data, "-p", str(port)]
     command += ["-h", "127.0.0.1", "-k", folder, "--fsync=off", *options, "--ssl=on"]
     command += [f"--ssl_{kind}_file={folder}/server.{kind}" for kind in ("cert", "key")]
-    yield from _running(Program(command, port, folder))
+    yield from _running(Program(command, port, folder, signal.SIGINT))
 
 
 @contextmanager
@@ -86,7 +116,7 @@ def bouncer(folder: Path, target: int, mode: str, password: str = PASSWORD) -> I
     given = {"target": target, "port": port, "folder": folder, "mode": mode}
     (folder / "pgbouncer.ini").write_text(CONFIGURATION.format(**given))
     _give_away(folder)
-    yield from _running(Program([BOUNCER, folder / "pgbouncer.ini"], port, folder))
+    yield from _running(Program([BOUNCER, folder / "pgbouncer.ini"], port, folder, signal.SIGTERM))
 
 
 def _running(program: Program) -> Iterator[Program]:

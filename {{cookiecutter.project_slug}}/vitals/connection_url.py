@@ -92,11 +92,12 @@ def _parameters(query: str) -> dict[str, str]:
 def _tls(given: dict[str, str]) -> bool:
     """Complete the parameters of TLS; whether the system's authorities verify the server."""
     mode, root = given.get("sslmode", "prefer"), given.get("sslrootcert")
-    if given.pop("channel_binding", "") == "require" and mode in ("prefer", "allow", "require"):
+    if given.pop("channel_binding", "") == "require" and not mode.startswith("verify"):
         # asyncpg has none. A verified certificate protects from the same attacker.
-        mode, root = "verify-full", root or "system"
-    is_system, is_verified = root == "system", mode.startswith("verify")
-    if (is_verified and not root) or (is_system and (mode == "disable" or "sslcert" in given)):
+        mode, root = "verify-full" if mode != "disable" else mode, root or "system"
+    is_system = root == "system"
+    is_complete = (root and mode != "disable") or (not root and not mode.startswith("verify"))
+    if not is_complete or (is_system and "sslcert" in given):
         raise ValueError(f"sslmode={mode} and a sslrootcert=FILE that fits, or =system")
     given["sslmode"] = mode
     try:

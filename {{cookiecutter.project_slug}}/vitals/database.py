@@ -100,8 +100,7 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
-        Raises Problem 503 if the database is not available, has no free connection, or takes
-        longer than the deadline. When the block has ended without an error, it is committed.
+        Raises Problem 503 if the database is not available, or not within the deadline.
         """
         session, deadline = self._sessions(), asyncio.timeout(self._deadline_seconds)
         try:
@@ -114,7 +113,7 @@ class Database:
                 finally:
                     self._places.release()
         except (TimeoutError, DBAPIError) as error:
-            # Any other error is the block's own, also one of the network or of a time limit.
+            # Any other error is the block's own, also an OSError or another time limit.
             is_transient = isinstance(error, DBAPIError) and _is_transient(error)
             if not (deadline.expired() or is_transient):
                 raise
