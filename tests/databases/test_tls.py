@@ -81,10 +81,10 @@ async def test_parameters_reach_the_session(postgres: Program) -> None:
     )
     names = ("application_name", "work_mem", "statement_timeout", "lock_timeout")
     async with engine.connect() as connection:
-        shown = [await connection.scalar(text(f"SHOW {name}")) for name in names]
+        values = [await connection.scalar(text(f"SHOW {name}")) for name in names]
     await engine.dispose()
 
-    assert shown == ["orders", "8MB", "5s", "700ms"]
+    assert values == ["orders", "8MB", "5s", "700ms"]
 
 
 async def test_the_socket_of_a_folder_and_the_second_of_two_hosts_are_reached(

@@ -177,10 +177,10 @@ async def test_an_error_of_the_block_itself_is_no_fault_of_the_database(
             await session.execute(text("SELECT 1"))
             raise error
 
-    with pytest.raises(type(error)) as raised:
+    with pytest.raises(type(error)) as caught:
         await fail()
 
-    assert raised.value is error
+    assert caught.value is error
     assert database.gauges()["db_client_connections_in_use"] == 0
 
 

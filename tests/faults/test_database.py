@@ -71,7 +71,7 @@ class Restarted:
 
     def around(self, restart: Callable[[], None], is_back: Callable[[], bool]) -> None:
         """Keep asking until the server is back, and for 200 reads more."""
-        with crowd(8, self._service.port, self._ask, pause_seconds=0.01) as reads:
+        with crowd(8, self._service.port, self._read, pause_seconds=0.01) as reads:
             baking.wait_until(lambda: len(self.seen) > 50, 20)
             restart()
             baking.wait_until(is_back, 20)
@@ -82,7 +82,7 @@ class Restarted:
     def after(self) -> list[str]:
         return [result for began, result in self.seen if began > self.back]
 
-    def _ask(self, client: Client) -> Answer:
+    def _read(self, client: Client) -> Answer:
         began = time.monotonic()
         answer = client.ask(MISSING)
         is_asked_again = answer.status == 503 and answer.json()["retry_safe"]

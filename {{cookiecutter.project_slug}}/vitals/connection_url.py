@@ -81,8 +81,8 @@ def _parameters(query: str) -> dict[str, str]:
         if name in IGNORED:
             continue
         if name not in PARAMETERS or name in given:
-            shown = name if name in {*PARAMETERS, *UNSUPPORTED} else f"number {number}"
-            raise ValueError(f"no parameter {shown}; once each: {', '.join(PARAMETERS)}")
+            which = name if name in {*PARAMETERS, *UNSUPPORTED} else f"number {number}"
+            raise ValueError(f"no parameter {which}; once each: {', '.join(PARAMETERS)}")
         given[name] = _decoded(value)
         if not re.fullmatch(PARAMETERS[name], given[name]):
             raise ValueError(f"{name}={PARAMETERS[name]}")

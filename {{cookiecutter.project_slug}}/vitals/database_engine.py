@@ -100,7 +100,8 @@ class _Connector:
         with the connection, and would keep these for somebody else.
         """
         limits = (f"set_config('{name}', '{ms}', false)" for name, ms in self._limits.items())
-        driver, answer = connection.driver_connection, ""
+        driver = connection.driver_connection
+        answer: object = None
         query = f"SELECT {', '.join(limits)} WHERE pg_backend_pid() = {driver.get_server_pid()}"
         try:
             answer = connection.run_async(lambda c: c.execute(query))
