@@ -11,7 +11,6 @@ from sqlalchemy.exc import IntegrityError, OperationalError
 
 from vitals import Problem, testing
 from vitals.database import Database
-from vitals.database_engine import driver_url
 
 OLDEST, NEWEST = "r1", "r2"
 REVISION = 'revision, down_revision = "{}", {}\n\ndef upgrade(): ...\ndef downgrade(): ...\n'
@@ -134,6 +133,57 @@ async def test_the_pool_fails_its_check_while_requests_wait_for_it(database: Dat
     assert await outcome(database, "pool") == ""
 
 
+@pytest.fixture
+async def silent() -> AsyncIterator[str]:
+    """The URL of a server that takes connections and says nothing."""
+    held: list[asyncio.StreamWriter] = []
+    server = await asyncio.start_server(lambda _, writer: held.append(writer), "127.0.0.1", 0)
+    port = server.sockets[0].getsockname()[1]
+    yield f"postgresql://user:word@127.0.0.1:{port}/orders?sslmode=disable&connect_timeout=1"
+    for writer in held:
+        writer.close()
+    server.close()
+
+
+async def test_connecting_is_no_wait_for_the_pool_and_has_its_own_time(
+    tmp_path: Path, silent: str
+) -> None:
+    database = database_at(tmp_path, silent)
+
+    async def use() -> None:
+        with pytest.raises(Problem, match="not available"):
+            async with database.transaction():
+                pytest.fail("nobody answers")
+
+    async with testing.cost() as cost:
+        requests = [asyncio.create_task(use()) for _ in range(2)]
+        await asyncio.sleep(0.1)  # the first one connects, the second waits for the only place
+        assert await outcome(database, "pool") == ""
+        assert database.gauges()["db_client_connections_in_use"] == 0
+        await asyncio.gather(*requests)
+
+    waits = sorted(ms for kind, ms, _ in cost.calls if kind == "pool_wait")
+    connects, ms = cost.total("db_connect")
+    assert (len(waits), connects) == (2, 2)
+    assert waits[0] < ms / 4 < waits[1]  # only one waited: while the other connected
+
+
+@pytest.mark.parametrize("error", [OSError(2, "no such file"), TimeoutError("a call of ours")])
+async def test_an_error_of_the_block_itself_is_no_fault_of_the_database(
+    database: Database, error: Exception
+) -> None:
+    async def fail() -> None:
+        async with database.transaction() as session:
+            await session.execute(text("SELECT 1"))
+            raise error
+
+    with pytest.raises(type(error)) as caught:
+        await fail()
+
+    assert caught.value is error
+    assert database.gauges()["db_client_connections_in_use"] == 0
+
+
 async def test_statements_are_counted_with_their_repeats_also_failing_ones(
     database: Database,
 ) -> None:
@@ -162,17 +212,6 @@ async def test_a_slow_statement_is_logged_with_its_text_but_not_its_parameters(
     (line,) = [r for r in caplog.records if r.getMessage() == "slow statement"]
     assert vars(line)["statement"] == "SELECT ?"
     assert "private" not in str(vars(line))
-
-
-@pytest.mark.parametrize(
-    ("given", "used"),
-    [
-        ("postgresql://a:b@host:5432/name", "postgresql+asyncpg://a:b@host:5432/name"),
-        ("sqlite:///some.db", "sqlite+aiosqlite:///some.db"),
-    ],
-)
-def test_the_driver_is_chosen_by_the_kind_of_database(given: str, used: str) -> None:
-    assert driver_url(given).render_as_string(hide_password=False) == used
 
 
 async def test_an_older_schema_fails_the_check_and_names_both(

@@ -15,8 +15,8 @@ import pytest
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
     {"problems", "validation", "request_stats", "dependency", "probes"}
-    | {"settings", "settings_loader", "setting_types"},
-    {"database", "database_engine", "cache", "cache_stores"},
+    | {"settings", "settings_loader", "setting_types", "connection_url"},
+    {"database", "database_engine", "migrations", "cache", "cache_stores"},
     {"status", "security", "health", "observability", "docs", "openapi"},
     {"installation", "engine", "outermost", "server"},
     {"testing"},
@@ -26,6 +26,7 @@ DRIVERS = {"sqlalchemy", "alembic", "asyncpg", "aiosqlite", "redis", "jwt"}
 WITH_DRIVERS = {
     "vitals.database",
     "vitals.database_engine",
+    "vitals.migrations",
     "vitals.cache",
     "vitals.cache_stores",
     "vitals.security.jwks",

@@ -14,7 +14,11 @@ from tests.faults.servers import Server
 from tests.faults.service import Project, Service
 
 ROWS = baking.ROOT / "build" / "faults.md"
-NEEDED = {"haproxy": "usr/sbin/haproxy", "libfaketime": clock.LIBRARY}  # Debian's packages
+NEEDED = {  # Debian's packages
+    "haproxy": "usr/sbin/haproxy",
+    "libfaketime": clock.LIBRARY,
+    "pgbouncer": "usr/sbin/pgbouncer",
+}
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:

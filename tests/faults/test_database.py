@@ -3,8 +3,11 @@
 import time
 from collections.abc import Callable
 
+import pytest
+
 from tests import baking
-from tests.faults.client import Client, all_at_once, crowd
+from tests.databases import servers as databases
+from tests.faults.client import Answer, Client, all_at_once, crowd
 from tests.faults.proxy import between
 from tests.faults.servers import Server
 from tests.faults.service import Service
@@ -57,6 +60,77 @@ def test_r4_and_r6_a_stopped_database_and_its_return_are_reported(
     r6.at_most("ready after", probes.until_readiness_is(200, 20) * 1000, 1_500)
     r4.at_most("slowest probe", probes.slowest_ms, 50)
     r6.exactly("a read", probes.service.ask(MISSING).status, 404)
+
+
+class Restarted:
+    """The reads of eight clients while a server restarts: when each began, and its result."""
+
+    def __init__(self, service: Service) -> None:
+        self.seen: list[tuple[float, str]] = []
+        self._service = service
+
+    def around(self, restart: Callable[[], None], is_back: Callable[[], bool]) -> None:
+        """Keep asking until the server is back, and for 200 reads more."""
+        with crowd(8, self._service.port, self._read, pause_seconds=0.01) as reads:
+            baking.wait_until(lambda: len(self.seen) > 50, 20)
+            restart()
+            baking.wait_until(is_back, 20)
+            self.back = time.monotonic()
+            baking.wait_until(lambda: len(self.after()) > 200, 40)
+        self.seen += [(0, failure) for failure in reads.failures]
+
+    def after(self) -> list[str]:
+        return [result for began, result in self.seen if began > self.back]
+
+    def _read(self, client: Client) -> Answer:
+        began = time.monotonic()
+        answer = client.ask(MISSING)
+        is_asked_again = answer.status == 503 and answer.json()["retry_safe"]
+        self.seen.append((began, "again" if is_asked_again else str(answer.status)))
+        return answer
+
+
+def test_r17_a_restart_of_the_database_loses_no_request(
+    start: Start, row: Begin, database: Server
+) -> None:
+    r17 = row("R17", "database restarts under 8 clients")
+    service = start(cache_url="mem://")
+    reads = Restarted(service)
+
+    def restart() -> None:
+        database.stop()
+        database.start()
+
+    reads.around(restart, lambda: databases.answers(database.url))
+
+    r17.exactly("answers", {result for _, result in reads.seen} - {"again"}, {"404"})
+    r17.exactly("refused after its return", set(reads.after()), {"404"})
+
+
+@pytest.mark.parametrize("mode", ["session", "transaction"])
+def test_r17_a_restart_of_a_pooler_loses_no_request_and_is_reported(
+    start: Start, row: Begin, database: Server, mode: str
+) -> None:
+    r17 = row("R17", f"PgBouncer restarts under 8 clients, {mode} mode")
+    password = database.url.partition("://app:")[2].partition("@")[0]
+    with (
+        databases.scratch() as folder,
+        databases.bouncer(folder / mode, database.port, mode, password) as bouncer,
+    ):
+        url = database.url.replace(f":{database.port}/", f":{bouncer.port}/")
+        service = start(database_url=url, cache_url="mem://")
+        reads, probes = Restarted(service), Watched(service)
+
+        def restart() -> None:
+            bouncer.stop()
+            r17.at_most("503 after", probes.until_readiness_is(503, 20) * 1000, 2_000)
+            bouncer.start()
+            r17.at_most("ready after", probes.until_readiness_is(200, 20) * 1000, 2_000)
+
+        reads.around(restart, lambda: databases.answers(url))
+
+    r17.exactly("answers", {result for _, result in reads.seen} - {"again"}, {"404"})
+    r17.exactly("refused after its return", set(reads.after()), {"404"})
 
 
 def test_r5_and_r6_a_hanging_database_delays_no_probe(

@@ -1,5 +1,13 @@
+import shutil
+import sqlite3
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
 import pytest
 
+from tests import baking
 from vitals.ops.project import migration
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
@@ -19,3 +27,39 @@ def test_a_migration_without_a_database_is_refused_with_its_address() -> None:
     assert "expected a database that answers" in refused.value.output
     assert "hidden" not in refused.value.output
     assert "Traceback" not in refused.value.output
+
+
+COPIES_ITEMS = """
+import sqlalchemy as sa
+from alembic import op
+
+revision, down_revision = "copied", "8c41f0a2be95"
+
+def upgrade() -> None:
+    with op.batch_alter_table("items", recreate="always") as batch:
+        batch.add_column(sa.Column("colour", sa.String(20), nullable=True))
+"""
+
+
+def test_a_table_that_sqlite_copies_keeps_the_rows_that_refer_to_it(tmp_path: Path) -> None:
+    project, file = Path(shutil.copytree(baking.bake(), tmp_path / "orders")), tmp_path / "some.db"
+    upgrade(project, file)
+    with closing(sqlite3.connect(file)) as connection, connection:
+        connection.execute("INSERT INTO items (id, name, price_cents) VALUES (1, 'tea', 1)")
+        connection.execute("INSERT INTO attachments VALUES (1, 'text/plain', 'x')")
+    (project / "migrations" / "versions" / "copied.py").write_text(COPIES_ITEMS)
+
+    upgrade(project, file)
+
+    with closing(sqlite3.connect(file)) as connection:
+        assert connection.execute("SELECT colour, item_id FROM items, attachments").fetchall() == [
+            (None, 1)
+        ]
+
+
+def upgrade(project: Path, file: Path) -> None:
+    environment = baking.environment(
+        APP_ENVIRONMENT="test", APP_DATABASE_URL=f"sqlite:///{file}", PYTHONPATH=""
+    )
+    command = [sys.executable, "-m", "alembic", "upgrade", "head"]
+    subprocess.run(command, cwd=project, env=environment, check=True)

@@ -17,11 +17,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.pool import QueuePool
 
 from vitals import request_stats
-from vitals.database_engine import build_engine, driver_url
+from vitals.database_engine import build_engine
 from vitals.dependency import Check, CheckFailed
 from vitals.problems import Problem
 
-__all__ = ["Database", "driver_url"]
+__all__ = ["Database"]
 
 PROBE_SECONDS = 0.8  # shorter than the deadline of a check, so that its connection is closed
 REMEDIES = {
@@ -61,13 +61,16 @@ class Database:
         self._pool_size = pool_size
         self._deadline_seconds = deadline_seconds
         self._slow_query_ms = slow_query_ms
-        self._waiting = 0
+        self._places = asyncio.Semaphore(pool_size)
+        self._waiting = self._connecting = 0
         self._reading: asyncio.Task[set[str]] | None = None
         scripts = ScriptDirectory(str(migrations))
         self._known = {script.revision for script in scripts.walk_revisions()}
         self._needed = set(scripts.get_heads())
-        self._engine = build_engine(url, pool_size, deadline_seconds)
-        self._probe = build_engine(url, 1, deadline_seconds)
+        # The server's own limit ends a statement that nobody waits for any more.
+        limits = {"statement_timeout": int(deadline_seconds * 1000)}
+        self._engine = build_engine(url, pool_size, limits)
+        self._probe = build_engine(url, 1, limits)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
         event.listen(self._engine.sync_engine, "before_cursor_execute", _start_clock)
         event.listen(self._engine.sync_engine, "after_cursor_execute", self._count)
@@ -89,7 +92,7 @@ class Database:
 
     def gauges(self) -> dict[str, float]:
         return {
-            "db_client_connections_in_use": cast("QueuePool", self._engine.pool).checkedout(),
+            "db_client_connections_in_use": self._in_use(),
             "db_client_connections_max": self._pool_size,
         }
 
@@ -97,20 +100,25 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
-        Raises Problem 503 if the database is not available, has no free connection, or takes
-        longer than the deadline. When the block has ended without an error, it is committed.
+        Raises Problem 503 if the database is not available, or not within the deadline.
         """
-        session = self._sessions()
+        session, deadline = self._sessions(), asyncio.timeout(self._deadline_seconds)
         try:
-            async with asyncio.timeout(self._deadline_seconds):
-                await self._connect(session)
-                yield session
-                await session.commit()
-        except (TimeoutError, OSError, DBAPIError) as error:
-            await session.invalidate()
-            if isinstance(error, DBAPIError) and not _is_transient(error):
+            async with deadline:
+                await self._take_place()
+                try:
+                    await self._connect(session)
+                    yield session
+                    await session.commit()
+                finally:
+                    self._places.release()
+        except (TimeoutError, DBAPIError) as error:
+            # Any other error is the block's own, also an OSError or another time limit.
+            is_transient = isinstance(error, DBAPIError) and _is_transient(error)
+            if not (deadline.expired() or is_transient):
                 raise
-            state = "slow" if isinstance(error, TimeoutError) else "not available"
+            await session.invalidate()
+            state = "slow" if deadline.expired() else "not available"
             raise Problem(503, f"the database is {state}") from error
         except asyncio.CancelledError:
             await session.invalidate()
@@ -118,15 +126,25 @@ class Database:
         finally:
             await session.close()
 
-    async def _connect(self, session: AsyncSession) -> None:
-        """Take a connection from the pool; the wait is counted separately."""
+    async def _take_place(self) -> None:
+        """Wait while the pool is full. The pool's own waiters miss a connection that fails."""
         started = time.perf_counter()
         self._waiting += 1
         try:
-            await session.connection()
+            await self._places.acquire()
         finally:
             self._waiting -= 1
             request_stats.add_call("pool_wait", (time.perf_counter() - started) * 1000)
+
+    async def _connect(self, session: AsyncSession) -> None:
+        self._connecting += 1
+        try:
+            await session.connection()
+        finally:
+            self._connecting -= 1
+
+    def _in_use(self) -> int:
+        return cast("QueuePool", self._engine.pool).checkedout() - self._connecting
 
     async def _read_once(self) -> set[str]:
         """Read the schema's revisions; checks that run at once share one statement."""
@@ -135,17 +153,18 @@ class Database:
         return await asyncio.shield(self._reading)
 
     async def _revisions(self) -> set[str]:
-        async with asyncio.timeout(PROBE_SECONDS), self._probe.connect() as connection:
-            try:
-                rows = await connection.execute(text("SELECT version_num FROM alembic_version"))
-                return set(rows.scalars())
-            except DBAPIError as error:
-                if isinstance(error, ProgrammingError) or "no such table" in str(error.orig):
-                    return set()
-                raise
-            except asyncio.CancelledError:
-                await connection.invalidate()
-                raise
+        try:
+            async with asyncio.timeout(PROBE_SECONDS), self._probe.connect() as connection:
+                try:
+                    rows = await connection.execute(text("SELECT version_num FROM alembic_version"))
+                    return set(rows.scalars())
+                except asyncio.CancelledError:
+                    await connection.invalidate()
+                    raise
+        except DBAPIError as error:
+            if isinstance(error, ProgrammingError) or "no such table" in str(error.orig):
+                return set()
+            raise CheckFailed(str(error.orig)) from error
 
     async def _check_schema(self) -> None:
         """Pass on the schema of this code and on any newer one: a rollback runs on that."""
@@ -156,7 +175,7 @@ class Database:
             raise CheckFailed(f"the schema is at {at}, this code needs {need}: apply migrations")
 
     async def _check_pool(self) -> None:
-        if self._waiting:
+        if self._waiting and self._in_use() >= self._pool_size:  # connecting fills no pool
             raise CheckFailed(f"{self._waiting} requests wait for one of {self._pool_size}")
 
     def _count(self, connection: Connection, _: object, statement: str, *_rest: object) -> None:

@@ -7,6 +7,8 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BeforeValidator, SecretStr
 
+from vitals import connection_url
+
 MIN_DISTINCT = 10  # characters: 16 random ones have fewer in one case of 10,000
 HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?").fullmatch
 HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*").fullmatch
@@ -14,15 +16,10 @@ ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?").fullm
 
 
 def url(*schemes: str) -> AfterValidator:
-    """Accept a URL with one of the schemes; a refusal shows nothing of it."""
-    prefixes = tuple(f"{scheme}://" for scheme in schemes)
-
-    def check(value: SecretStr) -> SecretStr:
-        if not value.get_secret_value().startswith(prefixes):
-            raise ValueError("a URL that starts with " + " or ".join(prefixes))
-        return value
-
-    return AfterValidator(check)
+    """Accept a URL with one of the schemes that can work; a refusal shows nothing of it."""
+    return AfterValidator(
+        lambda value: SecretStr(connection_url.checked(value.get_secret_value(), *schemes))
+    )
 
 
 def _strong(value: SecretStr) -> SecretStr:

@@ -113,11 +113,13 @@ class Settings(BaseModel):
 class DatabaseSettings(Settings):
     """Settings of a service with a database."""
 
-    database_url: Annotated[SecretStr, setting_types.url("postgresql", "sqlite")] = Field(
-        SecretStr("sqlite:///local.db"),
-        examples=["postgresql://app:{password}@127.0.0.1:1/app"],
+    database_url: Annotated[SecretStr, setting_types.url("postgresql", "postgres", "sqlite")] = (
+        Field(
+            SecretStr("sqlite:///local.db"),
+            examples=["postgresql://app:{password}@127.0.0.1:1/app"],
+        )
     )
-    """postgresql://user:password@host:5432/name, or sqlite:///file"""
+    """postgresql://user:password@host:5432/name as a cloud gives it, or sqlite:///file"""
     database_pool_size: int = Field(10, ge=1, le=500)
     """connections to the database held by this process"""
     slow_query_ms: int = Field(200, ge=1, le=60_000)
