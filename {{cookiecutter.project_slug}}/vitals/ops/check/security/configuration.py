@@ -22,7 +22,7 @@ def _wrong(seen: Evidence, name: str, is_wrong: Callable[[Any], object]) -> Iter
 @check("SEC-111", "jwt", "set APP_AUTH=jwt in config/common.env", "OWASP API2:2023")
 def tokens_are_required(seen: Evidence) -> Iterator[str]:
     """Staging and production require tokens where a route does"""
-    if seen.service.guarded():
+    if not all(each.public for each in seen.service.operations):
         yield from _wrong(seen, "auth", lambda auth: auth == "off")
 
 
