@@ -3,6 +3,7 @@
 The comment above a fault is what `make security` must say about it: the id and the place.
 """
 # ruff: noqa
+# pyrefly: ignore-errors
 
 import base64
 import contextlib

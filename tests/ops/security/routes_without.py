@@ -1,5 +1,6 @@
 """A team's routes without faults, each a neighbour of one with a fault: no check may name them."""
 # ruff: noqa
+# pyrefly: ignore-errors
 
 import logging
 from datetime import date
