@@ -7,6 +7,7 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
+from vitals.ops.check.security.checklist import NotRun
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
@@ -31,8 +32,8 @@ def workflows() -> tuple[str, ...]:
         raise Refused("zizmor failed", "its findings as JSON", output=output) from error
 
 
-def advisories() -> tuple[str, ...] | None:
-    """The open advisories of packages that are shipped; None if there was no answer."""
+def advisories() -> tuple[str, ...]:
+    """The open advisories of packages that are shipped. Raises NotRun without an answer."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as pinned:
         lines = (shell.ROOT / "requirements.txt").read_text(encoding="utf-8").split("\n")
         pins = [line.removesuffix(" \\") for line in lines if re.match(r"\S+==", line)]
@@ -45,7 +46,7 @@ def advisories() -> tuple[str, ...] | None:
     listed: list[dict[str, Any]] = json.loads(output[start:])["dependencies"] if start >= 0 else []
     found = {each["name"]: [v["id"] for v in each.get("vulns", ())] for each in listed}
     if not found.pop(KNOWN_BAD.partition("=")[0], None):
-        return None
+        raise NotRun("no network")
     return tuple(f"{name}: {', '.join(ids)}" for name, ids in found.items() if ids)
 
 
