@@ -18,7 +18,7 @@ from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
 GROUPS = (configuration, repository, service, source)  # importing them registers their checks
-FIRST = (gather.running_service, tools.advisories, tools.workflows)  # what takes long
+FIRST = (gather.running_service, *tools.LOOK_UPS)  # what takes long
 CHECKS = sorted(checklist.CHECKS)
 ACCEPTED = "config/security-accepted.toml"
 

@@ -1,75 +1,177 @@
-"""The containers that the files in deploy/ describe: Compose services and those of pods."""
+"""Containers, as Compose files and Kubernetes manifests describe them: what each of them may do.
+
+A row has the id, what holds, the fix, the facts that each container needs, those that none may
+have, and those that no document may have. A pod is looked for wherever there are `containers`;
+one without an image is a patch: what it leaves out is elsewhere.
+"""
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
-import yaml
+from vitals.ops.check.security import manifests
+from vitals.ops.check.security.checklist import check
+from vitals.ops.check.security.gather import Evidence
+from vitals.ops.check.security.manifests import facts, mappings
+from vitals.ops.check.security.tools import Found
 
-MANIFEST = re.compile(r"^(services|kind):", re.MULTILINE)
-ROOT_USERS = ("0", "root")
-
-
-@dataclass(frozen=True)
-class Container:
-    where: str
-    image: str
-    non_root: bool
-    read_only: bool
-    without_capabilities: bool
-    without_escalation: bool
-    limited: bool
-    close_to_the_host: bool  # privileged, in its namespaces, or with its files
+NEVER = "(?!)"
 
 
-def found(folder: Path) -> Iterator[Container]:
-    """All containers, of whatever kind of manifest is there."""
-    for file in sorted(folder.rglob("*.y*ml")):
-        where, text = str(file.relative_to(folder.parent)), file.read_text(encoding="utf-8")
-        documents = yaml.safe_load_all(text) if MANIFEST.search(text) else ()
-        for document in documents:
-            if isinstance(document, dict) and "services" in document:
-                for name, service in document["services"].items():
-                    yield _service(f"{where}: {name}", service)
-            elif isinstance(document, dict) and "kind" in document:
-                yield from _pod(f"{where}: {document['kind']}", document)
+class Row(NamedTuple):
+    id: str
+    title: str
+    fix: str
+    needed: tuple[str, ...] = ()
+    wrong: str = NEVER
+    anywhere: str = NEVER
 
 
-def _service(where: str, service: dict[str, Any]) -> Container:
-    mounts = " ".join(map(str, service.get("volumes", ())))
-    host = "host" in (service.get("network_mode"), service.get("pid"), service.get("ipc"))
-    return Container(
-        where,
-        str(service.get("image", "")),
-        non_root=str(service.get("user", "")).split(":")[0] not in ROOT_USERS,
-        read_only=service.get("read_only") is True,
-        without_capabilities=service.get("cap_drop") == ["ALL"],
-        without_escalation="no-new-privileges:true" in service.get("security_opt", ()),
-        limited={"mem_limit", "pids_limit", "cpus"} <= service.keys(),
-        close_to_the_host=bool(service.get("privileged")) or host or "docker.sock" in mounts,
-    )
+ROWS = (
+    Row(
+        "SEC-611",
+        "No container runs as root",
+        "set user, or runAsNonRoot: true",
+        ("user|securityContext.runAsNonRoot|image=caddy:.*",),  # Caddy opens the web's ports
+        r"user=(0+|root|\$.*|)(:.*)?|group_add=(0|root|docker)"
+        r"|securityContext\.(runAsNonRoot=(?!true).*|runAs(User|Group)=0)",
+    ),
+    Row(
+        "SEC-612",
+        "No container can change its own files",
+        "set read_only: true, or readOnlyRootFilesystem: true",
+        ("read_only|securityContext.readOnlyRootFilesystem",),
+        r"(read_only|securityContext\.readOnlyRootFilesystem)=(?!true).*",
+    ),
+    Row(
+        "SEC-613",
+        "Containers drop all capabilities, and add none but that to listen on a low port",
+        "cap_drop: [ALL], or capabilities: {drop: [ALL]}",
+        ("(cap_drop|securityContext.capabilities.drop)=ALL",),
+        r"(cap_add|securityContext\.capabilities\.add)=(?!(CAP_)?NET_BIND_SERVICE$|\[\]).*",
+    ),
+    Row(
+        "SEC-614",
+        "Containers can't gain privileges, and their system calls are filtered",
+        "no-new-privileges:true, or allowPrivilegeEscalation: false and a seccompProfile",
+        (
+            "security_opt=no-new-privileges.*|securityContext.allowPrivilegeEscalation",
+            "of=compose|securityContext.seccompProfile.type",
+        ),
+        r"security_opt=.*(unconfined|disable|[:=]false).*"
+        r"|securityContext\.allowPrivilegeEscalation=(?!false).*",
+        r"(?!services).*=(?i:unconfined|unmasked)|.*(securityContext|seccompProfile)=(None|removed)",
+    ),
+    Row(
+        "SEC-615",
+        "Containers have limits of memory, CPU and processes",
+        "mem_limit, cpus and pids_limit; or resources",
+        (
+            r"mem_limit|deploy.resources.limits.memory|resources.limits.memory",
+            r"cpus|deploy.resources.limits.cpus|resources.(requests|limits).cpu",
+            r"of=pod|pids_limit|deploy.resources.limits.pids",
+        ),
+        r"(mem_limit|cpus|pids_limit|.*\.limits\.\w+)=(-.*|0+(\.0*)?\w?|None)",
+        r".*(resources|limits)=(None|removed)",
+    ),
+    Row(
+        "SEC-616",
+        "No container is privileged, or has files, devices or namespaces of the host",
+        "remove it",
+        (),
+        r"privileged=true|(devices|device_cgroup_rules|gpus|use_api_socket|volumes_from)[.=].*"
+        r"|(network_mode|pid|ipc|uts|userns_mode|cgroup)=(host|container:).*"
+        r"|volumes=(?!\.\.?/(?!\.\.)[^:]*:[^:]+:ro\b)[/~.:$].*:.*|securityContext\.privileged=true",
+        r"(.*\.)?(hostPath\.path=|hostPort=|volumeDevices\.).*|(.*\.)?(hostProcess|host(Network|PID|IPC))=true"
+        r"|.*(docker|containerd|crio|podman)\.sock.*|volumes\.[^.]+\.driver_opts\.device=[/~.].*"
+        r"|networks\.[^.]+\.(name|driver)=host",
+    ),
+    Row(
+        "SEC-617",
+        "No container has a token or the right to change the cluster",
+        "set automountServiceAccountToken: false; name verbs and resources",
+        ("of=compose|automountServiceAccountToken",),
+        NEVER,
+        r"(.*\.)?(automountServiceAccountToken=true|serviceAccountToken\..*|rules\.\w+=\*"
+        r"|roleRef\.name=(cluster-admin|admin|edit))",
+    ),
+    Row(
+        "SEC-618",
+        "Only the web's ports are open to the network, and no server without a password",
+        "publish it on 127.0.0.1, or not at all",
+        (),
+        r"ports=(?!\[\]|127\.0\.0\.1:|\[?::1\]?:)(?!(.*:)?(80|443)(/\w+)?$).*",
+        r"spec\.ports\.port=(?!(?:80|443)$)\d+(?=(?:\n.*)*\nspec\.type=(?:LoadBalancer|NodePort)\n)"
+        r"|spec\.externalIPs=.*|(.*\.)?(ingress|egress)={}|.*(HOST_AUTH_METHOD\W+(value=)?trust"
+        r"|ALLOW_EMPTY_PASSWORD\W+(value=)?(yes|true|1)|AUTH_ANONYMOUS_ENABLED\W+(value=)?true"
+        r"|protected-mode\W+no).*",
+    ),
+)
 
 
-def _pod(where: str, document: dict[str, Any]) -> Iterator[Container]:
-    spec = document.get("spec") or {}
-    if document["kind"] == "CronJob":
-        spec = spec["jobTemplate"]["spec"]
-    pod = spec if document["kind"] == "Pod" else spec.get("template", {}).get("spec", {})
-    host = any(pod.get(shared) for shared in ("hostNetwork", "hostPID", "hostIPC"))
-    host = host or any("hostPath" in volume for volume in pod.get("volumes", ()))
-    for container in [*pod.get("initContainers", ()), *pod.get("containers", ())]:
-        context = pod.get("securityContext", {}) | container.get("securityContext", {})
-        resources = container.get("resources", {})
-        limits = resources.get("limits", {})
-        yield Container(
-            f"{where}: {container['name']}",
-            str(container.get("image", "")),
-            non_root=context.get("runAsNonRoot") is True and context.get("runAsUser") != 0,
-            read_only=context.get("readOnlyRootFilesystem") is True,
-            without_capabilities=context.get("capabilities", {}).get("drop") == ["ALL"],
-            without_escalation=context.get("allowPrivilegeEscalation") is False,
-            limited="memory" in limits and "cpu" in resources.get("requests", {}) | limits,
-            close_to_the_host=host or bool(context.get("privileged")),
-        )
+def subjects() -> list[tuple[str, str, bool]]:
+    """What a finding can be about: its place, its facts, and whether it is a container."""
+    found = manifests.documents()
+    composed = {file: each for file, each in found if isinstance(each.get("services"), dict)}
+    named = [
+        (f"{file} {name}", {"of": "compose", **_short(manifests.service(file, name, composed))}, True)
+        for file, document in composed.items()
+        for name in document["services"]
+    ]
+    for file, each in found:
+        kind, name = each.get("kind", ""), (each.get("metadata") or {}).get("name", "")
+        named.append((f"{file} {kind}/{name}" if kind else file, each, False))
+        named += [
+            (f"{file} {kind}/{name} {container.get('name')}", container, True)
+            for pod in mappings(each)
+            if isinstance(pod.get("containers"), list)
+            for container in _of_pod(pod)
+        ]
+    return [(place, "\n".join(sorted(facts(each))) + "\n", c) for place, each, c in named]
+
+
+def _of_pod(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The containers of a pod, each with what the pod says for all."""
+    token = {k: v for k, v in pod.items() if k == "automountServiceAccountToken"}
+    for key in ("initContainers", "containers", "ephemeralContainers"):
+        for each in pod.get(key) or ():
+            context = (pod.get("securityContext") or {}) | (each.get("securityContext") or {})
+            written = {"written": str(each["image"]).replace("$", "%")} if "image" in each else {}
+            yield {**each, **written, "of": "pod", "securityContext": context, **token}
+
+
+def _short(service: dict[str, Any]) -> dict[str, Any]:
+    """A service with volumes and ports in their short form."""
+    volumes = [
+        f"{'' if v.get('type') == 'bind' else 'named'}{v.get('source', v.get('src', ''))}:"
+        f"{v.get('target')}:{'ro' if v.get('read_only') else 'rw'}"
+        if isinstance(v, dict)
+        else v
+        for v in service.get("volumes") or ()
+    ]
+    ports = [
+        f"{p.get('host_ip', '')}:{p.get('published', '')}:{p.get('target')}"
+        if isinstance(p, dict)
+        else p
+        for p in service.get("ports") or ()
+    ]
+    written = str(service.get("image", "")).replace("$", "%")
+    return {**service, "volumes": volumes, "ports": ports, "written": written}
+
+
+def _register(row: Row) -> None:
+    def look(seen: Evidence) -> Found:
+        for place, text, is_container in seen.once(subjects):
+            pattern = row.wrong if is_container else row.anywhere
+            for found in re.finditer(rf"^(?:{pattern})$", text, re.MULTILINE):
+                yield f"{place} {found[0]}", "is not allowed"
+            for needed in row.needed if is_container and "\nimage=" in f"\n{text}" else ():
+                if not re.search(rf"^({needed})[.=\n]", text, re.MULTILINE):
+                    yield f"{place} {needed.split('|')[0]}", "is missing"
+
+    look.__doc__ = row.title
+    check(row.id, "it to be safe", row.fix, "CIS Docker Benchmark 5")(look)
+
+
+for each_row in ROWS:
+    _register(each_row)

@@ -1,157 +1,229 @@
-"""Checks of the repository: secrets, packages, workflows, the image and its containers."""
+"""Checks of the repository: secrets, packages, pipelines, images and what is put into them."""
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
-from vitals.ops.check.security import containers, secret_scan, tools
+from vitals.ops.check.security import containers, manifests, tools
 from vitals.ops.check.security.checklist import check
 from vitals.ops.check.security.gather import Evidence
-from vitals.ops.run import git, shell
+from vitals.ops.check.security.tools import Found
+from vitals.ops.deploy.targets import project_name
 
-STORED, RULE, CIS = "OWASP ASVS 13.3.1", "OWASP ASVS 13.3", "CIS Docker Benchmark 5"
-SUPPLY_CHAIN, TOP10 = "OWASP A03:2025 supply chain", "OWASP A06:2021"
-DOCKERFILE = "deploy/Dockerfile"
-ELSEWHERE = ("://", "index-url", "--find-links", "\n-e ", "git+")
-EXACT = re.compile(r".+:v?\d+[\w.-]*|.+@sha256:[0-9a-f]{64}").fullmatch
-BY_DEPLOY = re.compile(r"\$\{IMAGE(:-none)?\}|none").fullmatch  # `make deploy` names the version
+STORED, RULE, CIS = "OWASP ASVS 13.3.1", "OWASP ASVS 13.3", "CIS Docker Benchmark 4"
+SUPPLY_CHAIN, PIPELINES = "OWASP A03:2025 supply chain", "OWASP CI/CD Security Risks"
+DOCKERFILE = re.compile(r"(.*/)?(Docker|Container)file[^/]*(?<!ignore)|.*\.[Dd]ockerfile").fullmatch
+PIPELINE = re.compile(r"\.github/workflows/[^/]+\.ya?ml|\.gitlab-ci\.yml|\.gitlab/.*\.ya?ml").match
+SCRIPT = re.compile(  # also those without an extension, such as a Makefile
+    r"(?!vitals/|docs/)(.*/)?([^/.]+|\.envrc|.*\.(sh|bash|zsh|mk|ps1|ya?ml|toml|cfg|ini|conf|env))"
+).fullmatch
+LOCAL = re.compile(
+    r"(.*/)?(\.env(\.(?!example|sample|template).*)?|\.netrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)"
+    r"|.*\.(pem|key|p12|pfx|kdbx|keystore|jks|sqlite3?|db))"
+).fullmatch
+PIN = re.compile(r"[\w.\[\],-]+==\S+( ;[^\\]+?)?( --hash=sha256:[0-9a-f]{64})+").fullmatch
+NOT_LOCKED = (
+    r"\bpip[\d.]*\b(?![^\n;&|]*--require-hashes)[^\n;&|]*? install\b[^\n;&|]*"
+    r"|\b(?:pipx|uvx|npx|uv tool|easy_install)\b[^\n;&|]*"
+)
+INDEX = (
+    r"--(?:extra-index-url|index-url|default-index|index|find-links|trusted-host)\b[^\n]*"
+    r"|\b(?:PIP|UV)_(?:EXTRA_|DEFAULT_)?(?:INDEX|FIND_LINKS|TRUSTED_HOST|INSECURE_HOST)[^\n]*"
+    r"|^(?:extra-)?index-url\b[^\n]*|^\[+tool\.(?:uv\.(?:index|sources)|poetry\.source)[^\n]*"
+    r"|\bpip[\d.]* [^\n]*? -[if] [^\n]*|(?<!\w)git\+\w+:[^\n]*"
+)
+FETCHED = (
+    r"(?:curl|wget)\b[^\n;]*\|\s*(?:sudo\s+|env\s+|-\S+\s+)*(?:\S*/)?(?:\w*sh|python[\d.]*|perl|node)\b"
+    r"|(?:\b\w*sh|python[\d.]*|eval|source|\s\.)\s[^\n;|]*[$<]?[(`]\s*(?:curl|wget)\b[^\n]*"
+    r"|(?:curl|wget)\b(?![^\n]*sha\d+sum)[^\n]*(?:&&|;)[^\n]*\b(?:\w*sh\s|chmod\s|python[\d.]*\s)[^\n]*"
+    r"|\bcurl\b[^\n;|]*\s(?:-[a-zA-Z]*k[a-zA-Z]*|--insecure)\b[^\n]*|[^\n]*--no-check-certificate\b[^\n]*"
+    r"|[^\n]*(?:GIT_SSL_NO_VERIFY|sslVerify\W+false|StrictHostKeyChecking\W+no|TLS_REJECT_UNAUTHORIZED"
+    r"|--allow-un(?:authenticated|trusted)|DOCKER_TLS_CERTDIR\W+\"\"|tcp://[\w.-]+:2375)[^\n]*"
+    r"|^ADD\s+(?![^\n]*--checksum)[^\n]*(?:https?://|git@)[^\n]*"
+)
+# The names of images that Docker itself keeps; others say which registry they come from.
+KNOWN = re.compile(
+    r"(alpine|busybox|caddy|debian|docker|golang|haproxy|httpd|mariadb|memcached|mongo|mysql|nats|nginx"
+    r"|node|postgres|python|rabbitmq|redis|registry|traefik|ubuntu|valkey/valkey|grafana/grafana"
+    r"|prom/(prometheus|alertmanager))[:@].*|[\w-]*[.:][\w.:-]*/.+"
+).fullmatch
+EXACT = re.compile(r".+:v?\d(?!.*latest)[\w.-]*|.+@sha256:[0-9a-f]{64}").fullmatch
+IMAGE = re.compile(r"^(?:.*\.)?(image|image\.name|container|services|services\.name|uses)=(.+)$", re.M)
+BY_DEPLOY = re.compile(r"%\{IMAGE(:-none|:\?[^}]*)?\}|service:v0\.0\.0").fullmatch
+OURS = re.compile(r".* (app-(blue|green)|migrate|service)").fullmatch
+
+
+def _lines(seen: Evidence, pattern: str, files: Callable[[str], object] = SCRIPT) -> Found:
+    """The commands in scripts, pipelines and other files for delivery that match a pattern."""
+    for file in seen.files:
+        if files(file) or DOCKERFILE(file):
+            text = re.sub(r"^\s*#.*", "", seen.text(file), flags=re.MULTILINE)
+            text = re.sub(r"\\\r?\n\s*|\n\s*(?=[|&])", " ", text)
+            for found in re.finditer(pattern, text, re.MULTILINE):
+                yield f"{file} {' '.join(found[0].split())[:80]}", "is in a file for delivery"
 
 
 def _locks(seen: Evidence) -> Iterator[tuple[str, str]]:
+    """The lines of the locks, each with its file."""
     for file in seen.files:
-        if re.fullmatch(r"requirements[\w-]*\.txt", file):
-            yield file, seen.text(file)
+        if re.fullmatch(r"(.*/)?(requirements|constraints)[^/]*\.txt", file):
+            for line in re.sub(r"\s*\\\r?\n\s*", " ", seen.text(file)).split("\n"):
+                if line.strip() and not line.startswith("#"):
+                    yield file, line
 
 
-def _containers(seen: Evidence) -> tuple[containers.Container, ...]:
-    return seen.once(_found)
+@check("SEC-113", "config/*.env", "move it there", "OWASP ASVS 13.4")
+def settings_come_from_config(seen: Evidence) -> Found:
+    """Settings come from config/ only, where they are checked"""
+    yield from _lines(seen, r"\bAPP_(?!VERSION|COMMIT)[A-Z_]+\b", re.compile("deploy/.*ya?ml").match)
 
 
-def _found() -> tuple[containers.Container, ...]:
-    return tuple(containers.found(shell.ROOT / "deploy"))
-
-
-def since_last_release() -> str:
-    """The commits since the last tag of a version; all of them before the first."""
-    if not git.succeeds("describe", "--tags", "--abbrev=0", "--match", "v*"):
-        return ""
-    return git.git("describe", "--tags", "--abbrev=0", "--match", "v*") + "..HEAD"
-
-
-@check("SEC-201", "none", "remove it, and replace it: it is known now", STORED)
-def the_tree_holds_no_secret(seen: Evidence) -> Iterator[str]:
+@check("SEC-201", "none", "replace it; if it is none, end the line with gitleaks:allow", STORED)
+def the_tree_holds_no_secret(seen: Evidence) -> Found:
     """The repository holds no secret"""
-    yield from (f"{place}: what looks like a secret" for place in secret_scan.in_files(seen.files))
+    yield from seen.once(tools.secrets_in_the_tree)
 
 
 @check("SEC-202", "none", "replace it: it is known, also without that commit", STORED)
-def the_history_holds_no_secret(_: Evidence) -> Iterator[str]:
-    """No secret was committed since the last release"""
-    if git.is_repository() and git.succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
-        for place in secret_scan.in_history(since_last_release()):
-            yield f"commit {place}: what looks like a secret"
+def the_history_holds_no_secret(seen: Evidence) -> Found:
+    """No secret was committed since the last release; HISTORY=all looks at all commits"""
+    yield from seen.once(tools.secrets_in_the_history)
+    yield from ((file, "hides secrets") for file in seen.files if file == ".gitleaksignore")
 
 
-@check("SEC-206", ".env among them", "add .env to .gitignore", RULE)
-def local_settings_stay_local(seen: Evidence) -> Iterator[str]:
-    """A file of local settings can't be committed by mistake"""
-    if ".env" not in seen.text(".gitignore").split():
-        yield ".gitignore names other files only"
-    if ".env" in seen.files:
-        yield ".env is in the repository"
+@check("SEC-206", "none, and .env in .gitignore", "remove it", RULE)
+def local_files_stay_local(seen: Evidence) -> Found:
+    """Files of local settings, keys and databases are not in the repository"""
+    ignored = seen.text(".gitignore").split()
+    if not {".env", "/.env", ".env*"} & set(ignored) or "!.env" in ignored:
+        yield ".gitignore", "lets .env in"
+    yield from ((file, "is in the repository") for file in filter(LOCAL, seen.files))
 
 
-@check("SEC-601", "hashes for each package", "make lock", SUPPLY_CHAIN)
-def every_package_has_its_hash(seen: Evidence) -> Iterator[str]:
-    """Every package is locked by version and hash"""
-    for file, text in _locks(seen):
-        for name in re.findall(r"^(\S+==\S+)[^\n]*(?<!\\)$", text, re.MULTILINE):
-            yield f"{file}: {name} has no hash"
+@check("SEC-601", "a lock with hashes", "make lock, and --require-hashes", SUPPLY_CHAIN)
+def every_package_has_its_hash(seen: Evidence) -> Found:
+    """Every package is locked by version and hash, and installed by them"""
+    for file, line in _locks(seen):
+        if not PIN(line.strip()) and not line.startswith("-"):
+            yield f"{file} {line.split()[0]}", "has no version or no hash"
+    yield from _lines(seen, NOT_LOCKED)
 
 
-@check("SEC-602", "packages of the machine's own index", "make lock", SUPPLY_CHAIN)
-def no_lock_names_an_index(seen: Evidence) -> Iterator[str]:
-    """No lock names a place that packages come from"""
-    for file, text in _locks(seen):
-        for word in ELSEWHERE:
-            if word in text:
-                yield f"{file}: {word.strip()}"
+@check("SEC-602", "packages of the machine's own index", "remove it", SUPPLY_CHAIN)
+def packages_come_from_one_place(seen: Evidence) -> Found:
+    """No file names a place that packages come from"""
+    for file, line in _locks(seen):
+        if line.startswith("-") or "://" in line:
+            yield f"{file} {line.split()[0]}", "names a place, or another file"
+    yield from _lines(seen, INDEX)
+
+
+@check("SEC-603", "a version with a checksum, over TLS", "install a package instead", SUPPLY_CHAIN)
+def nothing_downloaded_is_run(seen: Evidence) -> Found:
+    """Nothing is run as it was downloaded, and no connection is left unchecked"""
+    yield from _lines(seen, FETCHED)
 
 
 @check("SEC-604", "none", "`zizmor --offline .github` explains it", "GitHub security hardening")
-def workflows_are_sound(seen: Evidence) -> Iterator[str]:
-    """Workflows have no weakness that zizmor knows"""
+def workflows_are_sound(seen: Evidence) -> Found:
+    """Workflows of GitHub have no weakness that zizmor knows"""
     yield from seen.once(tools.workflows)
 
 
-@check("SEC-607", "none", "make upgrade", TOP10)
-def no_advisory_is_open(seen: Evidence) -> Iterator[str]:
+@check("SEC-605", "a commit, or a version", "name the ref", PIPELINES)
+def pipelines_include_what_is_fixed(seen: Evidence) -> Found:
+    """Pipelines of GitLab include nothing that can change"""
+    for place, text, _ in seen.once(containers.subjects):
+        if place.startswith(".gitlab"):
+            fixed = re.findall(r"^include\.ref=(?:[0-9a-f]{40}|v?\d.*)$", text, re.MULTILINE)
+            named = re.findall(r"^include\.project=(.*)$", text, re.MULTILINE)
+            yield from ((f"{place} {each}", "is not fixed") for each in named[len(fixed) :])
+            pattern = r"^(?:.*\.)?include(?:\.remote)?=(https?:.*)$|^include\.component=(.*@(?!v?\d).*)$"
+            for found in re.finditer(pattern, text, re.MULTILINE):
+                yield f"{place} {found[1] or found[2]}", "is not fixed"
+
+
+@check("SEC-606", "make check, without exception", "see how the template has it", PIPELINES)
+def pipelines_check(seen: Evidence) -> Found:
+    """The pipeline runs `make check`, and fails with it"""
+    texts = {file: seen.text(file) for file in seen.files if PIPELINE(file)}
+    if texts and not re.search(r"^[^#\n]*\bmake check\b(?! *(\|\||;))", "\n".join(texts.values()), re.M):
+        yield next(iter(texts)), "does not run make check, or goes on without it"
+    for file, document in manifests.documents():
+        for each in manifests.mappings(document) if PIPELINE(file) else ():
+            goes_on = each.get("continue-on-error") or each.get("allow_failure")
+            if goes_on and "make check" in str(each):
+                yield f"{file} make check", "may fail"
+
+
+@check("SEC-607", "none", "make upgrade", "OWASP A06:2021")
+def no_advisory_is_open(seen: Evidence) -> Found:
     """No advisory is open for a package that is shipped"""
     yield from seen.once(tools.advisories)
 
 
-@check("SEC-608", "a number other than 0", f"USER 10001:10001 in {DOCKERFILE}", CIS)
-def the_image_is_not_root(seen: Evidence) -> Iterator[str]:
+@check("SEC-608", "a number other than 0", "USER 10001:10001 in the last stage", CIS)
+def the_image_is_not_root(seen: Evidence) -> Found:
     """The image runs as a user without rights"""
-    text = seen.text(DOCKERFILE)
-    users = re.findall(r"^USER\s+(\S+)", text.rpartition("\nFROM ")[2], re.MULTILINE)
-    if text and (not users or users[-1].split(":")[0] in ("0", "root")):
-        yield f"{DOCKERFILE}: USER {users[-1] if users else 'is missing'}"
+    for file in filter(DOCKERFILE, seen.files):
+        last = re.split(r"^FROM ", _expanded(seen.text(file)), flags=re.MULTILINE)[-1]
+        users = re.findall(r"^USER\s+(\S*)", last, re.MULTILINE)
+        if not users or re.fullmatch(r"(0+|root|)(:.*)?|\$.*", users[-1]):
+            yield file, f"USER {users[-1] if users else 'is missing'}"
 
 
-@check("SEC-609", "an exact version, or a digest", "name the version", SUPPLY_CHAIN)
-def images_are_exact(seen: Evidence) -> Iterator[str]:
-    """Every image is named by its version"""
-    text = seen.text(DOCKERFILE)
-    named = re.findall(r"^ARG \w+=(\S+[:/]\S*)$|^FROM ([^$\s]\S*)", text, re.MULTILINE)
-    stages = re.findall(r"^FROM .* AS (\S+)", text, re.MULTILINE)
-    images = [(DOCKERFILE, arg or base) for arg, base in named if base not in stages]
-    for where, image in images + [(each.where, each.image) for each in _containers(seen)]:
-        if not EXACT(image) and not BY_DEPLOY(image):
-            yield f"{where}: image {image or 'without a name'}"
+@check("SEC-609", "a version, and a registry", "name both", SUPPLY_CHAIN)
+def images_are_exact(seen: Evidence) -> Found:
+    """Every image is named by its version, and by its registry where Docker doesn't keep it"""
+    for file in filter(DOCKERFILE, seen.files):
+        text = _expanded(seen.text(file))
+        stages = re.findall(r"^FROM .*\bAS\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
+        for image in re.findall(r"^FROM\s+(?:--\S+\s+)*(\S+)|--from=(\S+)", text, re.MULTILINE):
+            if (name := "".join(image)) not in [*stages, "scratch"] and not name.isdigit():
+                yield from _inexact(file, name)
+    for place, text, is_container in seen.once(containers.subjects):
+        for key, image in IMAGE.findall(text) if not is_container else ():
+            pipeline = PIPELINE(place)
+            if key in ("image", "image.name") or (pipeline and (key != "uses" or ":/" in image)):
+                name = image.removeprefix("docker://")
+                if not pipeline or "$" not in image or image.endswith("latest"):
+                    yield from _inexact(place, name)
+        for tag in re.findall(r"^images\.newTag=(?!v?\d)(.*)", text, re.MULTILINE):
+            yield f"{place} {tag}", "is no version"
 
 
 @check("SEC-610", "a list of names that go in", "begin .dockerignore with *", CIS)
-def the_image_takes_named_files(seen: Evidence) -> Iterator[str]:
+def the_image_takes_named_files(seen: Evidence) -> Found:
     """Only files that are named go into the image"""
-    if seen.text(DOCKERFILE) and "*" not in seen.text(".dockerignore").split("\n"):
-        yield ".dockerignore lets everything in that it does not name"
+    if any(map(DOCKERFILE, seen.files)):
+        for file in {".dockerignore", *(f for f in seen.files if f.endswith(".dockerignore"))}:
+            lines = seen.text(file).split("\n")
+            if "*" not in lines:
+                yield file, "lets everything in that it does not name"
+            for line in lines:
+                if re.fullmatch(r"!/?(\*+|\.|\./|\*\*/.*|\.(git|env|venv)\b.*|(config|build|tests)/?)", line):
+                    yield f"{file} {line}", "lets more in"
 
 
-@check("SEC-611", "a user other than root", "set user, or runAsNonRoot: true", CIS)
-def no_container_is_root(seen: Evidence) -> Iterator[str]:
-    """No container runs as root"""
-    yield from (f"{c.where}: runs as root" for c in _containers(seen) if not c.non_root)
+@check("SEC-619", "${IMAGE:-none}, or service:v0.0.0", "leave the version to make deploy", SUPPLY_CHAIN)
+def deploy_names_the_version(seen: Evidence) -> Found:
+    """No file names the version of the service itself: `make deploy` does"""
+    name = project_name()
+    for place, text, is_container in seen.once(containers.subjects):
+        for image in re.findall(r"^written=(.+)", text, re.MULTILINE) if is_container else ():
+            ours = OURS(place) or re.fullmatch(rf"(.*/)?{re.escape(name)}([:@].*)?", image)
+            if ours and not BY_DEPLOY(image):
+                yield f"{place} {image}", "is written down"
+        if "\nimages.name=service\n" in f"\n{text}":
+            yield from ((f"{place} {x}", "is written down") for x in re.findall(r"^images\.(?:digest|new).*", text, re.M))
 
 
-@check("SEC-612", "a read-only file system", "read_only, or readOnlyRootFilesystem", CIS)
-def containers_are_read_only(seen: Evidence) -> Iterator[str]:
-    """A container can't change its own files"""
-    yield from (f"{c.where}: can write" for c in _containers(seen) if not c.read_only)
+def _inexact(place: str, image: str) -> Found:
+    if image not in ("none", "service:v0.0.0") and not (EXACT(image) and KNOWN(image)):
+        yield f"{place} {image}", "has no version, or no registry"
 
 
-@check("SEC-613", "ALL dropped", "cap_drop: [ALL], or capabilities: {drop: [ALL]}", CIS)
-def containers_drop_capabilities(seen: Evidence) -> Iterator[str]:
-    """A container drops all capabilities"""
-    for each in _containers(seen):
-        if not each.without_capabilities:
-            yield f"{each.where}: keeps capabilities"
-
-
-@check("SEC-614", "none", "no-new-privileges:true, or allowPrivilegeEscalation: false", CIS)
-def containers_gain_no_privileges(seen: Evidence) -> Iterator[str]:
-    """A container can't gain privileges"""
-    for each in _containers(seen):
-        if not each.without_escalation:
-            yield f"{each.where}: can gain privileges"
-
-
-@check("SEC-615", "limits", "mem_limit, cpus and pids_limit; or resources", CIS)
-def containers_have_limits(seen: Evidence) -> Iterator[str]:
-    """A container has a memory limit, and a CPU limit or request"""
-    yield from (f"{c.where}: has no limits" for c in _containers(seen) if not c.limited)
-
-
-@check("SEC-616", "a network and namespaces of its own", "remove it", CIS)
-def containers_are_separate(seen: Evidence) -> Iterator[str]:
-    """No container is privileged or shares the host's namespaces, files or engine"""
-    yield from (f"{c.where}: shares the host's" for c in _containers(seen) if c.close_to_the_host)
+def _expanded(dockerfile: str) -> str:
+    """A Dockerfile with the defaults of its arguments."""
+    text = re.sub(r"\\\r?\n\s*", " ", dockerfile)
+    defaults = dict(re.findall(r"^ARG\s+(\w+)=\"?([^\s\"]+)", text, re.MULTILINE))
+    return re.sub(r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda found: defaults.get(found[1], found[0]), text)
