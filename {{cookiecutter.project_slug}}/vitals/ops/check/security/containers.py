@@ -114,7 +114,11 @@ def subjects() -> list[tuple[str, str, bool]]:
     found = manifests.documents()
     composed = {file: each for file, each in found if isinstance(each.get("services"), dict)}
     named = [
-        (f"{file} {name}", {"of": "compose", **_short(manifests.service(file, name, composed))}, True)
+        (
+            f"{file} {name}",
+            {"of": "compose", **_short(manifests.service(file, name, composed))},
+            True,
+        )
         for file, document in composed.items()
         for name in document["services"]
     ]

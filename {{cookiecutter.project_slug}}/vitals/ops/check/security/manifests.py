@@ -34,7 +34,7 @@ def _untagged(loader: Any, _: str, node: yaml.Node) -> Any:
 
 
 Loader.add_multi_constructor("", _untagged)
-parse = partial(yaml.load_all, Loader=Loader)  # noqa: S506  a safe one
+parse = partial(yaml.load_all, Loader=Loader)
 
 
 def documents() -> Documents:

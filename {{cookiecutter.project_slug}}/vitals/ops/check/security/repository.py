@@ -47,7 +47,9 @@ KNOWN = re.compile(
     r"|prom/(prometheus|alertmanager))[:@].*|[\w-]*[.:][\w.:-]*/.+"
 ).fullmatch
 EXACT = re.compile(r".+:v?\d(?!.*latest)[\w.-]*|.+@sha256:[0-9a-f]{64}").fullmatch
-IMAGE = re.compile(r"^(?:.*\.)?(image|image\.name|container|services|services\.name|uses)=(.+)$", re.M)
+IMAGE = re.compile(
+    r"^(?:.*\.)?(image|image\.name|container|services|services\.name|uses)=(.+)$", re.MULTILINE
+)
 BY_DEPLOY = re.compile(r"%\{IMAGE(:-none|:\?[^}]*)?\}|service:v0\.0\.0").fullmatch
 OURS = re.compile(r".* (app-(blue|green)|migrate|service)").fullmatch
 
@@ -74,7 +76,9 @@ def _locks(seen: Evidence) -> Iterator[tuple[str, str]]:
 @check("SEC-113", "config/*.env", "move it there", "OWASP ASVS 13.4")
 def settings_come_from_config(seen: Evidence) -> Found:
     """Settings come from config/ only, where they are checked"""
-    yield from _lines(seen, r"\bAPP_(?!VERSION|COMMIT)[A-Z_]+\b", re.compile("deploy/.*ya?ml").match)
+    yield from _lines(
+        seen, r"\bAPP_(?!VERSION|COMMIT)[A-Z_]+\b", re.compile("deploy/.*ya?ml").match
+    )
 
 
 @check("SEC-201", "none", "replace it; if it is none, end the line with gitleaks:allow", STORED)
@@ -137,7 +141,9 @@ def pipelines_include_what_is_fixed(seen: Evidence) -> Found:
             fixed = re.findall(r"^include\.ref=(?:[0-9a-f]{40}|v?\d.*)$", text, re.MULTILINE)
             named = re.findall(r"^include\.project=(.*)$", text, re.MULTILINE)
             yield from ((f"{place} {each}", "is not fixed") for each in named[len(fixed) :])
-            pattern = r"^(?:.*\.)?include(?:\.remote)?=(https?:.*)$|^include\.component=(.*@(?!v?\d).*)$"
+            pattern = (
+                r"^(?:.*\.)?include(?:\.remote)?=(https?:.*)$|^include\.component=(.*@(?!v?\d).*)$"
+            )
             for found in re.finditer(pattern, text, re.MULTILINE):
                 yield f"{place} {found[1] or found[2]}", "is not fixed"
 
@@ -146,7 +152,9 @@ def pipelines_include_what_is_fixed(seen: Evidence) -> Found:
 def pipelines_check(seen: Evidence) -> Found:
     """The pipeline runs `make check`, and fails with it"""
     texts = {file: seen.text(file) for file in seen.files if PIPELINE(file)}
-    if texts and not re.search(r"^[^#\n]*\bmake check\b(?! *(\|\||;))", "\n".join(texts.values()), re.M):
+    if texts and not re.search(
+        r"^[^#\n]*\bmake check\b(?! *(\|\||;))", "\n".join(texts.values()), re.MULTILINE
+    ):
         yield next(iter(texts)), "does not run make check, or goes on without it"
     for file, document in manifests.documents():
         for each in manifests.mappings(document) if PIPELINE(file) else ():
@@ -200,11 +208,15 @@ def the_image_takes_named_files(seen: Evidence) -> Found:
             if "*" not in lines:
                 yield file, "lets everything in that it does not name"
             for line in lines:
-                if re.fullmatch(r"!/?(\*+|\.|\./|\*\*/.*|\.(git|env|venv)\b.*|(config|build|tests)/?)", line):
+                if re.fullmatch(
+                    r"!/?(\*+|\.|\./|\*\*/.*|\.(git|env|venv)\b.*|(config|build|tests)/?)", line
+                ):
                     yield f"{file} {line}", "lets more in"
 
 
-@check("SEC-619", "${IMAGE:-none}, or service:v0.0.0", "leave the version to make deploy", SUPPLY_CHAIN)
+@check(
+    "SEC-619", "${IMAGE:-none}, or service:v0.0.0", "leave the version to make deploy", SUPPLY_CHAIN
+)
 def deploy_names_the_version(seen: Evidence) -> Found:
     """No file names the version of the service itself: `make deploy` does"""
     name = project_name()
@@ -214,7 +226,10 @@ def deploy_names_the_version(seen: Evidence) -> Found:
             if ours and not BY_DEPLOY(image):
                 yield f"{place} {image}", "is written down"
         if "\nimages.name=service\n" in f"\n{text}":
-            yield from ((f"{place} {x}", "is written down") for x in re.findall(r"^images\.(?:digest|new).*", text, re.M))
+            yield from (
+                (f"{place} {x}", "is written down")
+                for x in re.findall(r"^images\.(?:digest|new).*", text, re.MULTILINE)
+            )
 
 
 def _inexact(place: str, image: str) -> Found:
@@ -226,4 +241,6 @@ def _expanded(dockerfile: str) -> str:
     """A Dockerfile with the defaults of its arguments."""
     text = re.sub(r"\\\r?\n\s*", " ", dockerfile)
     defaults = dict(re.findall(r"^ARG\s+(\w+)=\"?([^\s\"]+)", text, re.MULTILINE))
-    return re.sub(r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda found: defaults.get(found[1], found[0]), text)
+    return re.sub(
+        r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda found: defaults.get(found[1], found[0]), text
+    )
