@@ -83,7 +83,7 @@ class Requests:
             headers = {} if each.public else bearer(valid)
             yield self._of(each, MALFORMED, headers)
             if any(given["schema"].get("type") == "string" for given in each.parameters):
-                for trap in (*FILES, f"//{canaries['query']}"):
+                for trap in (*FILES, *(f"{to}{canaries['query']}" for to in ("//", "https://"))):
                     yield self._of(each, TRAP, headers, trap)
             if not each.public:
                 for kind, sent in self._wrong(each, scopes).items():

@@ -76,8 +76,9 @@ def text(schema: Schema, canary: str) -> str:
     pattern, most = schema.get("pattern", ""), schema.get("maxLength", 1000)
     fitting = canary.ljust(schema.get("minLength", 0), "x")[:most]
     made = _matching(_parser.parse(pattern))
-    texts = (f"{fitting}<i>"[:most], fitting, canary.upper(), *schema.get("examples", ()), made)
-    return next((each for each in texts if re.search(pattern, str(each))), fitting)
+    formed = (form.format(canary) for form in FORMATS.values())
+    texts = (f"{fitting}<i>", fitting, canary.upper(), *formed, *schema.get("examples", ()), made)
+    return next((x for x in texts if len(x) <= most and re.search(pattern, x)), fitting)
 
 
 def longest(pattern: str) -> int:

@@ -19,6 +19,7 @@ REST, EXPOSURE = "OWASP REST Security Cheat Sheet", "OWASP API3:2023"
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 PRIVATE = re.compile(r"/(admin|internal|debug|private)\b", re.IGNORECASE)
 READING = re.compile(r"\b(read|view|list|get)(er)?\b", re.IGNORECASE)
+TOKEN = re.compile(r"((access|auth|refresh|id|session)_?)?token", re.IGNORECASE)
 ONCE = {  # the headers that each answer has once
     "X-Content-Type-Options": "nosniff$",
     "X-Frame-Options": "DENY$",
@@ -32,6 +33,8 @@ IF_SENT = {  # the headers that an answer may have
     "Set-Cookie": "(?i)(?=.*; *secure)(?=.*; *httponly)(?=.*; *samesite=(lax|strict))",
     "Access-Control-Allow-Origin": "(?!)",
     "Access-Control-Allow-Credentials": "(?!)",
+    "Server": "(?!)",
+    "X-Powered-By": "(?!)",
 }
 INTERNALS = {  # what no answer may hold either
     "pyproject.toml": "[tool.vitals]",
@@ -123,9 +126,11 @@ def secrets_have_no_field(seen: Evidence) -> Findings:
     for each in seen.service.operations:
         fields = [pair for schema in each.answers for pair in _fields(schema, each, "answer")]
         names = [at for at, field in fields if field.get("type") != "boolean"]
-        names += [given["name"] for given in each.parameters if given["in"] in ("path", "query")]
-        keys = [name for name, scheme in each.schemes.items() if scheme.get("in") == "query"]
-        for name in [*filter(SECRET.search, names), *keys]:
+        names = [*filter(SECRET.search, names)]
+        sent = [given["name"] for given in each.parameters if given["in"] in ("path", "query")]
+        names += [name for name in sent if SECRET.search(name) or TOKEN.fullmatch(name)]
+        names += [name for name, scheme in each.schemes.items() if scheme.get("in") == "query"]
+        for name in names:
             yield f"{each.name} {name}", "holds a secret"
 
 
@@ -150,7 +155,7 @@ def nothing_sent_is_run_or_followed(seen: Evidence) -> Findings:
         html = "html" in headers.get("Content-Type", "")
         if html and any(f"{each}<i>" in text for each in sent):
             yield f"{operation.name} page", "markup that was sent"
-        if headers.get("Location", "").startswith(f"//{sent[0]}"):
+        if re.match(f"(https:)?//{sent[0]}", headers.get("Location", "")):
             yield f"{operation.name} Location", "an address that was sent"
 
 
@@ -214,6 +219,8 @@ def _bounded(schema: Schema) -> bool:
     kind = schema.get("type", "")
     if kind == "object" and not schema.get("additionalProperties"):
         return True
+    if not kind:
+        return not {"anyOf", "oneOf", "enum", "const"}.isdisjoint(schema)
     bounded = schema.get("format") in SHORT or any(b in schema for b in BOUNDS.get(kind, ()))
     return bounded or kind not in BOUNDS or longest(schema.get("pattern", "")) < MANY
 

@@ -1,6 +1,9 @@
 """Checks of the application's source: what ruff's security rules find, and its own settings."""
 
+import ast
+import builtins
 import json
+import re
 from pathlib import Path
 
 from vitals.ops.check.security.checklist import Findings, check
@@ -12,6 +15,7 @@ from vitals.settings import PLACEHOLDERS, secret_names
 
 # Without: assert, names that sound like a password, random numbers, programs that are started.
 RUFF = "--isolated --ignore-noqa --select S,T20 --ignore S101,S105,S106,S107,S311,S603,S607"
+BROAD = re.compile("|".join([*dir(builtins), r"\w*(SQLAlchemy|DBAPI|HTTP|Client)Error"])).fullmatch
 
 
 @check("SEC-203", "SecretStr, with a placeholder", "secret://name in config/", "OWASP ASVS 13.3.1")
@@ -40,3 +44,18 @@ def the_code_is_sound(_: Evidence) -> Findings:
     for each in found:
         file = Path(each["filename"]).relative_to(shell.ROOT)
         yield f"{file}:{each['location']['row']} {each['code']}", each["message"]
+
+
+@check("SEC-210", "a text of your own", "log the exception's type", "OWASP ASVS 16.5.1")
+def answers_do_not_quote_exceptions(_: Evidence) -> Findings:
+    """No answer is made of the text of an exception of Python's or of a library's"""
+    for file in sorted((shell.ROOT / "app").rglob("*.py")):
+        for each in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(each, ast.ExceptHandler) and each.name and each.type:
+                kinds, name = re.findall(r"\w+", ast.unparse(each.type)), re.escape(each.name)
+                calls = [x for x in ast.walk(each) if isinstance(x, ast.Call)]
+                for call in calls if any(map(BROAD, kinds)) else ():
+                    if re.match(
+                        rf"[\w.]*(Problem|Exception|Response)\(.*\b{name}\b", ast.unparse(call)
+                    ):
+                        yield f"{file.relative_to(shell.ROOT)}:{call.lineno}", "quotes an exception"
