@@ -3,13 +3,21 @@
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 
-from vitals.ops.check.security import checklist, configuration, gather, repository, service, tools
+from vitals.ops.check.security import (
+    checklist,
+    configuration,
+    gather,
+    repository,
+    service,
+    source,
+    tools,
+)
 from vitals.ops.check.security.checklist import accepted, left, run
 from vitals.ops.check.security.gather import Evidence
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
-GROUPS = (configuration, repository, service)  # importing them registers their checks
+GROUPS = (configuration, repository, service, source)  # importing them registers their checks
 FIRST = (gather.running_service, *tools.LOOK_UPS)  # what takes long
 CHECKS = sorted(checklist.CHECKS)
 ACCEPTED = "config/security-accepted.toml"
@@ -25,9 +33,12 @@ def look() -> str:
     except (OSError, ValueError) as error:
         raise Refused(str(error), "complete entries", f"see the head of {ACCEPTED}") from error
     with ThreadPoolExecutor() as pool:
-        report = run(CHECKS, Evidence(pool, FIRST))
+        seen = Evidence(pool, FIRST)
+        report = run(CHECKS, seen)
+        is_empty = not report.failed and not seen.service.operations
     lines = sorted(left(report, exceptions, dt.datetime.now(dt.UTC).date()))
-    done = f"{len(CHECKS)} checks, {len(exceptions)} findings accepted"
+    nothing = f"{steps.NOTHING_TO_TEST}: no route; " if is_empty else ""
+    done = f"{nothing}{len(CHECKS)} checks, {len(exceptions)} findings accepted"
     if report.not_run:
         done += "\nnot run: " + ", ".join(f"{id_} ({why})" for id_, why in report.not_run.items())
     if lines:

@@ -15,7 +15,8 @@ from typing import NamedTuple
 from vitals.ops.check.security.gather import Evidence
 from vitals.ops.run.steps import Refused, printable
 
-Look = Callable[[Evidence], Iterable[tuple[str, str]]]
+Findings = Iterator[tuple[str, str]]  # the place, and what is wrong there
+Look = Callable[[Evidence], Findings]
 FIELDS = ("id", "place", "owner", "reason", "until")
 LONGEST = dt.timedelta(days=366)
 

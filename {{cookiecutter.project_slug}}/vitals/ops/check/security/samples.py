@@ -1,0 +1,116 @@
+"""Valid values for a schema of the description (JSON Schema), with a canary in each text."""
+
+import re
+from collections.abc import Iterable, Mapping
+from re import _parser  # private, the only reader of patterns
+from typing import Any
+
+SECRET = re.compile(
+    r"(pass(word|wd|phrase)|secret|(api|private|signing)_?key)s?(_?(hash|digest))?$", re.IGNORECASE
+)
+FORMATS = {
+    "date": "2026-01-31",
+    "date-time": "2026-01-31T12:00:00Z",
+    "duration": "P1D",
+    "email": "{}@mail.internal",
+    "ipv4": "192.0.2.1",
+    "ipv6": "2001:db8::1",
+    "time": "12:00:00Z",
+    "uri": "https://host.internal/{}",
+    "uuid": "6f1c1d3e-8a5f-4a8e-9d55-0c2b9f3c9a11",
+}
+DEEPEST = 3  # below it only what is required: a model may hold itself
+Schema = Mapping[str, Any]
+
+
+def resolve(schema: Schema, schemas: Schema) -> Schema:
+    """The schema that a reference names; the first one of several, and all of allOf."""
+    if "$ref" in schema:
+        return resolve(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+    for each in schema.get("allOf", ()):
+        schema = {**resolve(each, schemas), **{n: v for n, v in schema.items() if n != "allOf"}}
+    return schema
+
+
+def value(
+    schema: Schema, schemas: Schema, canaries: Mapping[str, str], name: str = "", deep: int = 0
+) -> Any:
+    """A value that fits the schema."""
+    schema = resolve(schema, schemas)
+    for key in ("const", "enum"):
+        if key in schema:
+            return schema[key] if key == "const" else schema[key][0]
+    for key in ("anyOf", "oneOf"):
+        if key in schema:
+            return value(schema[key][0], schemas, canaries, name, deep)
+    match schema.get("type"):
+        case "object":
+            fields = schema.get("properties", {})
+            names = fields if deep < DEEPEST else schema.get("required", ())
+            return {n: value(fields[n], schemas, canaries, n, deep + 1) for n in names}
+        case "array":
+            item = [value(schema.get("items", {}), schemas, canaries, name, deep + 1)]
+            return item * max(1, schema.get("minItems", 1))
+        case "integer" | "number" as kind:
+            lowest = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
+            highest = schema.get("exclusiveMaximum", lowest + 1) - 1
+            number = min(lowest, schema.get("maximum", highest))
+            return int(number) if kind == "integer" else number
+        case "boolean":
+            return True
+        case "null":
+            return None
+    return text(schema, canaries["password" if SECRET.search(name) else "body"])
+
+
+def is_file(schema: Schema) -> bool:
+    """Whether a field of a form is a file, or a list of them."""
+    schema = schema.get("items", schema)
+    return schema.get("format") == "binary" or "contentMediaType" in schema
+
+
+def text(schema: Schema, canary: str) -> str:
+    """A text that fits the schema, with the canary if there is room for it."""
+    if form := FORMATS.get(schema.get("format", "")):
+        return form.format(canary)
+    least, most = schema.get("minLength", 0), schema.get("maxLength", 1000)
+    fitting, pattern = canary.ljust(least, "x")[:most], schema.get("pattern", "")
+    if len(fitting) + 3 <= most and re.search(pattern, f"{fitting}<i>"):
+        return f"{fitting}<i>"
+    others = (
+        fitting,
+        canary.upper(),
+        *schema.get("examples", ()),
+        _matching(_parser.parse(pattern)),
+    )
+    return next((other for other in others if re.search(pattern, str(other))), fitting)
+
+
+def longest(pattern: str) -> int:
+    """The length of the longest text that a pattern matches as a whole, if it has to."""
+    _, most = _parser.parse(pattern).getwidth()
+    return most if re.match(r"\^.*\$$", pattern) else _parser.MAXREPEAT
+
+
+def _matching(nodes: Iterable[tuple[Any, Any]]) -> str:
+    """A short text that a parsed pattern matches."""
+    made = ""
+    for kind, given in nodes:
+        match str(kind):
+            case "LITERAL":
+                made += chr(given)
+            case "RANGE":
+                made += chr(given[0])
+            case "CATEGORY":
+                made += {"CATEGORY_DIGIT": "0", "CATEGORY_SPACE": " "}.get(str(given), "a")
+            case "IN":
+                made += _matching(given[:1])
+            case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
+                made += _matching(given[2]) * given[0]
+            case "SUBPATTERN":
+                made += _matching(given[3])
+            case "BRANCH":
+                made += _matching(given[1][0])
+            case "ANY" | "NOT_LITERAL" | "NEGATE":
+                made += "~"
+    return made
