@@ -11,14 +11,25 @@ from typing import NamedTuple
 import pytest
 
 from tests import baking
-from tests.ops.security import planted, planted_application
+from tests.ops.security import delivery, planted, planted_application
+from tests.ops.security.planted import Fault
 from vitals.ops.check.security.__main__ import CHECKS
 
 HERE = Path(__file__).parent
 RUNS = {
     **planted_application.ALONE,
-    "settings of the environments": planted.SETTING_FAULTS,
-    "files": planted.FILE_FAULTS,
+    "containers": [*delivery.COMPOSE, *delivery.PODS, *delivery.CLUSTER, *delivery.IMAGES],
+    "containers of several files": delivery.OVERRIDES,
+    "settings of the environments": delivery.SETTINGS,
+    "more settings": delivery.MORE_SETTINGS,
+    "packages": delivery.PACKAGES,
+    "pipelines": [*delivery.PIPELINES, *delivery.GITLAB],
+    "secrets": delivery.SECRETS,
+    "no tokens": [delivery.setting("SEC-111", "APP_AUTH", "off")],
+    "a log for debugging": [  # the driver of the database logs parameters then
+        delivery.setting("SEC-510", "APP_LOG_LEVEL", "debug"),
+        Fault({"SEC-207": "POST /items body"}, "app/__init__.py", "", ""),
+    ],
 }
 FAULTY, HARMLESS = HERE / "routes_with_faults.py", HERE / "routes_without.py"
 IN_HISTORY = "SEC-202"
@@ -53,7 +64,7 @@ def look(project: Path) -> Look:
 def said(code: int, output: str) -> Look:
     lines = re.findall(r"^SEC-.*$", output, re.MULTILINE)
     places = [
-        (id_, re.sub(r":\d+ ", ": ", place))
+        (id_, re.sub(r":\d+", "", place))
         for id_, place in re.findall(r"^(SEC-\d+) (.+?): ", output, re.MULTILINE)
     ]
     done = re.findall(r"^.*\d+ checks, .*$", output, re.MULTILINE)
@@ -111,7 +122,7 @@ def test_planted_faults_are_found_by_id_and_place(project: Path, name: str) -> N
 
 def test_harmless_neighbours_of_the_faults_are_not_findings(project: Path) -> None:
     plant_routes(project, HARMLESS)
-    planted.apply(project, [*planted.HARMLESS, *planted_application.HARMLESS])
+    planted.apply(project, [*delivery.HARMLESS, *planted_application.HARMLESS])
 
     seen = look(project)
 
