@@ -15,21 +15,32 @@ from tests.ops.security import delivery, planted, planted_application
 from tests.ops.security.planted import Fault
 from vitals.ops.check.security.__main__ import CHECKS
 
+AUDIT = """
+import json
+vulns = {"jinja2": ["known"], "starlette": ["GHSA-planted"]}
+print(json.dumps({"dependencies": [
+    {"name": name, "vulns": [{"id": id_} for id_ in ids]} for name, ids in vulns.items()
+]}))
+"""
 HERE = Path(__file__).parent
 RUNS = {
     **planted_application.ALONE,
     "containers": [*delivery.COMPOSE, *delivery.PODS, *delivery.CLUSTER, *delivery.IMAGES],
     "containers of several files": delivery.OVERRIDES,
     "settings of the environments": delivery.SETTINGS,
-    "more settings": delivery.MORE_SETTINGS,
-    "packages": delivery.PACKAGES,
-    "pipelines": [*delivery.PIPELINES, *delivery.GITLAB],
-    "secrets": delivery.SECRETS,
-    "no tokens": [delivery.setting("SEC-111", "APP_AUTH", "off")],
-    "a log for debugging": [  # the driver of the database logs parameters then
+    "more settings": [
+        *delivery.MORE_SETTINGS,
+        delivery.setting("SEC-111", "APP_AUTH", "off"),
         delivery.setting("SEC-510", "APP_LOG_LEVEL", "debug"),
-        Fault({"SEC-207": "POST /items body"}, "app/__init__.py", "", ""),
+        # the driver of the database logs parameters then
+        Fault({"SEC-207": "the log body"}, "config/common.env", "", ""),
     ],
+    "packages and secrets": [
+        *delivery.PACKAGES,
+        *delivery.SECRETS,
+        Fault({"SEC-607": "starlette"}, "pip_audit.py", "", AUDIT),
+    ],
+    "pipelines": [*delivery.PIPELINES, *delivery.GITLAB],
 }
 FAULTY, HARMLESS = HERE / "routes_with_faults.py", HERE / "routes_without.py"
 IN_HISTORY = "SEC-202"
