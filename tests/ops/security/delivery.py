@@ -132,14 +132,14 @@ COMPOSE = [
     compose("SEC-616", "volumes=/:/host", *more('volumes: ["/:/host:ro"]')),
     compose("SEC-616", "volumes=/var/run/docker.sock", *more(
         'volumes: ["/var/run/docker.sock:/var/run/docker.sock"]')),
-    compose("SEC-616", "volumes=/etc:/x", *more(
+    compose("SEC-616", "volumes=read_only:true,source:/etc", *more(
         "volumes: [{type: bind, source: /etc, target: /x, read_only: true}]")),
     compose("SEC-616", "volumes=./data:/data", *more('volumes: ["./data:/data"]')),
     compose("SEC-616", "volumes=/srv:/data", *more('volumes: ["${DATA:-/srv}:/data:ro"]')),
     compose("SEC-618", "ports=5432:5432", *more('ports: ["5432:5432"]')),
     compose("SEC-618", "ports=6379", *more("ports: [6379]")),
     compose("SEC-618", "ports=0.0.0.0:443:5432", *more('ports: ["0.0.0.0:443:5432"]')),
-    compose("SEC-618", "ports=:5432:5432", *more("ports: [{target: 5432, published: 5432}]")),
+    compose("SEC-618", "ports=published:5432,target:5432", *more("ports: [{target: 5432, published: 5432}]")),
 ]
 OVERRIDES = [
     added(  # laid over deploy/compose.yaml
@@ -200,7 +200,7 @@ PODS = [
     pod("SEC-616", "Pod/planted spec.hostNetwork=true", "spec:", "spec:\n  hostNetwork: true"),
     pod("SEC-616", "Pod/planted spec.volumes.hostPath.path=/", "spec:", "spec:\n  volumes: [{name: h, hostPath: {path: /}}]"),
     pod("SEC-616", "Pod/planted only securityContext.privileged=true", "runAsNonRoot: true", "runAsNonRoot: true\n        privileged: true"),
-    pod("SEC-616", "Pod/planted spec.containers.ports.hostPort=5432", "      image:", "      ports: [{containerPort: 5432, hostPort: 5432}]\n      image:"),
+    pod("SEC-616", "Pod/planted only ports=containerPort:5432,hostPort:5432", "      image:", "      ports: [{containerPort: 5432, hostPort: 5432}]\n      image:"),
     pod("SEC-617", "Pod/planted only token: missing", "  automountServiceAccountToken: false\n", ""),
     pod("SEC-617", "Pod/planted spec.automountServiceAccountToken=true", "Token: false", "Token: true"),
     pod("SEC-613", "CronJob/planted first securityContext.capabilities.add=SYS_ADMIN", "{drop: [ALL]}", "{drop: [ALL], add: [SYS_ADMIN]}", CRON),
@@ -212,11 +212,11 @@ CLUSTER = [
         "kind: ClusterRoleBinding\nmetadata: {name: all}\nroleRef: {kind: ClusterRole, name: cluster-admin}\n"),
     added("SEC-617", "deploy/role.yaml", " Role/all rules.verbs=*",
         'kind: Role\nmetadata: {name: all}\nrules: [{apiGroups: [""], resources: [pods], verbs: ["*"]}]\n'),
-    added("SEC-618", "deploy/database.yaml", " Service/database spec.ports.port=5432",
+    added("SEC-618", "deploy/database.yaml", " Service/database spec.ports=port:5432",
         "kind: Service\nmetadata: {name: database}\nspec: {type: LoadBalancer, ports: [{port: 5432}]}\n"),
     added("SEC-618", "deploy/everything.yaml", " NetworkPolicy/all spec.ingress={}",
         "kind: NetworkPolicy\nmetadata: {name: all}\nspec: {podSelector: {}, ingress: [{}]}\n"),
-    added("SEC-616", "deploy/patched/kustomization.yaml", " / patch securityContext.privileged=true",
+    added("SEC-616", "deploy/patched/kustomization.yaml", " patch securityContext.privileged=true",
         "patches:\n  - patch: |-\n      - {op: add, path: /spec/template/spec/containers/0/securityContext/privileged, value: true}\n"),
     added("SEC-614", "deploy/merged/kustomization.yaml", " Pod/planted only securityContext.allowPrivilegeEscalation=true",
         "patches:\n  - patch: |-\n      kind: Pod\n      metadata: {name: planted}\n      spec: {containers: [{name: only, securityContext: {allowPrivilegeEscalation: true}}]}\n"),
@@ -235,15 +235,16 @@ IMAGES = [
     Fault({"SEC-609": "deploy/Dockerfile python:latest"}, "deploy/Dockerfile", "PYTHON=python:3.13-slim", "PYTHON=python:latest"),
     added("SEC-609", "tools/Dockerfile", " python", "FROM python\nUSER 1\n"),
     added("SEC-609", "tools/copy.Dockerfile", " somebody/tool:1.2", "FROM python:3.13\nCOPY --from=somebody/tool:1.2 /x /x\nUSER 1\n"),
-    added("SEC-609", ".github/workflows/image.yml", " python:latest", WORKFLOW.replace("    steps", "    container: python:latest\n    steps")),
+    added("SEC-604", ".github/workflows/image.yml", ":unpinned-images:", WORKFLOW.replace("    steps", "    container: python:latest
+    steps")),
     Fault(
-        {"SEC-619": "deploy/compose.yaml migrate registry.internal/orders:v1.2.0"},
+        {"SEC-619": "deploy/compose.yaml migrate written=registry.internal/orders:v1.2.0"},
         "deploy/compose.yaml",
         "    networks: [behind, front]\n",
         "    networks: [behind, front]\n    image: registry.internal/orders:v1.2.0\n",
     ),
     added("SEC-619", "deploy/own.yaml", " app-blue", SERVICE.replace("planted", "app-blue").replace("postgres:18", "registry.internal/orders:v1.2.0")),
-    added("SEC-619", "deploy/overlay/kustomization.yaml", " images.newTag=v1.2.0", "images: [{name: service, newTag: v1.2.0}]\n"),
+    added("SEC-619", "deploy/overlay/kustomization.yaml", " images=name:service,newTag:v1.2.0", "images: [{name: service, newTag: v1.2.0}]\n"),
 ]
 
 def setting(id_: str, name: str, value: str, found: str = "", file: str = "common") -> Fault:
@@ -297,13 +298,13 @@ PIPELINES = [
     added("SEC-604", ".github/workflows/unpinned.yml", ":unpinned-uses:", WORKFLOW.replace("run: make check", "uses: docker/login-action@v3")),
     added("SEC-604", ".github/workflows/rights.yml", ":excessive-permissions:", WORKFLOW.replace("{}", "write-all")),
     added("SEC-604", ".github/workflows/target.yml", ":dangerous-triggers:", WORKFLOW.replace("push", "pull_request_target")),
-    Fault({"SEC-606": ".github/workflows/check.yml make check"}, ".github/workflows/check.yml", "      - run: make check\n", "      - run: make check\n        continue-on-error: true\n"),
+    Fault({"SEC-606": ".github/workflows/check.yml"}, ".github/workflows/check.yml", "      - run: make check\n", "      - run: make check\n        continue-on-error: true\n"),
 ]
 GITLAB = [
-    Fault({"SEC-605": ".gitlab-ci.yml https://x.internal/ci.yml"}, ".gitlab-ci.yml", "", "include: [{remote: 'https://x.internal/ci.yml'}, {project: a/b, file: c.yml}]\n"),
-    Fault({"SEC-605": ".gitlab-ci.yml a/b"}, ".gitlab-ci.yml", "", ""),
+    Fault({"SEC-605": ".gitlab-ci.yml include=remote:https://x.internal"}, ".gitlab-ci.yml", "", "include: [{remote: 'https://x.internal/ci.yml'}, {project: a/b, file: c.yml}]\n"),
+    Fault({"SEC-605": ".gitlab-ci.yml include=file:c.yml,project:a/b"}, ".gitlab-ci.yml", "", ""),
     Fault({"SEC-609": ".gitlab-ci.yml docker:latest"}, ".gitlab-ci.yml", "image: docker:28", "image: docker:latest"),
-    Fault({"SEC-606": ".gitlab-ci.yml make check"}, ".gitlab-ci.yml", "  script:\n    - make check\n", "  allow_failure: true\n  script:\n    - make check\n"),
+    Fault({"SEC-606": ".gitlab-ci.yml check.allow_failure=true"}, ".gitlab-ci.yml", "  script:\n    - make check\n", "  allow_failure: true\n  script:\n    - make check\n"),
     Fault({"SEC-603": ".gitlab-ci.yml curl"}, ".gitlab-ci.yml", "    - make verify-tag\n", "    - curl https://x.internal/i | sh\n    - make verify-tag\n"),
     Fault({"SEC-602": ".gitlab-ci.yml PIP_EXTRA_INDEX_URL"}, ".gitlab-ci.yml", "  GIT_DEPTH: 0", "  PIP_EXTRA_INDEX_URL: x\n  GIT_DEPTH: 0"),
 ]

@@ -25,7 +25,7 @@ ZIZMOR = (
     "--offline --no-config --no-ignores --strict-collection --no-exit-codes --format json "
     "--persona auditor --quiet --no-progress"
 ).split()
-SERIOUS = ("excessive-permissions", "self-hosted-runner")  # though zizmor takes some for pedantic
+SERIOUS = ("artipacked", "excessive-permissions", "self-hosted-runner")  # in each of their forms
 # A package with an advisory that is in every database: an answer without it is no answer.
 KNOWN_BAD = "jinja2==2.4.1"
 AUDIT_SECONDS = 5
