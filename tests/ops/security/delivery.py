@@ -235,8 +235,7 @@ IMAGES = [
     Fault({"SEC-609": "deploy/Dockerfile python:latest"}, "deploy/Dockerfile", "PYTHON=python:3.13-slim", "PYTHON=python:latest"),
     added("SEC-609", "tools/Dockerfile", " python", "FROM python\nUSER 1\n"),
     added("SEC-609", "tools/copy.Dockerfile", " somebody/tool:1.2", "FROM python:3.13\nCOPY --from=somebody/tool:1.2 /x /x\nUSER 1\n"),
-    added("SEC-604", ".github/workflows/image.yml", ":unpinned-images:", WORKFLOW.replace("    steps", "    container: python:latest
-    steps")),
+    added("SEC-604", ".github/workflows/image.yml", ":unpinned-images:", WORKFLOW.replace("    steps", "    container: python:latest\n    steps")),
     Fault(
         {"SEC-619": "deploy/compose.yaml migrate written=registry.internal/orders:v1.2.0"},
         "deploy/compose.yaml",
