@@ -67,7 +67,7 @@ ITEMS = [
     ),
     Fault({}, ROUTES, "from typing import", "import logging\nfrom typing import"),
     Fault(
-        {"SEC-307": "POST /items"},
+        {"SEC-301": "POST /items Cache-Control"},
         ROUTES,
         '  response.headers["Location"]',
         '  response.headers["Cache-Control"] = "public"; response.headers["Location"]',
@@ -87,7 +87,6 @@ ALONE = {  # what changes all answers has a project of its own
         setup(
             {
                 "SEC-102": "POST /items without a token",
-                "SEC-106": "POST /items with another scope",
             },
             "app.dependency_overrides[vitals.caller] = lambda: None",
         )
@@ -108,7 +107,7 @@ ALONE = {  # what changes all answers has a project of its own
         setup(
             {
                 "SEC-207": "POST /items token",
-                "SEC-313": "GET /items Access-Control-Allow-Origin",
+                "SEC-301": "GET /items Access-Control-Allow-Origin",
                 "SEC-504": "the log 'started",
             },
             "from fastapi.middleware.cors import CORSMiddleware\n"

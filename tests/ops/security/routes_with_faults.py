@@ -202,7 +202,7 @@ def guards(app: FastAPI, settings: vitals.Settings) -> None:
         "late": Security(Late(), scopes=["notes:read"]),
         # SEC-102 GET /guards/away without a token
         "away": Depends(Away()),
-        # SEC-106 GET /guards/part-of-scope with another scope
+        # SEC-102 GET /guards/part-of-scope with another scope
         "part-of-scope": Security(PartOfScope(), scopes=["notes:read"]),
         # SEC-415 GET /guards/bare WWW-Authenticate
         "bare": Depends(Bare()),
@@ -215,7 +215,7 @@ def guards(app: FastAPI, settings: vitals.Settings) -> None:
     inner.get("/bearer", dependencies=[Depends(HTTPBearer())])(nothing)
     app.mount("/inner", inner)
 
-    # SEC-106 GET /any-scope with another scope
+    # SEC-102 GET /any-scope with another scope
     app.get(
         "/any-scope",
         dependencies=[Security(vitals.caller)],
@@ -422,7 +422,7 @@ def answered(app: FastAPI, settings: vitals.Settings) -> None:
     @app.get("/in-address", openapi_extra=PUBLIC)
     def in_address(api_key: Name): ...
 
-    # SEC-113 GET /api.json
+    # SEC-208 GET /api.json the description
     @app.get("/api.json", openapi_extra=PUBLIC)
     def api():
         return app.openapi()
@@ -456,7 +456,7 @@ def headers(app: FastAPI) -> None:
         policy = "default-src *; frame-ancestors 'none'"
         raise vitals.Problem(404, "no", headers={"Content-Security-Policy": policy})
 
-    # SEC-304 GET /cookie id
+    # SEC-301 GET /cookie Set-Cookie
     @app.get("/cookie", openapi_extra=PUBLIC)
     def cookie(response: Response):
         response.set_cookie("id", "1", secure=True, httponly=True, samesite="none")
@@ -471,12 +471,12 @@ def headers(app: FastAPI) -> None:
     def forward(to: Name):
         return RedirectResponse(to)
 
-    # SEC-307 GET /shared
+    # SEC-301 GET /shared Cache-Control
     @app.get("/shared", dependencies=READ)
     def shared(response: Response):
         response.headers["Cache-Control"] = "public, max-age=60"
 
-    # SEC-313 GET /any-origin Access-Control-Allow-Origin
+    # SEC-301 GET /any-origin Access-Control-Allow-Origin
     @app.get("/any-origin", openapi_extra=PUBLIC)
     def any_origin(request: Request, response: Response):
         response.headers["Access-Control-Allow-Origin"] = request.headers.get("origin", "*")

@@ -96,7 +96,7 @@ def test_an_exception_of_a_check_that_was_not_done_is_no_finding(raised: Excepti
 def test_a_check_that_is_not_run_is_neither_a_finding_nor_a_pass() -> None:
     report = run([check(raises=NotRun("no network"))], NOTHING)
 
-    assert (report.findings, report.failed) == ([], {})
+    assert (report.findings, report.failed) == ({}, {})
     assert report.not_run == {"SEC-999": "no network"}
 
 

@@ -3,6 +3,7 @@
 import datetime as dt
 from concurrent.futures import ThreadPoolExecutor
 
+# importing a group registers its checks
 from vitals.ops.check.security import (
     checklist,
     configuration,
@@ -12,12 +13,10 @@ from vitals.ops.check.security import (
     source,
     tools,
 )
-from vitals.ops.check.security.checklist import accepted, left, run
-from vitals.ops.check.security.gather import Evidence
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
-GROUPS = (configuration, repository, service, source)  # importing them registers their checks
+GROUPS = (configuration, repository, service, source)
 FIRST = (gather.running_service, *tools.LOOK_UPS)  # what takes long
 CHECKS = sorted(checklist.CHECKS)
 ACCEPTED = "config/security-accepted.toml"
@@ -29,14 +28,14 @@ def look() -> str:
     Raises Refused with all findings.
     """
     try:
-        exceptions = accepted(shell.ROOT / ACCEPTED)
+        exceptions = checklist.accepted(shell.ROOT / ACCEPTED)
     except (OSError, ValueError) as error:
         raise Refused(str(error), "complete entries", f"see the head of {ACCEPTED}") from error
     with ThreadPoolExecutor() as pool:
-        seen = Evidence(pool, FIRST)
-        report = run(CHECKS, seen)
+        seen = gather.Evidence(pool, FIRST)
+        report = checklist.run(CHECKS, seen)
+        lines = sorted(checklist.left(report, exceptions, dt.datetime.now(dt.UTC).date()))
         is_empty = not report.failed and not seen.service.operations
-    lines = sorted(left(report, exceptions, dt.datetime.now(dt.UTC).date()))
     nothing = f"{steps.NOTHING_TO_TEST}: no route; " if is_empty else ""
     done = f"{nothing}{len(CHECKS)} checks, {len(exceptions)} findings accepted"
     if report.not_run:

@@ -17,8 +17,7 @@ from vitals.ops.run.steps import Refused, printable
 
 Findings = Iterator[tuple[str, str]]  # the place, and what is wrong there
 Look = Callable[[Evidence], Findings]
-FIELDS = ("id", "place", "owner", "reason", "until")
-LONGEST = dt.timedelta(days=366)
+LONGEST = dt.timedelta(days=366)  # of an exception
 
 
 class NotRun(Exception):
@@ -34,16 +33,12 @@ class Check(NamedTuple):
     reference: str
 
 
-class Finding(NamedTuple):
-    id: str
-    place: str
-    line: str
-
-
 class Report(NamedTuple):
-    findings: list[Finding]
-    failed: dict[str, list[str]]  # why it could not be done: the ids
-    not_run: dict[str, str]  # id: why
+    """Lines by id and place; ids by why they failed; why they were not run by id."""
+
+    findings: dict[tuple[str, str], str]
+    failed: dict[str, list[str]]
+    not_run: dict[str, str]
 
 
 class Accepted(NamedTuple):
@@ -70,46 +65,41 @@ def check(id_: str, expected: str, fix: str, reference: str) -> Callable[[Look],
 
 def run(checks: Iterable[Check], seen: Evidence) -> Report:
     """Run the checks. One that fails, or that crashes, stops none of the others."""
-    report = Report([], {}, {})
+    report = Report({}, {}, {})
     for each in checks:
         try:
-            for place, text in dict.fromkeys(map(_pair, each.look(seen))):
-                rest = f"{text}; expected {each.expected}. Fix: {each.fix} ({each.reference})"
-                line = printable(f"{each.id} {place}: {rest}")
-                report.findings.append(Finding(each.id, printable(place), line))
+            for place, text in each.look(seen):
+                where, rest = printable(place.replace(": ", ":")), f"expected {each.expected}"
+                line = f"{each.id} {where}: {text}; {rest}. Fix: {each.fix} ({each.reference})"
+                report.findings.setdefault((each.id, where), printable(line))
         except NotRun as reason:
             report.not_run[each.id] = printable(str(reason))
         except Exception as error:  # whatever a file or a tool holds
             said = f"{error}\n{error.output}" if isinstance(error, Refused) else repr(error)
-            report.failed.setdefault(said.strip(), []).append(each.id)
+            report.failed.setdefault(printable(said.strip(), keep="\n"), []).append(each.id)
     return report
-
-
-def _pair(found: object) -> tuple[str, str]:  # until all checks yield pairs
-    return found if isinstance(found, tuple) else str(found).partition(": ")[::2]
 
 
 def accepted(file: Path) -> list[Accepted]:
     """The accepted findings. Raises ValueError if an entry is incomplete."""
     entries = tomllib.loads(file.read_text(encoding="utf-8")).get("accepted", [])
+    fields = Accepted._fields
     for entry in entries:
-        if set(entry) != set(FIELDS) or type(entry["until"]) is not dt.date:
-            raise ValueError(f"{file.name}: each entry needs {', '.join(FIELDS)}; until is a date")
+        if set(entry) != set(fields) or type(entry["until"]) is not dt.date:
+            raise ValueError(f"{file.name}: each entry needs {', '.join(fields)}; until is a date")
     return [Accepted(**entry) for entry in entries]
 
 
 def left(report: Report, exceptions: Sequence[Accepted], today: dt.date) -> Iterator[str]:
     """The findings that nobody accepted, and the exceptions that are not valid or not needed."""
-    valid = {(e.id, e.place) for e in exceptions if today <= e.until <= today + LONGEST}
-    found = {(finding.id, finding.place) for finding in report.findings}
+    valid = {each[:2] for each in exceptions if today <= each.until <= today + LONGEST}
     not_done = {*report.not_run, *(id_ for ids in report.failed.values() for id_ in ids)}
-    yield from (each.line for each in report.findings if each[:2] not in valid)
-    for said, ids in report.failed.items():
-        yield f"{' '.join(ids)} could not be checked: {printable(said, keep=chr(10))}"
+    yield from (line for name, line in report.findings.items() if name not in valid)
+    yield from (f"{' '.join(ids)} could not be checked: {x}" for x, ids in report.failed.items())
     for each in exceptions:
-        if (name := (each.id, each.place)) not in valid:
-            what = f"accepted until {each.until} by {each.owner}; expected a day within a year"
-            yield printable(f"SEC-001 {each.id} {each.place}: {what}. Fix: fix it, or renew that")
-        elif name not in found and each.id not in not_done:
-            what = "accepted, but not found. Fix: remove it from the accepted findings"
-            yield printable(f"SEC-002 {each.id} {each.place}: {what}")
+        where = printable(f"{each.id} {each.place}: accepted")
+        if each[:2] not in valid:
+            until = f"until {each.until} by {printable(each.owner)}; expected a day within a year"
+            yield f"SEC-001 {where} {until}. Fix: fix it, or renew the exception"
+        elif each[:2] not in report.findings and each.id not in not_done:
+            yield f"SEC-002 {where}, but not found. Fix: remove the exception"

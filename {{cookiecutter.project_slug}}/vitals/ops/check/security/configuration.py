@@ -13,7 +13,9 @@ CORS, CONSUMPTION = "OWASP WSTG-CLNT-07", "OWASP API4:2023"
 MAX_MEBIBYTES, MAX_SECONDS = 10, 60
 MOST_PUBLIC = 2**22  # the large content networks have half as many addresses
 OPEN = re.compile(r"http:|//(localhost|127\.)")
-PRIVATE = "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 fc00::/7"
+PRIVATE = (
+    "10.0.0.0/8 172.16.0.0/12 192.168.0.0/16 100.64.0.0/10 127.0.0.0/8 169.254.0.0/16 fc00::/7"
+)
 # Names under which anyone can register another: a domain of a country, or of a hosting company.
 ANYONES = re.compile(
     r"\*\.([^.]+|(com?|net|org|gov|edu|ac)\.[a-z]{2}|(github|gitlab|gitbook)\.io|.*amazonaws\.com"

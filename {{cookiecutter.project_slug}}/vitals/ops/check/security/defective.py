@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Collection, Iterator, Mapping
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -17,14 +17,13 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Host, Mount
 
 import vitals
+from vitals.ops.check.security.requests import DESCRIPTION, Operation
 from vitals.ops.run import project_file
 from vitals.security.guard import unguarded
 from vitals.settings import DatabaseSettings, load
 
-FILE = "VITALS_DESCRIPTION"  # the environment variable that names it
-THEIRS = ("fastapi", "starlette", "vitals")
-OURS = ("vitals.", "__main__")  # the modules of routes that are not the application's
-ANY_FILE = [{"name": "path", "in": "path", "schema": {"type": "string", "format": "binary"}}]
+OURS = ("vitals.", "__main__", "fastapi", "starlette")  # modules that are not the application's
+ANY_FILE = {"name": "path", "in": "path", "schema": {"type": "string", "format": "binary"}}
 
 
 def main() -> int:
@@ -36,7 +35,10 @@ def main() -> int:
     # The engine calls it before it listens, and when the application's own lifespan has started.
     app.state.vitals.refuse_unguarded = lambda: describe(app)
     if isinstance(settings, DatabaseSettings) and "metadata" in project_file.table():
-        create_tables(settings.database_url.get_secret_value())
+        from sqlalchemy import create_engine
+
+        engine = create_engine(settings.database_url.get_secret_value())
+        project_file.load("metadata").create_all(engine)
     return vitals.serve(app, settings)
 
 
@@ -47,53 +49,45 @@ async def fail(request: Request) -> None:
 
 
 def errors(app: FastAPI) -> list[type[Exception]]:
-    """The errors for which the application has handlers of its own, after the usual one."""
+    """An error that nobody handles, and those for which the application has handlers."""
     kinds = [kind for kind in app.exception_handlers if isinstance(kind, type)]
-    return [RuntimeError, *(k for k in kinds if k.__module__.partition(".")[0] not in THEIRS)]
+    return [RuntimeError, *(kind for kind in kinds if not kind.__module__.startswith(OURS))]
 
 
 def describe(app: FastAPI) -> None:
-    """Write the description for the process that asks."""
+    """Write the description for the process that sends the requests."""
     options = vars(app.state.vitals)["_options"]
-    with warnings.catch_warnings(action="ignore"):  # duplicate names matter in a document only
-        found = {
-            "unguarded": list(unguarded(app, options.guards, options.public)),
-            "defects": len(errors(app)),
-            "operations": list(operations(app, options.public)),
-        }
-    Path(os.environ[FILE]).write_text(json.dumps(found))
+    silent = list(unguarded(app, options.guards, options.public))
+    public = {*options.public, *(line.partition(": ")[0] for line in silent)}
+    with warnings.catch_warnings(action="ignore"):  # names that are given twice
+        every = list(operations(app, public))
+    found = {"unguarded": silent, "operations": every, "defects": len(errors(app))}
+    Path(os.environ[DESCRIPTION]).write_text(json.dumps(found, default=dict))
 
 
-def operations(app: Any, public: Collection[str], prefix: str = "") -> Iterator[Mapping[str, Any]]:
+def operations(app: Any, public: Collection[str], prefix: str = "") -> Iterator[Operation]:
     """Each operation of an application and of those mounted in it, but not the engine's own."""
     routes = list(iter_route_contexts(app.routes))
     for route in routes:
         path = prefix + (getattr(route, "path_format", "") or getattr(route, "path", "") or "")
-        if isinstance(route.original_route, Mount | Host):
-            path, inner = path.removesuffix("/{path}"), getattr(route, "app", None)
-            if getattr(inner, "routes", None):
-                yield from operations(inner, public, path)
-            else:
-                yield {"name": f"GET {path}/{{path}}", "spec": {"parameters": ANY_FILE}}
-        elif isinstance(route.original_route, APIRoute):
+        inner = getattr(route, "app", None)
+        if isinstance(route.original_route, APIRoute):
             object.__setattr__(route, "include_in_schema", True)
+        elif not isinstance(route.original_route, Mount | Host):
+            methods = getattr(route, "methods", None) or ()
+            yield from (Operation(f"{method} {path}") for method in methods)
+        elif getattr(inner, "routes", None):
+            yield from operations(inner, public, path.removesuffix("/{path}"))
         else:
-            yield from ({"name": f"{m} {path}"} for m in (getattr(route, "methods", None) or ()))
+            yield Operation(f"GET {path}", parameters=[ANY_FILE])
     own = [r for r in routes if not getattr(r.endpoint, "__module__", "").startswith(OURS)]
     described = get_openapi(title="all", version="0", routes=own)
     parts = described.get("components", {})
     for path, methods in described["paths"].items():
         for method, spec in methods.items():
-            is_public = prefix + path in public or spec.get("security") == []
             name = f"{method.upper()} {prefix}{path}"
-            yield {"name": name, "spec": spec, "public": is_public, "parts": parts}
-
-
-def create_tables(url: str) -> None:
-    """Create the service's tables in an empty database."""
-    from sqlalchemy import create_engine
-
-    project_file.load("metadata").create_all(create_engine(url))
+            everyone = spec.get("security") == [] or not public.isdisjoint((name, prefix + path))
+            yield Operation.of(name, spec, parts)._replace(public=everyone)
 
 
 if __name__ == "__main__":

@@ -25,39 +25,33 @@ class Evidence:
     def __init__(self, pool: Executor, first: Iterable[Callable[[], object]] = ()) -> None:
         """Start the look-ups in `first`, which take long."""
         self._pool = pool
-        self._found: dict[Callable[[], Any], Future[Any]] = {}
-        for look in first:
-            self._start(look)
+        self._found: dict[Callable[[], Any], Future[Any]] = {
+            look: pool.submit(look) for look in first
+        }
 
     def once(self, look: Callable[[], T]) -> T:
         """What a function returns, which is called once for all checks."""
-        result: T = self._start(look).result()
+        if look not in self._found:
+            self._found[look] = self._pool.submit(look)
+        result: T = self._found[look].result()
         return result
 
     @property
     def service(self) -> Observed:
-        """The running service."""
         return self.once(running_service)
 
     @property
     def settings(self) -> Mapping[str, Settings]:
-        """The settings by environment, with dummy secrets."""
         return self.once(settings)
 
     @property
     def files(self) -> tuple[str, ...]:
-        """The files of the repository."""
         return self.once(files_of_the_repository)
 
     def text(self, file: str) -> str:
         """A file of the repository; empty if it is not there."""
         path = shell.ROOT / file
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-
-    def _start(self, look: Callable[[], T]) -> Future[T]:
-        if look not in self._found:
-            self._found[look] = self._pool.submit(look)
-        return self._found[look]
 
 
 def running_service() -> Observed:
@@ -66,8 +60,18 @@ def running_service() -> Observed:
 
 
 def settings() -> dict[str, Settings]:
-    """The settings of each environment. Raises Refused if one is refused."""
-    return {name: _settings(name) for name in ENVIRONMENTS}
+    """The settings of each environment, with dummy secrets. Raises Refused if one is refused."""
+    found = {}
+    for name in ENVIRONMENTS:
+        with tempfile.TemporaryDirectory() as folder:
+            values = Configuration(shell.ROOT).values(name) | dummy_secrets(Path(folder))[0]
+            try:
+                settings_type = project_file.load_settings_type()
+                found[name] = load(settings_type, values | config.FROM_THE_IMAGE)
+            except SettingsRefused as error:
+                what, faults = f"{name}'s settings are refused", "\n".join(error.faults)
+                raise Refused(what, fix="see `make config`", output=faults) from error
+    return found
 
 
 def files_of_the_repository() -> tuple[str, ...]:
@@ -80,16 +84,3 @@ def files_of_the_repository() -> tuple[str, ...]:
         inside[:] = [name for name in inside if not GENERATED(name)]
         found += [str(Path(folder, name).relative_to(shell.ROOT)) for name in names]
     return tuple(sorted(found))
-
-
-def _settings(environment: str) -> Settings:
-    with tempfile.TemporaryDirectory() as folder:
-        secrets, _ = dummy_secrets(Path(folder))
-        given = Configuration(shell.ROOT).values(environment)
-        try:
-            return load(
-                project_file.load_settings_type(), {**given, **secrets, **config.FROM_THE_IMAGE}
-            )
-        except SettingsRefused as refused:
-            found, output = f"{environment}'s settings are refused", "\n".join(refused.faults)
-            raise Refused(found, fix="see `make config`", output=output) from refused

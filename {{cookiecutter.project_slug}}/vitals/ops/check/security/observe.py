@@ -16,7 +16,7 @@ from typing import NamedTuple
 import httpx
 
 from vitals.ops.check import config
-from vitals.ops.check.security.requests import VALID, Operation, Requests, Sent
+from vitals.ops.check.security.requests import DESCRIPTION, VALID, Operation, Requests, Sent
 from vitals.ops.project.token import Issuer, publish
 from vitals.ops.run import project_file, shell
 from vitals.ops.run.steps import Refused
@@ -30,8 +30,6 @@ LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Answer(NamedTuple):
-    """An answer of the service, to one request."""
-
     operation: Operation
     kind: str  # such as "without a token"
     status: int
@@ -42,12 +40,11 @@ class Answer(NamedTuple):
 class Observed(NamedTuple):
     """What the service showed."""
 
-    canaries: Mapping[str, str]  # what was sent or set, by its place: not in logs, nor in errors
-    internals: Mapping[str, str]  # what no answer may hold either
-    unguarded: tuple[str, ...]  # the routes that don't say who may call them
-    operations: tuple[Operation, ...]
-    answers: tuple[Answer, ...]
-    log: tuple[tuple[str, str], ...]  # the operation, or nothing, and the line
+    canaries: Mapping[str, str]  # what was sent or set, by its place
+    unguarded: list[str]  # the routes that don't say who may call them
+    operations: list[Operation]
+    answers: list[Answer]
+    log: list[tuple[str, str]]  # the operation, or nothing, and the line
 
 
 def dummy_secrets(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -78,54 +75,45 @@ def observe(values: Mapping[str, str]) -> Observed:
         canaries |= {place: "".join(map(secrets.choice, [LETTERS] * 14)) for place in SENT}
         environment = {**values, **config.FROM_THE_IMAGE, **settings, **issuer.settings(folder)}
         environment |= {"APP_HOST": "127.0.0.1", "APP_PORT": port, "APP_COMMIT": mark}
-        environment |= {"CANARY": canaries["environment"], "VITALS_DESCRIPTION": f"{folder}/all"}
+        environment |= {"CANARY": canaries["environment"], DESCRIPTION: f"{folder}/all"}
         with (
             (folder / "log").open("wb") as output,
             shell.Program(SERVICE, environment=environment, output=output) as program,
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": host}) as client,
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=ANSWER_SECONDS) as client,
         ):
-            client.timeout = httpx.Timeout(ANSWER_SECONDS)
+            client.headers["Host"] = host
             if not program.wait_until(lambda: mark in _health(client), START_SECONDS):
                 log = (folder / "log").read_text(errors="replace")
                 raise Refused("the service does not start with production's settings", output=log)
             described = json.loads((folder / "all").read_text())
-            silent = {line.partition(": ")[0] for line in described["unguarded"]}
-            operations = [
-                each._replace(public=each.public or each.name in silent)
-                for each in (Operation(**found) for found in described["operations"])
-            ]
+            operations = [Operation(*each) for each in described["operations"]]
+            answers, names = list[Answer](), dict[str, str]()
             requests = Requests(client, issuer, canaries)
-            sent = requests.all(operations, described["defects"])
-            answers, names = [], dict[str, str]()
-            for each in sent:
-                names[each.request.headers["X-Request-ID"]] = each.operation.name
-                answers.append(answer := _answer(client, each))
-                if each.kind == VALID and each.operation.method == "POST" and answer.status < 300:
+            for sent in requests.all(operations, described["defects"]):
+                names[sent.request.headers["X-Request-ID"]] = sent.operation.name
+                answers.append(answer := _answer(client, sent))
+                if sent.kind == VALID and sent.operation.method == "POST" and answer.status < 300:
                     with suppress(ValueError):
-                        requests.created[each.operation.path] = json.loads(answer.text)
-        log = (folder / "log").read_text(errors="replace")
-        passwd = Path("/etc/passwd").read_text(encoding="utf-8").partition("\n")[0]
-        internals = {"pyproject.toml": "[tool.vitals]", "/etc/passwd": passwd, "a path": name}
-        internals |= {"a traceback": "Traceback (most recent call last)"}
-        lines = tuple((names.get(_request_id(line), ""), line) for line in log.split("\n") if line)
-        found = described["unguarded"], tuple(operations), tuple(answers)
-        return Observed(canaries, internals, *found, lines)
+                        requests.created[sent.request.url.path] = json.loads(answer.text)
+        lines = filter(None, (folder / "log").read_text(errors="replace").split("\n"))
+        log_lines = [(names.get(_request_id(line), ""), line) for line in lines]
+        canaries["a path"] = name
+        return Observed(canaries, described["unguarded"], operations, answers, log_lines)
 
 
 def _answer(client: httpx.Client, sent: Sent) -> Answer:
     """Send a request; of an answer that is long or has no end, take the beginning."""
-    body = b""
+    body, end = b"", time.monotonic() + BODY_SECONDS
     try:
         response = client.send(sent.request, stream=True)
-        sent.request.extensions["timeout"]["read"] = BODY_SECONDS
-        end = time.monotonic() + BODY_SECONDS
-        with suppress(httpx.TransportError), closing(response):
-            for part in response.iter_bytes():
-                body += part
-                if len(body) > MOST or time.monotonic() > end:
-                    break
     except httpx.TransportError as error:
         raise Refused(f"{sent.operation.name} {sent.kind}: {error!r}", "an answer") from error
+    sent.request.extensions["timeout"]["read"] = BODY_SECONDS
+    with suppress(httpx.TransportError), closing(response):
+        for part in response.iter_bytes():
+            body += part
+            if len(body) > MOST or time.monotonic() > end:
+                break
     text = body.decode(errors="replace")
     return Answer(sent.operation, sent.kind, response.status_code, response.headers, text)
 

@@ -2,7 +2,7 @@
 
 import re
 from collections.abc import Iterable, Mapping
-from re import _parser  # private, the only reader of patterns
+from re import _parser  # private: nothing else reads patterns
 from typing import Any
 
 SECRET = re.compile(
@@ -24,12 +24,18 @@ Schema = Mapping[str, Any]
 
 
 def resolve(schema: Schema, schemas: Schema) -> Schema:
-    """The schema that a reference names; the first one of several, and all of allOf."""
+    """The schema that a reference names, with all that is in `allOf`."""
     if "$ref" in schema:
         return resolve(schemas[schema["$ref"].rpartition("/")[2]], schemas)
     for each in schema.get("allOf", ()):
-        schema = {**resolve(each, schemas), **{n: v for n, v in schema.items() if n != "allOf"}}
+        schema = {**resolve(each, schemas), **schema}
     return schema
+
+
+def is_file(schema: Schema) -> bool:
+    """Whether a field of a form is a file, or a list of them."""
+    schema = schema.get("items", schema)
+    return schema.get("format") == "binary" or "contentMediaType" in schema
 
 
 def value(
@@ -37,20 +43,20 @@ def value(
 ) -> Any:
     """A value that fits the schema."""
     schema = resolve(schema, schemas)
-    for key in ("const", "enum"):
+    if "const" in schema:
+        return schema["const"]
+    for key in ("enum", "anyOf", "oneOf"):
         if key in schema:
-            return schema[key] if key == "const" else schema[key][0]
-    for key in ("anyOf", "oneOf"):
-        if key in schema:
-            return value(schema[key][0], schemas, canaries, name, deep)
+            first = schema[key][0]
+            return first if key == "enum" else value(first, schemas, canaries, name, deep)
     match schema.get("type"):
         case "object":
             fields = schema.get("properties", {})
             names = fields if deep < DEEPEST else schema.get("required", ())
             return {n: value(fields[n], schemas, canaries, n, deep + 1) for n in names}
         case "array":
-            item = [value(schema.get("items", {}), schemas, canaries, name, deep + 1)]
-            return item * max(1, schema.get("minItems", 1))
+            item = value(schema.get("items", {}), schemas, canaries, name, deep + 1)
+            return [item] * max(1, schema.get("minItems", 1))
         case "integer" | "number" as kind:
             lowest = schema.get("minimum", schema.get("exclusiveMinimum", 0) + 1)
             highest = schema.get("exclusiveMaximum", lowest + 1) - 1
@@ -63,32 +69,21 @@ def value(
     return text(schema, canaries["password" if SECRET.search(name) else "body"])
 
 
-def is_file(schema: Schema) -> bool:
-    """Whether a field of a form is a file, or a list of them."""
-    schema = schema.get("items", schema)
-    return schema.get("format") == "binary" or "contentMediaType" in schema
-
-
 def text(schema: Schema, canary: str) -> str:
-    """A text that fits the schema, with the canary if there is room for it."""
+    """A text that fits the schema, with the canary, and markup, if there is room for it."""
     if form := FORMATS.get(schema.get("format", "")):
         return form.format(canary)
-    least, most = schema.get("minLength", 0), schema.get("maxLength", 1000)
-    fitting, pattern = canary.ljust(least, "x")[:most], schema.get("pattern", "")
-    if len(fitting) + 3 <= most and re.search(pattern, f"{fitting}<i>"):
-        return f"{fitting}<i>"
-    others = (
-        fitting,
-        canary.upper(),
-        *schema.get("examples", ()),
-        _matching(_parser.parse(pattern)),
-    )
-    return next((other for other in others if re.search(pattern, str(other))), fitting)
+    pattern, most = schema.get("pattern", ""), schema.get("maxLength", 1000)
+    fitting = canary.ljust(schema.get("minLength", 0), "x")[:most]
+    made = _matching(_parser.parse(pattern))
+    formed = (form.format(canary) for form in FORMATS.values())
+    texts = (f"{fitting}<i>", fitting, canary.upper(), *formed, *schema.get("examples", ()), made)
+    return next((x for x in texts if len(x) <= most and re.search(pattern, x)), fitting)
 
 
 def longest(pattern: str) -> int:
-    """The length of the longest text that a pattern matches as a whole, if it has to."""
-    _, most = _parser.parse(pattern).getwidth()
+    """The length of the longest text that a pattern lets pass."""
+    most: int = _parser.parse(pattern).getwidth()[1]
     return most if re.match(r"\^.*\$$", pattern) else _parser.MAXREPEAT
 
 
@@ -97,20 +92,16 @@ def _matching(nodes: Iterable[tuple[Any, Any]]) -> str:
     made = ""
     for kind, given in nodes:
         match str(kind):
-            case "LITERAL":
-                made += chr(given)
-            case "RANGE":
-                made += chr(given[0])
+            case "LITERAL" | "RANGE":
+                made += chr(given if isinstance(given, int) else given[0])
             case "CATEGORY":
                 made += {"CATEGORY_DIGIT": "0", "CATEGORY_SPACE": " "}.get(str(given), "a")
-            case "IN":
-                made += _matching(given[:1])
-            case "MAX_REPEAT" | "MIN_REPEAT" | "POSSESSIVE_REPEAT":
+            case "IN" | "BRANCH":
+                made += _matching(given[:1] if str(kind) == "IN" else given[1][0])
+            case "MAX_REPEAT" | "MIN_REPEAT":
                 made += _matching(given[2]) * given[0]
             case "SUBPATTERN":
                 made += _matching(given[3])
-            case "BRANCH":
-                made += _matching(given[1][0])
             case "ANY" | "NOT_LITERAL" | "NEGATE":
                 made += "~"
     return made

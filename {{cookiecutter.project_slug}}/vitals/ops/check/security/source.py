@@ -1,6 +1,9 @@
 """Checks of the application's source: what ruff's security rules find, and its own settings."""
 
+import ast
+import builtins
 import json
+import re
 from pathlib import Path
 
 from vitals.ops.check.security.checklist import Findings, check
@@ -11,14 +14,8 @@ from vitals.ops.run.steps import Refused
 from vitals.settings import PLACEHOLDERS, secret_names
 
 # Without: assert, names that sound like a password, random numbers, programs that are started.
-RULES = [
-    "--isolated",
-    "--ignore-noqa",
-    "--select",
-    "S,T20",
-    "--ignore",
-    "S101,S105,S106,S107,S311,S603,S607",
-]
+RUFF = "--isolated --ignore-noqa --select S,T20 --ignore S101,S105,S106,S107,S311,S603,S607"
+BROAD = re.compile("|".join([*dir(builtins), r"\w*(SQLAlchemy|DBAPI|HTTP|Client)Error"])).fullmatch
 
 
 @check("SEC-203", "SecretStr, with a placeholder", "secret://name in config/", "OWASP ASVS 13.3.1")
@@ -37,9 +34,9 @@ def settings_hide_secrets(_: Evidence) -> Findings:
 
 @check("SEC-417", "none", "`ruff rule` explains it", "OWASP ASVS 15.2")
 def the_code_is_sound(_: Evidence) -> Findings:
-    """The application's code has no weakness that ruff's security rules know, and prints nothing"""
-    command = [shell.PYTHON, "-m", "ruff", "check", *RULES.split(), "--output-format", "json", "app"]
-    finished = shell.run(command)
+    """The application's code prints nothing, and has no weakness that ruff's rules know"""
+    command = f"-m ruff check {RUFF} --output-format json app".split()
+    finished = shell.run([shell.PYTHON, *command])
     try:
         found = json.loads(finished.output)
     except ValueError as error:
@@ -47,3 +44,18 @@ def the_code_is_sound(_: Evidence) -> Findings:
     for each in found:
         file = Path(each["filename"]).relative_to(shell.ROOT)
         yield f"{file}:{each['location']['row']} {each['code']}", each["message"]
+
+
+@check("SEC-210", "a text of your own", "log the exception's type", "OWASP ASVS 16.5.1")
+def answers_do_not_quote_exceptions(_: Evidence) -> Findings:
+    """No answer is made of the text of an exception of Python's or of a library's"""
+    for file in sorted((shell.ROOT / "app").rglob("*.py")):
+        for each in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
+            if isinstance(each, ast.ExceptHandler) and each.name and each.type:
+                kinds, name = re.findall(r"\w+", ast.unparse(each.type)), re.escape(each.name)
+                calls = [x for x in ast.walk(each) if isinstance(x, ast.Call)]
+                for call in calls if any(map(BROAD, kinds)) else ():
+                    if re.match(
+                        rf"[\w.]*(Problem|Exception|Response)\(.*\b{name}\b", ast.unparse(call)
+                    ):
+                        yield f"{file.relative_to(shell.ROOT)}:{call.lineno}", "quotes an exception"
