@@ -196,7 +196,7 @@ def _register(row: Row) -> None:
         for place, text, is_container in seen.once(subjects):
             pattern = row.wrong if is_container else row.anywhere
             for found in re.finditer(rf"^(?:{pattern})$", text, re.MULTILINE):
-                yield f"{place} {' '.join(found[0].split()).replace(': ', ':')}", "found"
+                yield f"{place} {' '.join(found[0].split())}", "found"
             is_whole = is_container and re.search("^(image|build)[.=]", text, re.MULTILINE)
             for name, needed in row.needed.items() if is_whole else ():
                 if not re.search(rf"^({needed})[.=\n]", text, re.MULTILINE):

@@ -41,7 +41,7 @@ def documents() -> list[tuple[str, dict[str, Any]]]:
     for file in filter(FILE, files_of_the_repository()):
         try:
             text = (shell.ROOT / file).read_text(encoding="utf-8")
-            each = [*yaml.load_all(text, Loader)]  # noqa: S506  a safe one
+            each = [*yaml.load_all(text, Loader)]
             each += [patch for one in each for patch in _patches(one)]
         except FileNotFoundError:
             continue  # it is deleted, and not committed yet
@@ -61,7 +61,7 @@ def _patches(document: Any) -> Iterator[Any]:
                 value = [value] if key.isdigit() or key == "-" else {key: value}
             yield value
     for each in document.get("patches") or () if isinstance(document, dict) else ():
-        for patch in yaml.load_all(each.get("patch", ""), Loader):  # noqa: S506
+        for patch in yaml.load_all(each.get("patch", ""), Loader):
             yield from (patch, *_patches(patch))
 
 
@@ -70,10 +70,14 @@ def facts(node: Any, at: str = "") -> Iterator[str]:
     if isinstance(node, dict) and node:
         for key, value in node.items():
             yield from facts(value, f"{at}.{key}" if at else str(key))
-    elif isinstance(node, list | tuple) and node:
+    elif isinstance(node, (list, tuple)) and node:
         for each in node:
-            flat = isinstance(each, dict) and not any(isinstance(v, dict | list) for v in each.values())
-            yield from facts(",".join(sorted(map(_pair, each.items()))) if flat and each else each, at)
+            flat = isinstance(each, dict) and not any(
+                isinstance(v, (dict, list)) for v in each.values()
+            )
+            yield from facts(
+                ",".join(sorted(map(_pair, each.items()))) if flat and each else each, at
+            )
     else:
         yield f"{at}={_text(node)}"
 
@@ -99,7 +103,7 @@ def service(file: str, name: str, composed: dict[str, Any]) -> Any:
     """A service of a Compose file, with what it extends, laid over that of the folder's base."""
     own = composed.get(file, {}).get("services", {}).get(name) or {}
     base = next((b for b in (_beside(file, x) for x in BASES) if b in composed), file)
-    under = {} if base == file else service(base, name, composed)
+    under: Any = service(base, name, composed) if base != file else {}
     if extends := own.get("extends"):
         extends = extends if isinstance(extends, dict) else {"service": extends}
         other = _beside(file, extends["file"]) if "file" in extends else file

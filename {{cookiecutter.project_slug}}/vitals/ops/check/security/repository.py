@@ -9,7 +9,9 @@ from vitals.ops.check.security.gather import Evidence
 from vitals.ops.check.security.tools import Found
 
 STORED, CIS, SUPPLY_CHAIN = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4", "OWASP A03:2025"
-DOCKERFILE = re.compile(r"(.*/)?(Docker|Container)file(?!.*ignore$)[^/]*|.*\.[Dd]ockerfile").fullmatch
+DOCKERFILE = re.compile(
+    r"(.*/)?(Docker|Container)file(?!.*ignore$)[^/]*|.*\.[Dd]ockerfile"
+).fullmatch
 SCRIPT = re.compile(  # also what has no extension, such as a Makefile
     r"(?!vitals/|docs/)(.*/)?([^/.]+|\.envrc|.*\.(sh|bash|zsh|mk|ps1|ya?ml|toml|cfg|ini|conf|env))"
 ).fullmatch
@@ -49,7 +51,9 @@ EXACT = re.compile(r".+:v?\d(?!.*latest)[\w.-]*|.+@sha256:[0-9a-f]{64}").fullmat
 BY_DEPLOY = ("none", "service:v0.0.0")
 IMAGES = r"^(?:.*\.)?image(?:\.name)?=(.+)|^images=(?:.*,)?newTag:(?!v?\d)(.*)"
 GITLAB = r"^(?:.*\.)?(?:image(?:\.name)?|services)=(?:.*name:)?([^,$\n]+)$"
-LETS_IN = re.compile(r"!/?(\*+|\.|\./|\*\*/.*|\.(git|env|venv)\b.*|(config|build|tests)/?)").fullmatch
+LETS_IN = re.compile(
+    r"!/?(\*+|\.|\./|\*\*/.*|\.(git|env|venv)\b.*|(config|build|tests)/?)"
+).fullmatch
 
 
 def _lines(seen: Evidence, pattern: str, files: Callable[[str], object] = SCRIPT) -> Found:
@@ -59,7 +63,7 @@ def _lines(seen: Evidence, pattern: str, files: Callable[[str], object] = SCRIPT
             text = re.sub(r"^\s*#.*", "", seen.text(file), flags=re.MULTILINE)
             text = re.sub(r"\\\r?\n\s*|\n\s*(?=[|&])", " ", text)
             for found in re.finditer(pattern, text, re.MULTILINE):
-                yield f"{file} {' '.join(found[0].split())[:80].replace(': ', ':')}", "found"
+                yield f"{file} {' '.join(found[0].split())[:80]}", "found"
 
 
 def _locks(seen: Evidence) -> Iterator[tuple[str, str]]:
@@ -75,13 +79,15 @@ def _dockerfiles(seen: Evidence) -> Iterator[tuple[str, str]]:
     for file in filter(DOCKERFILE, seen.files):
         text = re.sub(r"\\\r?\n\s*", " ", seen.text(file))
         of = dict(re.findall(r"^ARG\s+(\w+)=\"?([^\s\"]+)", text, re.MULTILINE))
-        yield file, re.sub(r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda x: of.get(x[1], x[0]), text)
+        yield file, re.sub(r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda x, of=of: of.get(x[1], x[0]), text)
 
 
 @check("SEC-113", "config/*.env", "move it there", "OWASP ASVS 13.4")
 def settings_come_from_config(seen: Evidence) -> Found:
     """Settings come from config/ only, where they are checked"""
-    yield from _lines(seen, r"\bAPP_(?!VERSION|COMMIT)[A-Z_]+\b", re.compile("deploy/.*ya?ml").match)
+    yield from _lines(
+        seen, r"\bAPP_(?!VERSION|COMMIT)[A-Z_]+\b", re.compile("deploy/.*ya?ml").match
+    )
 
 
 @check("SEC-201", "none", "replace it; if it is none, end the line with gitleaks:allow", STORED)
@@ -163,7 +169,9 @@ def images_are_exact(seen: Evidence) -> Found:
     for place, text, is_container in seen.once(containers.subjects):
         if not is_container and not place.startswith(".github"):  # zizmor looks at those
             pattern = GITLAB if place.startswith(".gitlab") else IMAGES
-            named += [(place, x[x.lastindex or 0]) for x in re.finditer(pattern, text, re.MULTILINE)]
+            named += [
+                (place, x[x.lastindex or 0]) for x in re.finditer(pattern, text, re.MULTILINE)
+            ]
     for place, image in named:
         if image not in BY_DEPLOY and not (EXACT(image) and KNOWN(image)):
             yield f"{place} {image}", "has no version, or no registry"
