@@ -82,6 +82,8 @@ def the_log_is_for_machines(seen: Evidence) -> Found:
     """Staging and production log JSON, and nothing for debugging"""
     yield from _wrong(seen, "log_format", lambda kind: kind != "json")
     yield from _wrong(seen, "log_level", lambda level: level == "debug")
+    if seen.settings["production"].server_timing:
+        yield "production APP_SERVER_TIMING", "true"
 
 
 def _anyones(host: str) -> object:

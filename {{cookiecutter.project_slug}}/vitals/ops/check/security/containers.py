@@ -1,7 +1,6 @@
-"""Containers, as Compose files and Kubernetes manifests describe them: what each of them may do.
+"""Containers and pipelines, as the YAML files of the repository describe them: what they may do.
 
-A pod is looked for wherever there are `containers`. One without an image is a patch: what it leaves
-out is elsewhere.
+A container without an image is a patch of another: what it leaves out is elsewhere.
 """
 
 import re
@@ -11,10 +10,10 @@ from typing import Any, NamedTuple
 from vitals.ops.check.security import manifests
 from vitals.ops.check.security.checklist import check
 from vitals.ops.check.security.gather import Evidence
-from vitals.ops.check.security.manifests import facts, mappings
 from vitals.ops.check.security.tools import Found
+from vitals.ops.deploy.targets import project_name
 
-NEVER = "(?!)"
+CIS, NEVER = "CIS Docker Benchmark 5", "(?!)"
 
 
 class Row(NamedTuple):
@@ -22,12 +21,36 @@ class Row(NamedTuple):
     title: str
     expected: str
     fix: str
-    needed: dict[str, str]  # a name for it, and the facts of which each container has one
+    needed: dict[str, str]  # a name, and the facts of which each container has one
     wrong: str = NEVER  # the facts that no container has
     anywhere: str = NEVER  # those that no document has
+    reference: str = CIS
 
 
 ROWS = (
+    Row(
+        "SEC-605",
+        "Pipelines of GitLab include nothing that can change",
+        "a commit, or a version",
+        "name it as ref",
+        {},
+        NEVER,
+        r"include=(?!.*\bref:([0-9a-f]{40}|v?\d)).*\bproject:.*|include(\.remote)?=https?:.*"
+        r"|include=(component:.*@(?!v?\d)|(?!.*integrity:)(.*,)?remote:).*",
+        "OWASP CI/CD Security Risks",
+    ),
+    Row(
+        "SEC-606",
+        "Pipelines fail where `make check` does",
+        "no exception",
+        "remove it",
+        {},
+        NEVER,
+        r".*continue-on-error:true,.*make check.*|(.*[=:])?\s*-?make (-\w+ )?check *(\|\||;).*"
+        r"|(?P<job>.+)\.(allow_failure|continue-on-error)=true"
+        r"(?=(\n.*)*\n(?P=job)\.(script|steps)=.*make check)",
+        "OWASP CI/CD Security Risks",
+    ),
     Row(
         "SEC-611",
         "No container runs as root; Caddy's may, which listens on the ports of the web",
@@ -87,10 +110,11 @@ ROWS = (
         {},
         r"privileged=true|(devices|device_cgroup_rules|gpus|use_api_socket|volumes_from)[.=].*"
         r"|(network_mode|pid|ipc|uts|userns_mode|cgroup)=(host|container:).*"
-        r"|volumes=(?!\.\.?/(?!\.\.)[^:]*:[^:]+:ro\b)[/~.:$].*:.*|securityContext\.privileged=true",
-        r"(.*\.)?(hostPath\.path|hostPort|volumeDevices\.\w+)=.*|(?!services).*(docker|containerd|crio|podman)\.sock"
-        r"|(.*\.)?(hostProcess|host(Network|PID|IPC))=true|networks\.[^.]+\.(name|driver)=host"
-        r"|volumes\.[^.]+\.driver_opts\.device=[/~.].*",
+        r"|volumes=(?!\.\.?/(?!\.\.)[^:]*:[^:]+:ro\b)[/~.:$].*:.*|volumes\.source=[/~.$].*"
+        r"|volumes=(?!read_only:true,source:\.\.?/(?!\.\.)).*,type:bind|.*hostPort:.*"
+        r"|securityContext\.(privileged|windowsOptions\.hostProcess)=true|volumeDevices=.*",
+        r"(.*\.)?hostPath\.path=.*|(.*\.)?host(Network|PID|IPC)=true|networks\..+\.(name|driver)=host"
+        r"|(?!services).*(docker|containerd|crio|podman)\.sock|volumes\..+\.device=[/~.].*",
     ),
     Row(
         "SEC-617",
@@ -108,38 +132,44 @@ ROWS = (
         "80 and 443",
         "publish it on 127.0.0.1, or not at all",
         {},
-        r"ports=(?!\[\]|127\.0\.0\.1:|\[?::1\]?:)(?!(.*:)?(80|443)(/\w+)?$).*",
-        r"spec\.ports\.port=(?!(?:80|443)$)\d+(?=(?:\n.*)*\nspec\.type=(?:LoadBalancer|NodePort)\n)"
-        r"|spec\.externalIPs=.*|(.*\.)?(ingress|egress)={}|.*(HOST_AUTH_METHOD\W+(value=)?trust"
-        r"|ALLOW_EMPTY_PASSWORD\W+(value=)?(yes|true|1)|AUTH_ANONYMOUS_ENABLED\W+(value=)?true"
+        r"ports=(?!\[\]|containerPort:|(host_ip:)?(127\.0\.0\.1|\[?::1\]?)[:,])(?!(.*:)?(80|443)(/\w+)?$).*",
+        r"spec\.ports=(?!.*\bport:(80|443)\b).*(?=(\n.*)*\nspec\.type=(LoadBalancer|NodePort)\n)"
+        r"|spec\.externalIPs=.*|(.*\.)?(ingress|egress)={}|.*(HOST_AUTH_METHOD\W+(value\W)?trust"
+        r"|ALLOW_EMPTY_PASSWORD\W+(value\W)?(yes|true|1)|AUTH_ANONYMOUS_ENABLED\W+(value\W)?true"
         r"|protected-mode\W+no).*",
+    ),
+    Row(
+        "SEC-619",
+        "No file names the version of the service itself: `make deploy` does",
+        "${IMAGE:-none}, or service:v0.0.0",
+        "write that",
+        {},
+        r"written=(?!%\{IMAGE(:-none|:\?[^}]*)?\}|service:v0\.0\.0$).*(?=\n(.*\n)*ours=)",
+        r"images=(.*,)?name:service,.*|images=digest:.*,name:service",
+        "OWASP A03:2025 supply chain",
     ),
 )
 
 
 def subjects() -> list[tuple[str, str, bool]]:
     """What a finding can be about: its place, its facts, and whether it is a container."""
-    found = manifests.documents()
+    found, ours = manifests.documents(), re.compile(rf"(.*/)?{re.escape(project_name())}([:@].*)?")
     composed = {file: each for file, each in found if isinstance(each.get("services"), dict)}
     named = [
-        (
-            f"{file} {name}",
-            {"of": "compose", **_short(manifests.service(file, name, composed))},
-            True,
-        )
+        (f"{file} {name}", {"of": "compose", **manifests.service(file, name, composed)}, name)
         for file, document in composed.items()
         for name in document["services"]
     ]
     for file, each in found:
-        kind, name = each.get("kind", ""), (each.get("metadata") or {}).get("name", "")
-        named.append((f"{file} {kind}/{name}" if kind else file, each, False))
+        kind, name = each.get("kind"), (each.get("metadata") or {}).get("name", "")
+        place = f"{file} {kind}/{name}" if kind else file
         named += [
-            (f"{file} {kind}/{name} {container.get('name', 'patch')}", container, True)
-            for pod in mappings(each)
-            if isinstance(pod.get("containers"), list)
+            (f"{place} {container.get('name', 'patch')}", container, container.get("name", "patch"))
+            for pod in manifests.pods(each)
             for container in _of_pod(pod)
         ]
-    return [(place, "\n".join(sorted(facts(each))) + "\n", c) for place, each, c in named]
+        named.append((place, each, ""))
+    return [(place, _text(each, name, ours), bool(name)) for place, each, name in named]
 
 
 def _of_pod(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
@@ -148,27 +178,17 @@ def _of_pod(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for key in ("initContainers", "containers", "ephemeralContainers"):
         for each in pod.get(key) or ():
             context = (pod.get("securityContext") or {}) | (each.get("securityContext") or {})
-            written = {"written": str(each["image"]).replace("$", "%")} if "image" in each else {}
-            yield {**each, **written, "of": "pod", "securityContext": context, **token}
+            yield {**each, "of": "pod", "securityContext": context, **token}
 
 
-def _short(service: dict[str, Any]) -> dict[str, Any]:
-    """A service with volumes and ports in their short form."""
-    volumes = [
-        f"{'' if v.get('type') == 'bind' else 'named'}{v.get('source', v.get('src', ''))}:"
-        f"{v.get('target')}:{'ro' if v.get('read_only') else 'rw'}"
-        if isinstance(v, dict)
-        else v
-        for v in service.get("volumes") or ()
-    ]
-    ports = [
-        f"{p.get('host_ip', '')}:{p.get('published', '')}:{p.get('target')}"
-        if isinstance(p, dict)
-        else p
-        for p in service.get("ports") or ()
-    ]
-    written = str(service.get("image", "")).replace("$", "%")
-    return {**service, "volumes": volumes, "ports": ports, "written": written}
+def _text(each: dict[str, Any], name: str, ours: re.Pattern[str]) -> str:
+    """The facts, and for a container its image as it is written, without defaults."""
+    found = [*manifests.facts(each)]
+    if name and "image" in each:
+        found.append(f"written={str(each['image']).replace('$', '%')}")
+        by_name = re.fullmatch(r"app-(blue|green)|migrate|service", name)
+        found += ["ours="] if by_name or ours.fullmatch(str(each["image"])) else []
+    return "\n".join(sorted(found, reverse=bool(name))) + "\n"
 
 
 def _register(row: Row) -> None:
@@ -176,14 +196,14 @@ def _register(row: Row) -> None:
         for place, text, is_container in seen.once(subjects):
             pattern = row.wrong if is_container else row.anywhere
             for found in re.finditer(rf"^(?:{pattern})$", text, re.MULTILINE):
-                yield f"{place} {found[0].replace(': ', ':')}", "found"
-            for name, needed in row.needed.items():
-                is_whole = is_container and "\nimage=" in f"\n{text}"
-                if is_whole and not re.search(rf"^({needed})[.=\n]", text, re.MULTILINE):
+                yield f"{place} {' '.join(found[0].split())}", "found"
+            is_whole = is_container and re.search("^(image|build)[.=]", text, re.MULTILINE)
+            for name, needed in row.needed.items() if is_whole else ():
+                if not re.search(rf"^({needed})[.=\n]", text, re.MULTILINE):
                     yield f"{place} {name}", "missing"
 
     look.__doc__ = row.title
-    check(row.id, row.expected, row.fix, "CIS Docker Benchmark 5")(look)
+    check(row.id, row.expected, row.fix, row.reference)(look)
 
 
 for each_row in ROWS:

@@ -1,12 +1,12 @@
 """The YAML files of the repository as facts: lines such as "securityContext.privileged=true".
 
-The facts of a document are sorted, so that one pattern can look for two of them.
+The facts of a document are sorted, so that one pattern can ask for two of them. A mapping in a
+list is one fact, such as "ports=containerPort:8000,name:http".
 """
 
 import os.path
 import re
 from collections.abc import Iterator
-from functools import partial
 from typing import Any
 
 import yaml
@@ -16,13 +16,12 @@ from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
 FILE = re.compile(r"(?!vitals/).*\.ya?ml|deploy/(?!grafana/).*\.json").fullmatch
-VARIABLE = re.compile(r"\$\{\w+(?::?-([^}]*))?\}")
+DEFAULT = re.compile(r"\$\{\w+:?-([^}]*)\}")
 BASES = ("compose.yaml", "compose.yml", "docker-compose.yaml", "docker-compose.yml")
-Documents = list[tuple[str, dict[str, Any]]]
 
 
 class Loader(getattr(yaml, "CSafeLoader", yaml.SafeLoader)):  # type: ignore[misc]
-    """Reads what has a tag that it does not know, such as !reset, as if it had none."""
+    """Reads what has a tag that it does not know, such as !override, as if it had none."""
 
 
 def _untagged(loader: Any, _: str, node: yaml.Node) -> Any:
@@ -34,37 +33,36 @@ def _untagged(loader: Any, _: str, node: yaml.Node) -> Any:
 
 
 Loader.add_multi_constructor("", _untagged)
-parse = partial(yaml.load_all, Loader=Loader)
 
 
-def documents() -> Documents:
-    """The documents of all files. Raises Refused for a file that can't be read."""
-    found = Documents()
+def documents() -> list[tuple[str, dict[str, Any]]]:
+    """Each document after its file. Raises Refused for a file that can't be read."""
+    found = list[tuple[str, dict[str, Any]]]()
     for file in filter(FILE, files_of_the_repository()):
-        if (path := shell.ROOT / file).exists():
-            try:
-                each = [*parse(path.read_text(encoding="utf-8"))]
-                each += [patch for one in each for patch in _patches(one)]
-            except (OSError, ValueError, yaml.YAMLError) as error:
-                why = " ".join(str(error).split())
-                raise Refused(f"{file}: {why}", "YAML in UTF-8", "repair it") from error
-            found += [(file, one if isinstance(one, dict) else {"": one}) for one in each]
+        try:
+            text = (shell.ROOT / file).read_text(encoding="utf-8")
+            each = [*yaml.load_all(text, Loader)]
+            each += [patch for one in each for patch in _patches(one)]
+        except FileNotFoundError:
+            continue  # it is deleted, and not committed yet
+        except (OSError, ValueError, yaml.YAMLError) as error:
+            why = " ".join(str(error).split())
+            raise Refused(f"{file}: {why}", "YAML in UTF-8", "repair it") from error
+        found += [(file, one if isinstance(one, dict) else {"": one}) for one in each]
     return found
 
 
 def _patches(document: Any) -> Iterator[Any]:
     """The patches in a document of kustomize: manifests, and operations of RFC 6902."""
-    if isinstance(document, list):
-        for each in document:
-            if isinstance(each, dict) and "op" in each:
-                value = each.get("value", "removed")
-                for key in reversed(str(each.get("path")).strip("/").split("/")):
-                    value = [value] if key.isdigit() or key == "-" else {key: value}
-                yield value
-    elif isinstance(document, dict):
-        for each in document.get("patches") or ():
-            for patch in parse(each.get("patch", "") if isinstance(each, dict) else ""):
-                yield from (patch, *_patches(patch))
+    for each in document if isinstance(document, list) else ():
+        if isinstance(each, dict) and "op" in each:
+            value = each.get("value", "removed")
+            for key in reversed(str(each.get("path")).strip("/").split("/")):
+                value = [value] if key.isdigit() or key == "-" else {key: value}
+            yield value
+    for each in document.get("patches") or () if isinstance(document, dict) else ():
+        for patch in yaml.load_all(each.get("patch", ""), Loader):
+            yield from (patch, *_patches(patch))
 
 
 def facts(node: Any, at: str = "") -> Iterator[str]:
@@ -72,32 +70,40 @@ def facts(node: Any, at: str = "") -> Iterator[str]:
     if isinstance(node, dict) and node:
         for key, value in node.items():
             yield from facts(value, f"{at}.{key}" if at else str(key))
-    elif isinstance(node, list | tuple) and node:
-        for value in node:
-            yield from facts(value, at)
+    elif isinstance(node, (list, tuple)) and node:
+        for each in node:
+            flat = isinstance(each, dict) and not any(
+                isinstance(v, (dict, list)) for v in each.values()
+            )
+            yield from facts(
+                ",".join(sorted(map(_pair, each.items()))) if flat and each else each, at
+            )
     else:
-        text = str(node).lower() if isinstance(node, bool) else str(node)
-        yield f"{at}={VARIABLE.sub(_default, text)}"
+        yield f"{at}={_text(node)}"
 
 
-def _default(variable: re.Match[str]) -> str:
-    return variable[0] if variable[1] is None else variable[1]
+def _pair(item: tuple[Any, Any]) -> str:
+    return f"{item[0]}:{_text(item[1])}"
 
 
-def mappings(node: Any) -> Iterator[dict[str, Any]]:
-    """All mappings in a document."""
-    if isinstance(node, dict):
+def _text(value: Any) -> str:
+    return DEFAULT.sub(r"\1", str(value).lower() if isinstance(value, bool) else str(value))
+
+
+def pods(node: Any) -> Iterator[dict[str, Any]]:
+    """What has containers in a document, in kinds of any name."""
+    if isinstance(node, dict) and isinstance(node.get("containers"), list):
         yield node
     inside = node.values() if isinstance(node, dict) else node if isinstance(node, list) else ()
     for each in inside:
-        yield from mappings(each)
+        yield from pods(each)
 
 
 def service(file: str, name: str, composed: dict[str, Any]) -> Any:
     """A service of a Compose file, with what it extends, laid over that of the folder's base."""
-    own = (composed.get(file) or {}).get("services", {}).get(name) or {}
+    own = composed.get(file, {}).get("services", {}).get(name) or {}
     base = next((b for b in (_beside(file, x) for x in BASES) if b in composed), file)
-    under = {} if base == file else service(base, name, composed)
+    under: Any = service(base, name, composed) if base != file else {}
     if extends := own.get("extends"):
         extends = extends if isinstance(extends, dict) else {"service": extends}
         other = _beside(file, extends["file"]) if "file" in extends else file
