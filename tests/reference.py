@@ -1,19 +1,33 @@
-"""The reference: `python -m tests.reference` writes docs/reference.md.
+"""The reference: `python -m tests.reference` writes docs/reference.md, and tables of SECURITY.md.
 
 Settings, targets, metrics, health checks and security checks are read from the code of the project
-inside the template, without running it.
+inside the template.
 """
 
 import ast
 import re
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import NamedTuple
 
 from tests.baking import IN_PLACE, ROOT
 
+sys.path.insert(0, str(IN_PLACE))  # outside of pytest
+from vitals.ops.check.security.__main__ import CHECKS
+
 PAGE = ROOT / "docs" / "reference.md"
+SECURITY = IN_PLACE / "SECURITY.md"
+GROUPS = (
+    "Permissions",
+    "Secrets",
+    "Headers and pages",
+    "Limits, errors and code",
+    "Logging",
+    "Delivery",
+)
+TABLES = re.compile(r"### 1 .*(?=^## Settings)", re.MULTILINE | re.DOTALL)
 TARGET = re.compile(r"^##@ (.+)$|^([a-z-]+):.*## (.+)$", re.MULTILINE)
 HEAD = """\
 # Reference
@@ -107,25 +121,23 @@ def metrics() -> dict[str, tuple[str, str]]:
     return ast.literal_eval(table)
 
 
-def findings() -> list[tuple[str, str]]:
-    """Id and title of each check of `make security`."""
-    found = []
-    for file in sorted((IN_PLACE / "vitals/ops/check/security").glob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef):
-                first = (ast.get_docstring(node) or "").split("\n")[0]
-                found += [(id_, first) for id_ in map(finding_id, node.decorator_list) if id_]
-    return sorted(found)
+def security_tables() -> str:
+    """The checks of `make security`, as SECURITY.md lists them: a table for each group of ids."""
+    text = ""
+    for number, title in enumerate(GROUPS, 1):
+        rows = [c for c in CHECKS if c.id.startswith(f"SEC-{number}")]
+        listed = [(c.id, c.title, c.reference) for c in rows]
+        text += f"### {number} {title}\n\n{table(('id', 'what holds', 'see'), listed)}\n"
+    return text
 
 
-def finding_id(decorator: ast.expr) -> str:
-    match decorator:
-        case ast.Call(args=[ast.Constant(value=str() as id_), *_]) if id_.startswith("SEC-"):
-            return id_
-    return ""
+def security_page() -> str:
+    """SECURITY.md with its tables as the code has them."""
+    text = SECURITY.read_text(encoding="utf-8")
+    return TABLES.sub(lambda _: security_tables(), text)
 
 
-def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
+def table(head: tuple[str, ...], rows: Sequence[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
 
@@ -164,11 +176,12 @@ The project's `deploy/prometheus/README.md` lists labels and units.
 Each finding says what was found, what is expected, how to fix it, and the rule's source. Two more
 are about accepted findings: SEC-001, the exception expired; SEC-002, it is not needed.
 
-{table(("id", "rule"), findings())}"""
+{table(("id", "rule"), [(c.id, c.title) for c in CHECKS])}"""
 
 
 def main() -> None:
     PAGE.write_text(page(), encoding="utf-8")
+    SECURITY.write_text(security_page(), encoding="utf-8")
 
 
 if __name__ == "__main__":
