@@ -25,7 +25,7 @@ from vitals.settings import PREFIX, REFERENCE, secret_names
 SERVICE = [shell.PYTHON, "-m", "vitals.ops.check.security.defective"]
 START_SECONDS, ANSWER_SECONDS, BODY_SECONDS = 20, 10, 0.5
 MOST = 2_000_000  # bytes of an answer
-SENT = ("query", "header", "body", "password", "defect", "credentials", "environment")
+SENT = ("path", "query", "header", "body", "password", "defect", "credentials", "environment")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import jwt
 
-from vitals.ops.check.security.samples import Schema, is_file, resolve, value
+from vitals.ops.check.security.schemas import Schema, is_file, resolve, value
 from vitals.ops.project.token import Issuer
 
 DESCRIPTION = "VITALS_DESCRIPTION"  # the environment variable that names the file of it
