@@ -94,7 +94,7 @@ def plant_routes(project: Path, routes: Path) -> None:
 
 
 def is_it(line: str, id_: str, says: str) -> bool:
-    """Whether a line is of the check, and its place the wanted one: all words, in the same route."""
+    """Whether a line is of the check, and its place the wanted one: its route and all words."""
     place = re.sub(r":\d+", "", line.removeprefix(f"{id_} ").partition(": ")[0])
     same = route(place) == route(says) and all(word in place for word in says.split())
     return line.startswith(f"{id_} ") and (says in line or same)
