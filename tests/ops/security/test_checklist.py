@@ -1,14 +1,13 @@
-"""The checklist itself: its lines, its exceptions, and the tools that it asks."""
+"""The checklist itself: its lines and its exceptions."""
 
 import datetime as dt
-import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from vitals.ops.check.security import __main__ as security
-from vitals.ops.check.security import gather, secret_scan, tools
+from vitals.ops.check.security import gather
 from vitals.ops.check.security.checklist import (
     Accepted,
     Check,
@@ -17,7 +16,7 @@ from vitals.ops.check.security.checklist import (
     left,
     run,
 )
-from vitals.ops.run import git, shell
+from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
 TODAY = dt.date(2026, 6, 15)
@@ -141,59 +140,3 @@ def test_an_exception_must_be_whole(tmp_path: Path, text: str) -> None:
 
 def test_no_entry_is_accepted_from_the_start() -> None:
     assert accepted(shell.ROOT / security.ACCEPTED) == []
-
-
-def test_a_secret_is_found_in_the_history_when_it_is_gone_from_the_tree(
-    repository: Path,
-) -> None:
-    secret = repository / "deploy.pem"
-    secret.write_text("-----BEGIN EC PRIVATE KEY-----\n")  # pragma: allowlist secret
-    for words in (["add", "-A"], ["commit", "-m", "oops"], ["rm", "-q", "deploy.pem"]):
-        git.git("-c", "user.name=x", "-c", "user.email=x@x", *words)
-    git.git("-c", "user.name=x", "-c", "user.email=x@x", "commit", "-m", "gone")
-
-    assert secret_scan.in_files(gather.files_of_the_repository()) == ()
-    assert secret_scan.in_history("") == (git.git("rev-parse", "--short", "HEAD~1"),)
-
-
-def test_an_audit_without_an_answer_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    silent = '{"dependencies": [{"name": "jinja2", "version": "2.4.1", "vulns": []}]}'
-    for output in (silent, "Traceback"):
-        monkeypatch.setattr(shell, "run", lambda _, said=output: shell.Finished(1, said))
-        with pytest.raises(NotRun, match="no network"):
-            tools.advisories()
-
-
-def test_an_audit_that_answers_names_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    output = (
-        'WARNING\n{"dependencies": [{"name": "jinja2", "vulns": [{"id": "GHSA-known"}]}, '
-        '{"name": "starlette", "vulns": [{"id": "GHSA-new"}]}, {"name": "anyio", "vulns": []}]}'
-    )
-    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(1, output))
-
-    assert tools.advisories() == ("starlette: GHSA-new",)
-
-
-@pytest.mark.parametrize(
-    ("locations", "file"),
-    [
-        ([{"symbolic": {"key": {"Local": {"verbatim_path": ".github/a.yml"}}}}], ".github/a.yml"),
-        ([{"symbolic": {"key": {"Local": {"given_path": ".github/a.yaml"}}}}], ".github/a.yaml"),
-        ([{"symbolic": {"key": {"Remote": {"slug": "some/where"}}}}], ".github"),
-        ([], ".github"),
-    ],
-)
-def test_a_finding_about_a_workflow_is_a_line_wherever_its_place_stands(
-    monkeypatch: pytest.MonkeyPatch, locations: list[object], file: str
-) -> None:
-    finding = {"ident": "unpinned-uses", "desc": "a moving tag", "locations": locations}
-    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(14, json.dumps([finding])))
-
-    assert tools.workflows() == (f"{file}: unpinned-uses: a moving tag",)
-
-
-def test_a_linter_that_says_nothing_readable_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(1, "fatal: no audit was performed"))
-
-    with pytest.raises(Refused, match="zizmor failed"):
-        tools.workflows()

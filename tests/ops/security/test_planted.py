@@ -11,15 +11,11 @@ from typing import NamedTuple
 import pytest
 
 from tests import baking
-from tests.ops.security import planted, planted_application
+from tests.ops.security import planted, planted_application, planted_delivery
 from vitals.ops.check.security.__main__ import CHECKS
 
 HERE = Path(__file__).parent
-RUNS = {
-    **planted_application.ALONE,
-    "settings of the environments": planted.SETTING_FAULTS,
-    "files": planted.FILE_FAULTS,
-}
+RUNS = {**planted_application.ALONE, **planted_delivery.ALONE}
 FAULTY, HARMLESS = HERE / "routes_with_faults.py", HERE / "routes_without.py"
 IN_HISTORY = "SEC-202"
 
@@ -111,7 +107,7 @@ def test_planted_faults_are_found_by_id_and_place(project: Path, name: str) -> N
 
 def test_harmless_neighbours_of_the_faults_are_not_findings(project: Path) -> None:
     plant_routes(project, HARMLESS)
-    planted.apply(project, [*planted.HARMLESS, *planted_application.HARMLESS])
+    planted.apply(project, [*planted_delivery.HARMLESS, *planted_application.HARMLESS])
 
     seen = look(project)
 
@@ -120,7 +116,7 @@ def test_harmless_neighbours_of_the_faults_are_not_findings(project: Path) -> No
 
 def test_a_secret_that_was_committed_and_removed_is_found_in_the_history(project: Path) -> None:
     key = project / "app/key.py"
-    key.write_text('KEY = "-----BEGIN EC PRIVATE KEY-----"\n')  # pragma: allowlist secret
+    key.write_text('KEY = "-----BEGIN EC PRIVATE KEY-----"\n')  # gitleaks:allow
     git(project, "init", "--quiet")
     commit(project, "one")
     key.unlink()
@@ -128,7 +124,7 @@ def test_a_secret_that_was_committed_and_removed_is_found_in_the_history(project
 
     seen = look(project)
 
-    first = git(project, "rev-parse", "--short", "HEAD~1")
+    first = git(project, "rev-parse", "--short=12", "HEAD~1")
     assert [is_it(line, IN_HISTORY, first) for line in seen.lines] == [True]
 
 
