@@ -1,7 +1,4 @@
-"""Faults that a team could make, each planted into the files of a real project.
-
-A fault says which findings it must cause: the id, and a text that its line holds.
-"""
+"""Faults that a team could make, as patches of a project's files."""
 
 import re
 from pathlib import Path
@@ -11,7 +8,7 @@ from typing import NamedTuple
 class Fault(NamedTuple):
     """A change of one file: `was` becomes `becomes`; without `was` it is added at the end."""
 
-    finds: dict[str, str]  # the id, and what its line says
+    finds: dict[str, str]  # the id, and what its line says: the place
     file: str
     was: str
     becomes: str

@@ -23,7 +23,7 @@ from fastapi import BackgroundTasks, Body, Cookie, Depends, FastAPI, Form, Heade
 from fastapi import Path as InPath
 from fastapi import Query, Request, Response, Security, UploadFile, WebSocket
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 from fastapi.security import APIKeyCookie, APIKeyHeader, APIKeyQuery, HTTPBasic, HTTPBearer
 from fastapi.security import OAuth2PasswordBearer, SecurityScopes
 from fastapi.staticfiles import StaticFiles
@@ -261,6 +261,11 @@ def logged(app: FastAPI, settings: vitals.Settings) -> None:
     def body(note: Note):
         log.warning("new: %s", note)
 
+    # SEC-207 POST /logs/email body
+    @app.post("/logs/email", dependencies=WRITE)
+    def email(email: str = Body(max_length=99, pattern=r"^[^@\s]+@[^@\s]+$", embed=True)):
+        log.info("from %s", email)
+
     # SEC-207 POST /logs/nested body
     @app.post("/logs/nested", dependencies=WRITE)
     def nested(page: Page):
@@ -335,7 +340,7 @@ def logged(app: FastAPI, settings: vitals.Settings) -> None:
     log.warning("%s", dict(os.environ))  # before the log is set up: on standard error
 
     # SEC-504 the log 'printed by hand'
-    # SEC-417 app/planted.py: T201
+    # SEC-417 app/planted.py T201
     @app.get("/prints", openapi_extra=PUBLIC)
     def prints():
         print("printed by hand")
@@ -427,6 +432,28 @@ def answered(app: FastAPI, settings: vitals.Settings) -> None:
     def api():
         return app.openapi()
 
+    # SEC-209 GET /by-token access_token
+    @app.get("/by-token", openapi_extra=PUBLIC)
+    def by_token(access_token: Name = ""): ...
+
+    # SEC-208 GET /message query
+    @app.get("/message", openapi_extra=PUBLIC)
+    def message(q: Name = ""):
+        raise HTTPException(404, f"there is no {q}")
+
+    # SEC-208 GET /stream APP_OPS_TOKEN
+    @app.get("/stream", openapi_extra=PUBLIC)
+    def stream():
+        return StreamingResponse(iter(["a", settings.ops_token.get_secret_value()]))
+
+    # SEC-210 app/planted.py
+    @app.get("/quoted", openapi_extra=PUBLIC)
+    def quoted():
+        try:
+            return open("/nowhere/at-all")
+        except OSError as error:
+            raise HTTPException(404, f"failed: {error}") from error
+
     # SEC-415 GET /text-error 404
     @app.get("/text-error", openapi_extra=PUBLIC)
     def text_error():
@@ -461,6 +488,12 @@ def headers(app: FastAPI) -> None:
     def cookie(response: Response):
         response.set_cookie("id", "1", secure=True, httponly=True, samesite="none")
 
+    # SEC-301 GET /software Server
+    # SEC-301 GET /software X-Powered-By
+    @app.get("/software", openapi_extra=PUBLIC)
+    def software(response: Response):
+        response.headers["Server"] = response.headers["X-Powered-By"] = "nginx/1.2"
+
     # SEC-305 POST /markup page
     @app.post("/markup", dependencies=WRITE)
     def markup(note: Note):
@@ -469,6 +502,11 @@ def headers(app: FastAPI) -> None:
     # SEC-305 GET /forward Location
     @app.get("/forward", openapi_extra=PUBLIC)
     def forward(to: Name):
+        return RedirectResponse(to)
+
+    # SEC-305 GET /leave Location
+    @app.get("/leave", openapi_extra=PUBLIC)
+    def leave(to: str = Query("https://host.internal", max_length=99, pattern="^https://")):
         return RedirectResponse(to)
 
     # SEC-301 GET /shared Cache-Control
@@ -511,6 +549,10 @@ def bounds(app: FastAPI) -> None:
     @app.post("/bounds-form", dependencies=WRITE)
     def bounds_form(name: Annotated[str, Form()]): ...
 
+    # SEC-406 POST /bounds-any body
+    @app.post("/bounds-any", dependencies=WRITE)
+    def bounds_any(body: Any = Body()): ...
+
     # SEC-406 POST /bounds-part body.page.name
     class Named(Model):
         name: str
@@ -520,10 +562,10 @@ def bounds(app: FastAPI) -> None:
 
 
 def code(app: FastAPI) -> None:
-    # SEC-417 app/planted.py: S307
-    # SEC-417 app/planted.py: S602
-    # SEC-417 app/planted.py: S324
-    # SEC-417 app/planted.py: S608
+    # SEC-417 app/planted.py S307
+    # SEC-417 app/planted.py S602
+    # SEC-417 app/planted.py S324
+    # SEC-417 app/planted.py S608
     @app.get("/code", openapi_extra=PUBLIC)
     def code(q: Name = ""):
         eval("1")

@@ -133,6 +133,17 @@ def add(app: FastAPI, settings: vitals.Settings) -> None:
     def search(q: str = Query("", max_length=99)):
         return RedirectResponse(f"/notes?q={q.strip('/')}")
 
+    @app.get("/careful", openapi_extra=PUBLIC)
+    def careful():
+        try:
+            return {"page": int("1")}
+        except ValueError as error:
+            log.info("not a number", extra={"kind": type(error).__name__})
+            raise HTTPException(404, "no such page") from error
+
+    @app.get("/next", openapi_extra=PUBLIC)
+    def following(page_token: str = Query("", max_length=99)): ...
+
     @app.get("/cookie", openapi_extra=PUBLIC)
     def cookie(response: Response):
         response.set_cookie("id", "1", secure=True, httponly=True, samesite="lax")

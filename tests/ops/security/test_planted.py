@@ -49,7 +49,7 @@ def look(project: Path) -> Look:
 def said(code: int, output: str) -> Look:
     lines = re.findall(r"^SEC-.*$", output, re.MULTILINE)
     places = [
-        (id_, re.sub(r":\d+ ", ": ", place))
+        (id_, re.sub(r":\d+", "", place))
         for id_, place in re.findall(r"^(SEC-\d+) (.+?): ", output, re.MULTILINE)
     ]
     done = re.findall(r"^.*\d+ checks, .*$", output, re.MULTILINE)
@@ -124,7 +124,7 @@ def test_a_secret_that_was_committed_and_removed_is_found_in_the_history(project
 
     seen = look(project)
 
-    first = git(project, "rev-parse", "--short=12", "HEAD~1")
+    first = git(project, "rev-parse", "--short", "HEAD~1")
     assert [is_it(line, IN_HISTORY, first) for line in seen.lines] == [True]
 
 

@@ -15,7 +15,8 @@ from vitals.settings import PLACEHOLDERS, secret_names
 
 # Without: assert, names that sound like a password, random numbers, programs that are started.
 RUFF = "--isolated --ignore-noqa --select S,T20 --ignore S101,S105,S106,S107,S311,S603,S607"
-BROAD = re.compile("|".join([*dir(builtins), r"\w*(SQLAlchemy|DBAPI|HTTP|Client)Error"])).fullmatch
+BROAD = re.compile(rf"\b({'|'.join(dir(builtins))}|\w*(SQLAlchemy|DBAPI|HTTP)Error)\b").search
+ANSWER = re.compile(r"\w*(Problem|Exception|Response)").fullmatch
 
 
 @check("SEC-203", "SecretStr, with a placeholder", "secret://name in config/", "OWASP ASVS 13.3.1")
@@ -51,11 +52,8 @@ def answers_do_not_quote_exceptions(_: Evidence) -> Findings:
     """No answer is made of the text of an exception of Python's or of a library's"""
     for file in sorted((shell.ROOT / "app").rglob("*.py")):
         for each in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(each, ast.ExceptHandler) and each.name and each.type:
-                kinds, name = re.findall(r"\w+", ast.unparse(each.type)), re.escape(each.name)
-                calls = [x for x in ast.walk(each) if isinstance(x, ast.Call)]
-                for call in calls if any(map(BROAD, kinds)) else ():
-                    if re.match(
-                        rf"[\w.]*(Problem|Exception|Response)\(.*\b{name}\b", ast.unparse(call)
-                    ):
+            if isinstance(each, ast.ExceptHandler) and each.type and BROAD(ast.unparse(each.type)):
+                calls = (node for node in ast.walk(each) if isinstance(node, ast.Call))
+                for call in (c for c in calls if ANSWER(ast.unparse(c.func).rpartition(".")[2])):
+                    if any(isinstance(n, ast.Name) and n.id == each.name for n in ast.walk(call)):
                         yield f"{file.relative_to(shell.ROOT)}:{call.lineno}", "quotes an exception"
