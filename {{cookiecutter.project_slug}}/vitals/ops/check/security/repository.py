@@ -8,7 +8,8 @@ from vitals.ops.check.security.checklist import check
 from vitals.ops.check.security.gather import Evidence
 from vitals.ops.check.security.tools import Found
 
-STORED, CIS, SUPPLY_CHAIN = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4", "OWASP A03:2025"
+STORED, CIS = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4"
+SUPPLY_CHAIN = "OWASP A03:2025 supply chain"
 DOCKERFILE = re.compile(
     r"(.*/)?(Docker|Container)file(?!.*ignore$)[^/]*|.*\.[Dd]ockerfile"
 ).fullmatch
