@@ -100,8 +100,8 @@ def test_a_repository_of_another_user_is_refused(monkeypatch: pytest.MonkeyPatch
 def test_rules_that_hide_secrets_are_refused(project: Path, rules: str) -> None:
     (project / "app").mkdir()
     (project / "app/main.py").write_text("x = 1\n")
-    kept = (project / tools.RULES).read_text() if rules.startswith("[[") else ""
-    (project / tools.RULES).write_text(f"{kept}\n{rules}")
+    own = (project / tools.RULES).read_text() if rules.startswith("[[") else ""
+    (project / tools.RULES).write_text(f"{own}\n{rules}")
 
     with pytest.raises(Refused, match=r"hides secrets in .*app/|gitleaks failed"):
         tools.secrets_in_the_tree()
