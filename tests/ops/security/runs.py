@@ -5,36 +5,13 @@ import shutil
 from pathlib import Path
 from typing import NamedTuple
 
-from tests.ops.security import delivery, planted, planted_application
-from tests.ops.security.planted import Fault
+from tests.ops.security import planted, planted_application, planted_delivery
 
-AUDIT = """
-import json
-vulns = {"jinja2": ["known"], "starlette": ["GHSA-planted"]}
-print(json.dumps({"dependencies": [
-    {"name": name, "vulns": [{"id": id_} for id_ in ids]} for name, ids in vulns.items()
-]}))
-"""
 HERE = Path(__file__).parent
 FAULTY, HARMLESS = HERE / "routes_with_faults.py", HERE / "routes_without.py"
 PATCHES = {
     **planted_application.ALONE,
-    "containers": [*delivery.COMPOSE, *delivery.PODS, *delivery.CLUSTER, *delivery.IMAGES],
-    "containers of several files": delivery.OVERRIDES,
-    "settings of the environments": delivery.SETTINGS,
-    "more settings": [
-        *delivery.MORE_SETTINGS,
-        delivery.setting("SEC-111", "APP_AUTH", "off"),
-        delivery.setting("SEC-510", "APP_LOG_LEVEL", "debug"),
-        # the driver of the database logs parameters then
-        Fault({"SEC-207": "the log body"}, "config/common.env", "", ""),
-    ],
-    "packages and secrets": [
-        *delivery.PACKAGES,
-        *delivery.SECRETS,
-        Fault({"SEC-607": "starlette"}, "pip_audit.py", "", AUDIT),
-    ],
-    "pipelines": [*delivery.PIPELINES, *delivery.GITLAB],
+    **planted_delivery.ALONE,
 }
 RUNS = ("routes", *PATCHES)
 
@@ -78,7 +55,7 @@ def plant(project: Path, name: str) -> None:
 def plant_harmless(project: Path) -> None:
     """Plant the neighbours of the faults, which are none."""
     plant_routes(project, HARMLESS)
-    planted.apply(project, [*delivery.HARMLESS, *planted_application.HARMLESS])
+    planted.apply(project, [*planted_delivery.HARMLESS, *planted_application.HARMLESS])
 
 
 def plant_routes(project: Path, routes: Path) -> None:

@@ -1,4 +1,4 @@
-"""The checklist itself: its lines, its exceptions, and the tools that it asks."""
+"""The checklist itself: its lines and its exceptions."""
 
 import datetime as dt
 from collections.abc import Iterator, Sequence

@@ -75,8 +75,8 @@ def _with_programs_only(text: str) -> str:
         (package,) = tomllib.loads(listed.read_text())["packages"]
     files = [package.get("sdist", {}), *package["wheels"]]
     other = [f["hashes"]["sha256"] for f in files if f and not PLATFORM(f["url"])]
-    kept = [line for line in text.split("\n") if not any(each in line for each in other)]
-    return re.sub(r" \\\n(?! )", "\n", "\n".join(kept))
+    lines = [line for line in text.split("\n") if not any(each in line for each in other)]
+    return re.sub(r" \\\n(?! )", "\n", "\n".join(lines))
 
 
 def joined(pins: str, more: str) -> str:

@@ -36,7 +36,8 @@ def tokens_are_required(seen: Evidence) -> Found:
     """Staging and production require tokens where a route does, of an issuer that has HTTPS"""
     if not all(each.public for each in seen.service.operations):
         yield from _wrong(seen, "auth", lambda auth: auth == "off")
-        yield from _wrong(seen, "auth_issuer", lambda issuer: issuer.startswith("http:"))
+        for name in ("auth_issuer", "auth_jwks_url"):
+            yield from _wrong(seen, name, lambda url: url.startswith(("http:", "file:")))
 
 
 @check("SEC-112", "false", "set APP_DOCS=false in config/common.env", "OWASP API9:2023")

@@ -4,7 +4,7 @@ A container without an image is a patch of another: what it leaves out is elsewh
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import Any, NamedTuple
 
 from vitals.ops.check.security import manifests
@@ -13,7 +13,7 @@ from vitals.ops.check.security.gather import Evidence
 from vitals.ops.check.security.tools import Found
 from vitals.ops.deploy.targets import project_name
 
-CIS, NEVER = "CIS Docker Benchmark 5", "(?!)"
+CIS, NEVER, PIPELINES = "CIS Docker Benchmark 5", "(?!)", "OWASP CI/CD Security Risks"
 
 
 class Row(NamedTuple):
@@ -21,7 +21,7 @@ class Row(NamedTuple):
     title: str
     expected: str
     fix: str
-    needed: dict[str, str]  # a name, and the facts of which each container has one
+    needed: Mapping[str, str] = {}  # a name, and the facts of which each container has one
     wrong: str = NEVER  # the facts that no container has
     anywhere: str = NEVER  # those that no document has
     reference: str = CIS
@@ -30,26 +30,13 @@ class Row(NamedTuple):
 ROWS = (
     Row(
         "SEC-605",
-        "Pipelines of GitLab include nothing that can change",
+        "Pipelines include nothing that can change",
         "a commit, or a version",
         "name it as ref",
-        {},
-        NEVER,
-        r"include=(?!.*\bref:([0-9a-f]{40}|v?\d)).*\bproject:.*|include(\.remote)?=https?:.*"
-        r"|include=(component:.*@(?!v?\d)|(?!.*integrity:)(.*,)?remote:).*",
-        "OWASP CI/CD Security Risks",
-    ),
-    Row(
-        "SEC-606",
-        "Pipelines fail where `make check` does",
-        "no exception",
-        "remove it",
-        {},
-        NEVER,
-        r".*continue-on-error:true,.*make check.*|(.*[=:])?\s*-?make (-\w+ )?check *(\|\||;).*"
-        r"|(?P<job>.+)\.(allow_failure|continue-on-error)=true"
-        r"(?=(\n.*)*\n(?P=job)\.(script|steps)=.*make check)",
-        "OWASP CI/CD Security Risks",
+        anywhere=r"include=(?!.*\bref:([0-9a-f]{40}|v?\d)).*\bproject:.*|include(\.remote)?=https?:.*"
+        r"|include=(component:.*@(?!v?\d)|(?!.*integrity:)(.*,)?remote:).*"
+        r"|repos\.rev=(?!v?\d|[0-9a-f]{40}).*",
+        reference=PIPELINES,
     ),
     Row(
         "SEC-611",
@@ -58,7 +45,7 @@ ROWS = (
         "set user, or runAsNonRoot: true",
         {"user": "user|securityContext.runAsNonRoot|image=caddy:.*"},
         r"user=(0+|root|\$.*|)(:.*)?|group_add=(0|root|docker)"
-        r"|securityContext\.(runAsNonRoot=(?!true).*|runAs(User|Group)=0)",
+        r"|securityContext\.(runAsNonRoot=(?!true).*|(runAs(User|Group)|fsGroup|supplementalGroups)=0)",
     ),
     Row(
         "SEC-612",
@@ -107,14 +94,14 @@ ROWS = (
         "No container is privileged, or has files, devices or namespaces of the host",
         "what is its own",
         "remove it",
-        {},
-        r"privileged=true|(devices|device_cgroup_rules|gpus|use_api_socket|volumes_from)[.=].*"
+        wrong=r"privileged=true|(devices|device_cgroup_rules|gpus|use_api_socket|volumes_from)[.=].*"
         r"|(network_mode|pid|ipc|uts|userns_mode|cgroup)=(host|container:).*"
         r"|volumes=(?!\.\.?/(?!\.\.)[^:]*:[^:]+:ro\b)[/~.:$].*:.*|volumes\.source=[/~.$].*"
         r"|volumes=(?!read_only:true,source:\.\.?/(?!\.\.)).*,type:bind|.*hostPort:.*"
         r"|securityContext\.(privileged|windowsOptions\.hostProcess)=true|volumeDevices=.*",
-        r"(.*\.)?hostPath\.path=.*|(.*\.)?host(Network|PID|IPC)=true|networks\..+\.(name|driver)=host"
-        r"|(?!services).*(docker|containerd|crio|podman)\.sock|volumes\..+\.device=[/~.].*",
+        anywhere=r"(.*\.)?hostPath\.path=.*|(.*\.)?(host(Network|PID|IPC)|shareProcessNamespace)=true|networks\..+\.(name|driver)=host"
+        r"|(?!services).*(docker|containerd|crio|podman)\.sock|volumes\..+\.device=[/~.].*"
+        r"|spec\.local\.path=.*|.*pod-security\.kubernetes\.io/\w+=privileged",
     ),
     Row(
         "SEC-617",
@@ -122,8 +109,7 @@ ROWS = (
         "neither",
         "automountServiceAccountToken: false; name verbs and resources",
         {"token": "of=compose|automountServiceAccountToken"},
-        NEVER,
-        r"(.*\.)?(automountServiceAccountToken=true|serviceAccountToken\..*|rules\.\w+=\*"
+        anywhere=r"(.*\.)?(automountServiceAccountToken=true|serviceAccountToken\..*|rules\.\w+=\*"
         r"|roleRef\.name=(cluster-admin|admin|edit))",
     ),
     Row(
@@ -131,9 +117,9 @@ ROWS = (
         "Only the web's ports are open to the network, and no server without a password",
         "80 and 443",
         "publish it on 127.0.0.1, or not at all",
-        {},
-        r"ports=(?!\[\]|containerPort:|(host_ip:)?(127\.0\.0\.1|\[?::1\]?)[:,])(?!(.*:)?(80|443)(/\w+)?$).*",
-        r"spec\.ports=(?!.*\bport:(80|443)\b).*(?=(\n.*)*\nspec\.type=(LoadBalancer|NodePort)\n)"
+        wrong=r"ports=(?!\[\]|containerPort:|(host_ip:)?(127\.0\.0\.1|\[?::1\]?)[:,])"
+        r"(?!(.*:)?(80|443)(/\w+)?$).*",
+        anywhere=r"spec\.ports=(?!.*\bport:(80|443)\b).*(?=(\n.*)*\nspec\.type=(LoadBalancer|NodePort)\n)"
         r"|spec\.externalIPs=.*|(.*\.)?(ingress|egress)={}|.*(HOST_AUTH_METHOD\W+(value\W)?trust"
         r"|ALLOW_EMPTY_PASSWORD\W+(value\W)?(yes|true|1)|AUTH_ANONYMOUS_ENABLED\W+(value\W)?true"
         r"|protected-mode\W+no).*",
@@ -143,10 +129,9 @@ ROWS = (
         "No file names the version of the service itself: `make deploy` does",
         "${IMAGE:-none}, or service:v0.0.0",
         "write that",
-        {},
-        r"written=(?!%\{IMAGE(:-none|:\?[^}]*)?\}|service:v0\.0\.0$).*(?=\n(.*\n)*ours=)",
-        r"images=(.*,)?name:service,.*|images=digest:.*,name:service",
-        "OWASP A03:2025 supply chain",
+        wrong=r"written=(?!%\{IMAGE(:-none|:\?[^}]*)?\}|service:v0\.0\.0$).*(?=\n(.*\n)*ours=)",
+        anywhere=r"images=(.*,)?name:service,.*|images=digest:.*,name:service",
+        reference="OWASP A03:2025 supply chain",
     ),
 )
 
@@ -162,13 +147,9 @@ def subjects() -> list[tuple[str, str, bool]]:
     ]
     for file, each in found:
         kind, name = each.get("kind"), (each.get("metadata") or {}).get("name", "")
-        place = f"{file} {kind}/{name}" if kind else file
-        named += [
-            (f"{place} {container.get('name', 'patch')}", container, container.get("name", "patch"))
-            for pod in manifests.pods(each)
-            for container in _of_pod(pod)
-        ]
-        named.append((place, each, ""))
+        named.append((place := f"{file} {kind}/{name}" if kind else file, each, ""))
+        inside = [container for pod in manifests.pods(each) for container in _of_pod(pod)]
+        named += [(f"{place} {one['name']}", one, one["name"]) for one in inside]
     return [(place, _text(each, name, ours), bool(name)) for place, each, name in named]
 
 
@@ -178,7 +159,7 @@ def _of_pod(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
     for key in ("initContainers", "containers", "ephemeralContainers"):
         for each in pod.get(key) or ():
             context = (pod.get("securityContext") or {}) | (each.get("securityContext") or {})
-            yield {**each, "of": "pod", "securityContext": context, **token}
+            yield {"name": "patch", **each, "of": "pod", "securityContext": context, **token}
 
 
 def _text(each: dict[str, Any], name: str, ours: re.Pattern[str]) -> str:

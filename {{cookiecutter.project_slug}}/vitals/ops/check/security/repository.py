@@ -8,10 +8,13 @@ from vitals.ops.check.security.checklist import check
 from vitals.ops.check.security.gather import Evidence
 from vitals.ops.check.security.tools import Found
 
-STORED, CIS, SUPPLY_CHAIN = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4", "OWASP A03:2025"
+PIPELINES = "OWASP CI/CD Security Risks"
+STORED, CIS = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4"
+SUPPLY_CHAIN = "OWASP A03:2025 supply chain"
 DOCKERFILE = re.compile(
     r"(.*/)?(Docker|Container)file(?!.*ignore$)[^/]*|.*\.[Dd]ockerfile"
 ).fullmatch
+PIPELINE = re.compile(r"\.github/workflows/|\.git\w+-ci\.yml").match
 SCRIPT = re.compile(  # also what has no extension, such as a Makefile
     r"(?!vitals/|docs/)(.*/)?([^/.]+|\.envrc|.*\.(sh|bash|zsh|mk|ps1|ya?ml|toml|cfg|ini|conf|env))"
 ).fullmatch
@@ -23,12 +26,12 @@ LOCK = re.compile(r"(.*/)?(requirements|constraints)[^/]*\.txt").fullmatch
 PIN = re.compile(r"[\w.\[\],-]+==\S+( ;[^\\]+?)?( --hash=sha256:[0-9a-f]{64})+").fullmatch
 NOT_LOCKED = (
     r"\bpip[\d.]*\b(?![^\n;&|]*--require-hashes)[^\n;&|]*? install\b[^\n;&|]*"
-    r"|\b(?:pipx|uvx|npx|uv tool|easy_install)\b[^\n;&|]*"
+    r"|\b(?:pipx|uvx|npx|uv tool|easy_install|(?:npm|go|cargo|gem) install)\b[^\n;&|]*"
 )
 INDEX = (
-    r"--(?:extra-index-url|index-url|default-index|index|find-links|trusted-host)\b[^\n]*"
-    r"|\b(?:PIP|UV)_(?:EXTRA_|DEFAULT_)?(?:INDEX|FIND_LINKS|TRUSTED_HOST|INSECURE_HOST)[^\n]*"
-    r"|^(?:extra-)?index-url\b[^\n]*|^\[+tool\.(?:uv\.(?:index|sources)|poetry\.source)[^\n]*"
+    r"(?:--(?:default-index|index|find-links|trusted-host)|index-url)\b[^\n]*"
+    r"|\b(?:PIP|UV)_(?:EXTRA_|DEFAULT_)?(?:INDEX|FIND_LINKS|TRUSTED|INSECURE|CONFIG_FILE)[^\n]*"
+    r"|^\[+tool\.(?:uv\.(?:index|sources)|poetry\.source)[^\n]*"
     r"|\bpip[\d.]* [^\n]*? -[if] [^\n]*|(?<!\w)git\+\w+:[^\n]*"
 )
 FETCH = r"\b(?:curl|wget)\b"
@@ -39,6 +42,7 @@ FETCHED = (
     r"|\bcurl\b[^\n;|]*\s(?:-[a-zA-Z]*k[a-zA-Z]*|--insecure)\b[^\n]*|--no-check-certificate\b"
     r"|GIT_SSL_NO_VERIFY|sslVerify\W+false|StrictHostKeyChecking\W+no|TLS_REJECT_UNAUTHORIZED"
     r"|--allow-un(?:authenticated|trusted)|DOCKER_TLS_CERTDIR\W+\"\"|tcp://[\w.-]+:2375"
+    r"|\bdocker (?:run|pull)\b[^\n]*(?::latest|--privileged|docker\.sock|[= ]host\b)[^\n]*"
     r"|^ADD\s+(?![^\n]*--checksum)[^\n]*(?:https?://|git@)[^\n]*"
 )
 # The names of images that Docker itself keeps; others say which registry they come from.
@@ -51,6 +55,11 @@ EXACT = re.compile(r".+:v?\d(?!.*latest)[\w.-]*|.+@sha256:[0-9a-f]{64}").fullmat
 BY_DEPLOY = ("none", "service:v0.0.0")
 IMAGES = r"^(?:.*\.)?image(?:\.name)?=(.+)|^images=(?:.*,)?newTag:(?!v?\d)(.*)"
 GITLAB = r"^(?:.*\.)?(?:image(?:\.name)?|services)=(?:.*name:)?([^,$\n]+)$"
+GOES_ON = (  # of a step or a job that runs `make check`
+    r"^(?:.*(?:continue-on-error|allow_failure):true,.*make check.*"
+    r"|(?:.*[=:])?make check *(?:\|\||;).*|(?P<job>.+)\.(?:allow_failure|continue-on-error)=true"
+    r"(?=(?:\n.*)*\n(?P=job)\.(?:script|steps|run)\b.*make check))$"
+)
 LETS_IN = re.compile(
     r"!/?(\*+|\.|\./|\*\*/.*|\.(git|env|venv)\b.*|(config|build|tests)/?)"
 ).fullmatch
@@ -140,6 +149,20 @@ def nothing_downloaded_is_run(seen: Evidence) -> Found:
 def workflows_are_sound(seen: Evidence) -> Found:
     """Workflows of GitHub have no weakness that zizmor knows"""
     yield from seen.once(tools.workflows)
+
+
+@check("SEC-606", "`make check`, without exception", "see how the template has it", PIPELINES)
+def pipelines_check(seen: Evidence) -> Found:
+    """Pipelines run `make check`, and fail where it does"""
+    pipelines = [
+        (place, text) for place, text, _ in seen.once(containers.subjects) if PIPELINE(place)
+    ]
+    for place, text in pipelines:
+        yield from (
+            (f"{place} {x[0]}", "goes on") for x in re.finditer(GOES_ON, text, re.MULTILINE)
+        )
+    if pipelines and not any(re.search(r"\bmake check\b", text) for _, text in pipelines):
+        yield pipelines[0][0], "does not run it"
 
 
 @check("SEC-607", "none", "make upgrade", "OWASP A06:2021")

@@ -19,6 +19,7 @@ from vitals.ops.run.steps import Refused
 Found = Iterator[tuple[str, str]]
 BIN = Path(sys.executable).parent
 RULES = ".gitleaks.toml"
+IN_FOLDER = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh"]
 QUIET = ["--no-banner", "--log-level", "error", "--exit-code", "0", "--redact"]
 WORKFLOW = re.compile(r"\.github/(workflows/[^/]+|dependabot)\.ya?ml|(.*/)?action\.ya?ml").fullmatch
 ZIZMOR = ["--offline", "--no-config", "--no-ignores", "--strict-collection", "--no-exit-codes"]
@@ -43,15 +44,14 @@ def secrets_in_the_tree() -> list[tuple[str, str]]:
             shutil.copyfile(shell.ROOT / file, copy)
         for file in ours:
             Path(folder, file).write_text(f"KEY_PASSWORD={secrets.token_hex(8)}\n")
-        found = _gitleaks("dir", folder)
-    places = [(each["File"].removeprefix(f"{folder}/"), each) for each in found]
-    if hidden := ours - {file for file, _ in places}:
+        found = _gitleaks(folder, "dir")
+    if hidden := ours - {each["File"] for each in found}:
         folders = ", ".join(sorted(file.removesuffix(name) or "./" for file in hidden))
         raise Refused(f"{RULES} hides secrets in {folders}", fix="allow a line, not a folder")
     return [
-        (f"{file}:{each['RuleID']}:{each['StartLine']}", each["Description"])
-        for file, each in places
-        if file not in ours
+        (f"{each['File']}:{each['RuleID']}:{each['StartLine']}", each["Description"])
+        for each in found
+        if each["File"] not in ours
     ]
 
 
@@ -69,19 +69,20 @@ def secrets_in_the_history() -> list[tuple[str, str]]:
     commits = f"{git.git(*since)}..HEAD" if git.succeeds(*since) else "HEAD"
     if os.environ.get("HISTORY") == "all":
         commits = "--all"
-    found = _gitleaks("git", shell.ROOT, "--log-opts", commits)
+    found = _gitleaks(shell.ROOT, "git", "--log-opts", commits)
     return [
         (f"{e['Commit'][:12]}:{e['File']}:{e['RuleID']}:{e['StartLine']}", e["Description"])
         for e in found
     ]
 
 
-def _gitleaks(*command: str | Path) -> list[dict[str, Any]]:
+def _gitleaks(at: str | Path, *command: str) -> list[dict[str, Any]]:
+    """What gitleaks finds in a folder. Raises Refused when it could not look."""
     with tempfile.TemporaryDirectory() as folder:
         report = Path(folder, "report.json")
         options = [*QUIET, "--config", shell.ROOT / RULES, "--gitleaks-ignore-path", folder]
         options += ["--report-format", "json", "--report-path", report]
-        done = shell.run([BIN / "gitleaks", *command, *options])
+        done = shell.run([*IN_FOLDER, at, BIN / "gitleaks", *command, *options])
         if done.code or done.output.strip() or not report.exists():
             raise Refused("gitleaks failed", f"a readable repository and {RULES}", "", done.output)
         found: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))
