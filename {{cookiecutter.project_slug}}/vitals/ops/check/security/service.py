@@ -127,7 +127,7 @@ def secrets_have_no_field(seen: Evidence) -> Findings:
 def answers_keep_the_security_headers(seen: Evidence) -> Findings:
     """Answers have the security headers, closed cookies, and none that another origin may read"""
     for operation, _, _, headers, _ in seen.service.answers:
-        guarded = {} if operation.public else {"Cache-Control": ".*(no-store|private)"}
+        guarded = {"Cache-Control": "" if operation.public else ".*(no-store|private)"}
         for name, pattern in (ONCE | IF_SENT | guarded).items():
             values = headers.get_list(name)
             is_missing = not values and name not in IF_SENT
