@@ -125,6 +125,13 @@ ALONE = {  # what changes all answers has a project of its own
             "@app.exception_handler(Exception)\n"
             'async def echo(_, error):\n  return JSONResponse({"detail": repr(error)}, 500)',
         ),
+        setup(
+            {"SEC-208": "POST /items body", "SEC-415": "POST /items 422"},
+            "from fastapi.exceptions import RequestValidationError\n"
+            "@app.exception_handler(RequestValidationError)\n"
+            "async def invalid(_, error):\n"
+            '  return JSONResponse({"errors": repr(error.errors())}, 422)',
+        ),
         argument(
             {"SEC-415": "GET /no-such-path 404"},
             "error_response=lambda status, content: JSONResponse(content, status)",

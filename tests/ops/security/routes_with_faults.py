@@ -321,6 +321,11 @@ def logged(app: FastAPI, settings: vitals.Settings) -> None:
     def slug(q: str = Query("a", max_length=40, pattern="^[a-z]+$")):
         log.info(q)
 
+    # SEC-207 GET /logs/path/{name} path
+    @app.get("/logs/path/{name}", openapi_extra=PUBLIC)
+    def path(name: str = InPath(max_length=99)):
+        log.info("asked for %s", name)
+
     # SEC-207 GET /logs/cookies header
     @app.get("/logs/cookies", openapi_extra=PUBLIC)
     def cookies(request: Request):

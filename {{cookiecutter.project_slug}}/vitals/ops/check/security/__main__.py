@@ -35,9 +35,12 @@ def look() -> str:
         seen = gather.Evidence(pool, FIRST)
         report = checklist.run(CHECKS, seen)
         lines = sorted(checklist.left(report, exceptions, dt.datetime.now(dt.UTC).date()))
-        is_empty = not report.failed and not seen.service.operations
-    nothing = f"{steps.NOTHING_TO_TEST}: no route; " if is_empty else ""
-    done = f"{nothing}{len(CHECKS)} checks, {len(exceptions)} findings accepted"
+        service = None if report.failed else seen.service
+    done = f"{len(CHECKS)} checks, {len(exceptions)} findings accepted"
+    if service and not service.operations:
+        done = f"{steps.NOTHING_TO_TEST}: no route; {done}"
+    if service and service.not_reached:
+        done += f"; handlers that no request reached: {', '.join(service.not_reached)}"
     if report.not_run:
         done += "\nnot run: " + ", ".join(f"{id_} ({why})" for id_, why in report.not_run.items())
     if lines:

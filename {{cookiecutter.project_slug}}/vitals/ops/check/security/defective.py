@@ -7,7 +7,7 @@ import json
 import os
 import sys
 import warnings
-from collections.abc import Collection, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -65,7 +65,7 @@ def describe(app: FastAPI) -> None:
     Path(os.environ[DESCRIPTION]).write_text(json.dumps(found, default=dict))
 
 
-def operations(app: Any, public: Collection[str], prefix: str = "") -> Iterator[Operation]:
+def operations(app: Any, public: set[str], prefix: str = "") -> Iterator[Operation]:
     """Each operation of an application and of those mounted in it, but not the engine's own."""
     routes = list(iter_route_contexts(app.routes))
     for route in routes:

@@ -25,7 +25,7 @@ from vitals.settings import PREFIX, REFERENCE, secret_names
 SERVICE = [shell.PYTHON, "-m", "vitals.ops.check.security.defective"]
 START_SECONDS, ANSWER_SECONDS, BODY_SECONDS = 20, 10, 0.5
 MOST = 2_000_000  # bytes of an answer
-SENT = ("query", "header", "body", "password", "defect", "credentials", "environment")
+SENT = ("path", "query", "header", "body", "password", "defect", "credentials", "environment")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
@@ -40,11 +40,18 @@ class Answer(NamedTuple):
 class Observed(NamedTuple):
     """What the service showed."""
 
-    canaries: Mapping[str, str]  # what was sent or set, by its place
+    canaries: dict[str, str]  # what was sent or set, by its place
     unguarded: list[str]  # the routes that don't say who may call them
     operations: list[Operation]
     answers: list[Answer]
     log: list[tuple[str, str]]  # the operation, or nothing, and the line
+
+    @property
+    def not_reached(self) -> list[str]:
+        """The operations that refused the request that should be valid, with the status."""
+        first = {each.operation.name: each.status for each in reversed(self.answers)}
+        asked = ((each.name, first[each.name]) for each in self.operations)
+        return [f"{name} ({n})" for name, n in asked if n in (401, 403, 422, 503)]
 
 
 def dummy_secrets(folder: Path) -> tuple[dict[str, str], dict[str, str]]:

@@ -11,7 +11,7 @@ from urllib.parse import quote
 import httpx
 import jwt
 
-from vitals.ops.check.security.samples import Schema, is_file, resolve, value
+from vitals.ops.check.security.schemas import Schema, is_file, resolve, value
 from vitals.ops.project.token import Issuer
 
 DESCRIPTION = "VITALS_DESCRIPTION"  # the environment variable that names the file of it
@@ -80,7 +80,7 @@ class Requests:
         for each in ordered:
             yield self._of(each, *((PUBLIC, {}) if each.public else (VALID, bearer(valid))))
         for each in ordered:
-            headers = {} if each.public else bearer(valid)
+            headers = dict[str, str]() if each.public else bearer(valid)
             yield self._of(each, MALFORMED, headers)
             if any(given["schema"].get("type") == "string" for given in each.parameters):
                 for trap in (*FILES, *(f"{to}{canaries['query']}" for to in ("//", "https://"))):
@@ -114,7 +114,8 @@ class Requests:
             "changed": all_token.rpartition(".")[0] + issuer.token()[-87:],
             "no token": key,
         }
-        sent = {PUBLIC: {}, **{kind: bearer(token) for kind, token in tokens.items()}}
+        sent: dict[str, dict[str, str]] = {PUBLIC: {}}
+        sent |= {kind: bearer(token) for kind, token in tokens.items()}
         if operation.scopes:  # all others, and what only looks like them
             others = scopes - {*operation.scopes} | {f"x{s} {s}x" for s in operation.scopes}
             sent[ANOTHER_SCOPE] = bearer(issuer.token(*others))

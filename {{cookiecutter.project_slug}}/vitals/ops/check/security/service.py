@@ -12,10 +12,11 @@ from vitals.ops.check.security import requests
 from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
 from vitals.ops.check.security.requests import Operation
-from vitals.ops.check.security.samples import SECRET, Schema, longest, resolve
+from vitals.ops.check.security.schemas import SECRET, fields, is_bounded
 
 API, CONSUMPTION, NEVER_LOGGED = "OWASP API5:2023", "OWASP API4:2023", "OWASP ASVS 16.2.5"
 REST, EXPOSURE = "OWASP REST Security Cheat Sheet", "OWASP API3:2023"
+GUARD = 'Security(vitals.caller, scopes=["…"]), or openapi_extra=vitals.PUBLIC, or public=["/path"]'
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 PRIVATE = re.compile(r"/(admin|internal|debug|private)\b", re.IGNORECASE)
 READING = re.compile(r"\b(read|view|list|get)(er)?\b", re.IGNORECASE)
@@ -31,10 +32,8 @@ ONCE = {  # the headers that each answer has once
 }
 IF_SENT = {  # the headers that an answer may have
     "Set-Cookie": "(?i)(?=.*; *secure)(?=.*; *httponly)(?=.*; *samesite=(lax|strict))",
-    "Access-Control-Allow-Origin": "(?!)",
+    **dict.fromkeys(("Access-Control-Allow-Origin", "Server", "X-Powered-By"), "(?!)"),
     "Access-Control-Allow-Credentials": "(?!)",
-    "Server": "(?!)",
-    "X-Powered-By": "(?!)",
 }
 INTERNALS = {  # what no answer may hold either
     "pyproject.toml": "[tool.vitals]",
@@ -44,24 +43,15 @@ INTERNALS = {  # what no answer may hold either
     "a page of the description": "swagger-ui",
 }
 OF_OPERATORS = ("a path", "a traceback")
-BOUNDS = {
-    "string": ("maxLength", "enum", "const", "contentMediaType"),
-    "array": ("maxItems",),
-    "integer": ("maximum", "exclusiveMaximum", "enum", "const"),
-    "number": ("maximum", "exclusiveMaximum", "enum", "const"),
-    "object": ("maxProperties",),
-}
-SHORT = ("date", "date-time", "time", "duration", "uuid", "ipv4", "ipv6", "email", "binary")
 PAGE_SIZES, MAX_PAGE = {"limit", "size", "page_size", "per_page"}, 1000
-MANY = 100_000  # characters
 PROBLEM, HEALTH = "application/problem+json", "application/health+json"
 
 
-@check("SEC-101", "a scope, or PUBLIC", "Security(vitals.caller, scopes=[…])", API)
+@check("SEC-101", "a scope, or PUBLIC", GUARD, API)
 def every_route_says_who_may_call_it(seen: Evidence) -> Findings:
     """Every route says who may call it"""
-    for place, _, text in (line.partition(": ") for line in seen.service.unguarded):
-        yield place, text
+    for line in seen.service.unguarded:
+        yield line.partition(": ")[0], "does not say who may call it"
 
 
 @check("SEC-102", "401, or 403", "let vitals.caller verify the token", "RFC 8725, 3")
@@ -91,7 +81,8 @@ def scopes_fit(seen: Evidence) -> Findings:
     guarded = [each for each in seen.service.operations if not each.public]
     for each in guarded:
         own = _resources(each)
-        near = Counter(r for other in guarded if _near(each, other) for r in _resources(other))
+        around = [other for other in guarded if _collection(other) == _collection(each)]
+        near = Counter(resource for other in around for resource in _resources(other))
         usual = {resource for resource, n in near.items() if n == max(near.values())}
         if near and own != usual:
             yield each.name, f"needs {' '.join(own) or 'any token'}, others {' '.join(usual)}"
@@ -113,7 +104,7 @@ def no_answer_holds_a_secret(seen: Evidence) -> Findings:
     """No answer holds a secret, a file or a traceback, and no error repeats what was sent"""
     for operation, kind, status, headers, text in seen.service.answers:
         of_operators = kind == requests.FOR_OPERATORS
-        echo = {"query", "body"} if status < 400 and not of_operators else set()
+        echo = {"path", *(("query", "body") if status < 400 and not of_operators else ())}
         known = seen.service.canaries | INTERNALS
         for place in _shown(text + str(headers.raw), known):
             if place not in echo and not (of_operators and place in OF_OPERATORS):
@@ -124,21 +115,19 @@ def no_answer_holds_a_secret(seen: Evidence) -> Findings:
 def secrets_have_no_field(seen: Evidence) -> Findings:
     """No answer has a field for a password, secret or key, and no address carries one"""
     for each in seen.service.operations:
-        fields = [pair for schema in each.answers for pair in _fields(schema, each, "answer")]
-        names = [at for at, field in fields if field.get("type") != "boolean"]
-        names = [*filter(SECRET.search, names)]
         sent = [given["name"] for given in each.parameters if given["in"] in ("path", "query")]
-        names += [name for name in sent if SECRET.search(name) or TOKEN.fullmatch(name)]
+        names = [name for name in sent if SECRET.search(name) or TOKEN.fullmatch(name)]
         names += [name for name, scheme in each.schemes.items() if scheme.get("in") == "query"]
-        for name in names:
-            yield f"{each.name} {name}", "holds a secret"
+        parts = [x for schema in each.answers for x in fields(schema, each.schemas, "answer")]
+        names += [at for at, x in parts if SECRET.search(at) and x.get("type") != "boolean"]
+        yield from ((f"{each.name} {name}", "holds a secret") for name in names)
 
 
 @check("SEC-301", "the security headers, once", "leave them to vitals", REST)
 def answers_keep_the_security_headers(seen: Evidence) -> Findings:
     """Answers have the security headers, closed cookies, and none that another origin may read"""
     for operation, _, _, headers, _ in seen.service.answers:
-        guarded = {} if operation.public else {"Cache-Control": ".*(no-store|private)"}
+        guarded = {"Cache-Control": "" if operation.public else ".*(no-store|private)"}
         for name, pattern in (ONCE | IF_SENT | guarded).items():
             values = headers.get_list(name)
             is_missing = not values and name not in IF_SENT
@@ -150,7 +139,7 @@ def answers_keep_the_security_headers(seen: Evidence) -> Findings:
 @check("SEC-305", "none of it", "escape it; redirect to known addresses only", "OWASP ASVS 1.2.1")
 def nothing_sent_is_run_or_followed(seen: Evidence) -> Findings:
     """No page holds markup that was sent, and no redirect leads to an address that was sent"""
-    sent = [seen.service.canaries[place] for place in ("query", "body")]
+    sent = [seen.service.canaries[place] for place in ("query", "body", "path")]
     for operation, _, _, headers, text in seen.service.answers:
         html = "html" in headers.get("Content-Type", "")
         if html and any(f"{each}<i>" in text for each in sent):
@@ -167,10 +156,10 @@ def every_value_is_bounded(seen: Evidence) -> Findings:
         for content in each.content.values():
             schemas["body"] = content.get("schema", {})
         for name, schema in schemas.items():
-            for at, field in _fields(schema, each, name):
+            for at, field in fields(schema, each.schemas, name):
                 if name in PAGE_SIZES and field.get("maximum", 0) > MAX_PAGE:
                     yield f"{each.name} {at}", f"may be {field['maximum']}"
-                if not _bounded(field):
+                if not is_bounded(field):
                     yield f"{each.name} {at}", "has no bound"
 
 
@@ -199,10 +188,8 @@ def _resources(operation: Operation) -> set[str]:
     return {re.split("[:.]", scope)[0] for scope in operation.scopes}
 
 
-def _near(one: Operation, other: Operation) -> bool:
-    """Whether two paths are of one collection."""
-    folders = (each.name.split(" ")[1].partition("/{")[0] for each in (one, other))
-    return len(set(folders)) == 1
+def _collection(operation: Operation) -> str:
+    return operation.name.partition(" ")[2].partition("/{")[0]
 
 
 def _shown(text: str, canaries: Mapping[str, str]) -> Iterator[str]:
@@ -213,25 +200,3 @@ def _shown(text: str, canaries: Mapping[str, str]) -> Iterator[str]:
         forms = (canary.lower(), canary.encode().hex())
         if any(form in plain for form in forms) or any(code in text for code in codes):
             yield place
-
-
-def _bounded(schema: Schema) -> bool:
-    kind = schema.get("type", "")
-    if kind == "object" and not schema.get("additionalProperties"):
-        return True
-    if not kind:
-        return not {"anyOf", "oneOf", "enum", "const"}.isdisjoint(schema)
-    bounded = schema.get("format") in SHORT or any(b in schema for b in BOUNDS.get(kind, ()))
-    return bounded or kind not in BOUNDS or longest(schema.get("pattern", "")) < MANY
-
-
-def _fields(
-    schema: Schema, operation: Operation, at: str, above: tuple[Schema, ...] = ()
-) -> Iterator[tuple[str, Schema]]:
-    """Each part of a schema, with where it stands."""
-    yield at, (schema := resolve(schema, operation.schemas))
-    inside = [(at, each) for key in ("anyOf", "oneOf") for each in schema.get(key, ())]
-    inside += [(f"{at}.{name}", field) for name, field in schema.get("properties", {}).items()]
-    inside += [(f"{at}[]", schema["items"])] if "items" in schema else []
-    for place, each in inside if schema not in above else ():  # a model may hold itself
-        yield from _fields(each, operation, place, (*above, schema))

@@ -8,13 +8,13 @@ from pathlib import Path
 
 from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
-from vitals.ops.check.security.samples import SECRET
+from vitals.ops.check.security.schemas import SECRET
 from vitals.ops.run import project_file, shell
 from vitals.ops.run.steps import Refused
 from vitals.settings import PLACEHOLDERS, secret_names
 
-# Without: assert, names that sound like a password, random numbers, programs that are started.
-RUFF = "--isolated --ignore-noqa --select S,T20 --ignore S101,S105,S106,S107,S311,S603,S607"
+# Without: assert, names that sound like a password, programs that are started.
+RUFF = "--isolated --ignore-noqa --select S,T20 --ignore S101,S105,S106,S107,S603,S607"
 BROAD = re.compile(rf"\b({'|'.join(dir(builtins))}|\w*(SQLAlchemy|DBAPI|HTTP)Error)\b").search
 ANSWER = re.compile(r"\w*(Problem|Exception|Response)").fullmatch
 

@@ -1,10 +1,11 @@
-"""Valid values for a schema of the description (JSON Schema), with a canary in each text."""
+"""Schemas of the description (JSON Schema): their bounds, and values with a canary in each text."""
 
 import re
-from collections.abc import Iterable, Mapping
-from re import _parser  # private: nothing else reads patterns
+from collections.abc import Iterable, Iterator, Mapping
+from importlib import import_module
 from typing import Any
 
+PARSE = import_module("re._parser").parse  # private: nothing else reads patterns
 SECRET = re.compile(
     r"(pass(word|wd|phrase)|secret|(api|private|signing)_?key)s?(_?(hash|digest))?$", re.IGNORECASE
 )
@@ -19,6 +20,15 @@ FORMATS = {
     "uri": "https://host.internal/{}",
     "uuid": "6f1c1d3e-8a5f-4a8e-9d55-0c2b9f3c9a11",
 }
+MANY = 100_000  # characters
+BOUNDS = {
+    "string": ("maxLength", "enum", "const", "contentMediaType"),
+    "array": ("maxItems",),
+    "integer": ("maximum", "exclusiveMaximum", "enum", "const"),
+    "number": ("maximum", "exclusiveMaximum", "enum", "const"),
+    "object": ("maxProperties",),
+}
+SHORT = ("date", "date-time", "time", "duration", "uuid", "ipv4", "ipv6", "email", "binary")
 DEEPEST = 3  # below it only what is required: a model may hold itself
 Schema = Mapping[str, Any]
 
@@ -75,16 +85,39 @@ def text(schema: Schema, canary: str) -> str:
         return form.format(canary)
     pattern, most = schema.get("pattern", ""), schema.get("maxLength", 1000)
     fitting = canary.ljust(schema.get("minLength", 0), "x")[:most]
-    made = _matching(_parser.parse(pattern))
+    made = _matching(PARSE(pattern))
     formed = (form.format(canary) for form in FORMATS.values())
     texts = (f"{fitting}<i>", fitting, canary.upper(), *formed, *schema.get("examples", ()), made)
     return next((x for x in texts if len(x) <= most and re.search(pattern, x)), fitting)
 
 
-def longest(pattern: str) -> int:
+def is_bounded(schema: Schema) -> bool:
+    """Whether a value of this type, without its parts, has a limit."""
+    kind = schema.get("type", "")
+    if kind == "object" and not schema.get("additionalProperties"):
+        return True
+    if not kind:
+        return not {"anyOf", "oneOf", "enum", "const"}.isdisjoint(schema)
+    bounded = schema.get("format") in SHORT or any(b in schema for b in BOUNDS.get(kind, ()))
+    return bounded or kind not in BOUNDS or _longest(schema.get("pattern", "")) < MANY
+
+
+def fields(
+    schema: Schema, schemas: Schema, at: str, above: tuple[Schema, ...] = ()
+) -> Iterator[tuple[str, Schema]]:
+    """Each part of a schema, with where it stands."""
+    yield at, (schema := resolve(schema, schemas))
+    inside = [(at, each) for key in ("anyOf", "oneOf") for each in schema.get(key, ())]
+    inside += [(f"{at}.{name}", field) for name, field in schema.get("properties", {}).items()]
+    inside += [(f"{at}[]", schema["items"])] if "items" in schema else []
+    for place, each in inside if schema not in above else ():  # a model may hold itself
+        yield from fields(each, schemas, place, (*above, schema))
+
+
+def _longest(pattern: str) -> int:
     """The length of the longest text that a pattern lets pass."""
-    most: int = _parser.parse(pattern).getwidth()[1]
-    return most if re.match(r"\^.*\$$", pattern) else _parser.MAXREPEAT
+    most: int = PARSE(pattern).getwidth()[1]
+    return most if re.match(r"\^.*\$$", pattern) else MANY
 
 
 def _matching(nodes: Iterable[tuple[Any, Any]]) -> str:
