@@ -18,6 +18,7 @@ PIPELINE = re.compile(r"\.github/workflows/|\.git\w+-ci\.yml").match
 SCRIPT = re.compile(  # also what has no extension, such as a Makefile
     r"(?!vitals/|docs/)(.*/)?([^/.]+|\.envrc|.*\.(sh|bash|zsh|mk|ps1|ya?ml|toml|cfg|ini|conf|env))"
 ).fullmatch
+CODE = re.compile(r"(?!vitals/|tests/).*\.py").fullmatch
 LOCAL = re.compile(
     r"(.*/)?(\.env(\.(?!example|sample|template).*)?|\.netrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)"
     r"|.*\.(pem|key|p12|pfx|kdbx|keystore|jks|sqlite3?|db))"
@@ -142,7 +143,7 @@ def packages_come_from_one_place(seen: Evidence) -> Found:
 @check("SEC-603", "a version with a checksum, over TLS", "install a package instead", SUPPLY_CHAIN)
 def nothing_downloaded_is_run(seen: Evidence) -> Found:
     """Nothing is run as it was downloaded, and no connection is left unchecked"""
-    yield from _lines(seen, FETCHED)
+    yield from _lines(seen, FETCHED, lambda file: SCRIPT(file) or CODE(file))
 
 
 @check("SEC-604", "none", "`zizmor --offline .github` explains it", "GitHub security hardening")
