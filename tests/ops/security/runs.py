@@ -24,9 +24,9 @@ class Look(NamedTuple):
     places: list[tuple[str, str]]
     last: str
 
-    def missed(self, name: str) -> list[tuple[str, str]]:
-        """The planted faults of a run that no line names."""
-        return [w for w in wanted(name) if not any(is_it(line, *w) for line in self.lines)]
+    def missed(self, wanted: list[tuple[str, str]]) -> list[tuple[str, str]]:
+        """The planted faults that no line names."""
+        return [w for w in wanted if not any(is_it(line, *w) for line in self.lines)]
 
 
 def said(code: int, output: str) -> Look:
@@ -44,18 +44,21 @@ def wanted(name: str) -> list[tuple[str, str]]:
     return [pair for fault in PATCHES[name] for pair in fault.finds.items()]
 
 
-def plant(project: Path, name: str) -> None:
-    """Plant all faults of a run."""
+def plant(project: Path, name: str) -> list[tuple[str, str]]:
+    """Plant the faults of a run for which the project has the files; return what must be found."""
     if name == "routes":
         plant_routes(project, FAULTY)
-    else:
-        planted.apply(project, PATCHES[name])
+        return wanted(name)
+    faults = [f for f in PATCHES[name] if not f.was or (project / f.file).exists()]
+    planted.apply(project, faults)
+    return [pair for fault in faults for pair in fault.finds.items()]
 
 
 def plant_harmless(project: Path) -> None:
     """Plant the neighbours of the faults, which are none."""
     plant_routes(project, HARMLESS)
-    planted.apply(project, [*planted_delivery.HARMLESS, *planted_application.HARMLESS])
+    neighbours = [*planted_delivery.HARMLESS, *planted_application.HARMLESS]
+    planted.apply(project, [f for f in neighbours if not f.was or (project / f.file).exists()])
 
 
 def plant_routes(project: Path, routes: Path) -> None:

@@ -43,11 +43,12 @@ def look(project: Path) -> runs.Look:
 
 @pytest.mark.parametrize("name", runs.RUNS)
 def test_planted_faults_are_found_by_id_and_place(project: Path, name: str) -> None:
-    runs.plant(project, name)
+    wanted = runs.plant(project, name)
 
     seen = look(project)
 
-    assert (seen.missed(name), seen.code) == ([], 1)
+    assert (seen.missed(wanted), seen.code) == ([], 1)
+    assert wanted == runs.wanted(name)  # here are the files of all options
 
 
 def test_nothing_is_found_in_routes_with_faults_but_these_faults(project: Path) -> None:

@@ -8,7 +8,7 @@ import json
 import secrets
 import tempfile
 import time
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
@@ -16,7 +16,7 @@ from typing import NamedTuple
 import httpx
 
 from vitals.ops.check import config
-from vitals.ops.check.security.requests import DESCRIPTION, VALID, Operation, Requests, Sent
+from vitals.ops.check.security.requests import DESCRIPTION, PUBLIC, VALID, Operation, Requests, Sent
 from vitals.ops.project.token import Issuer, publish
 from vitals.ops.run import project_file, shell
 from vitals.ops.run.steps import Refused
@@ -94,18 +94,28 @@ def observe(values: Mapping[str, str]) -> Observed:
                 raise Refused("the service does not start with production's settings", output=log)
             described = json.loads((folder / "all").read_text())
             operations = [Operation(*each) for each in described["operations"]]
-            answers, names = list[Answer](), dict[str, str]()
-            requests = Requests(client, issuer, canaries)
-            for sent in requests.all(operations, described["defects"]):
-                names[sent.request.headers["X-Request-ID"]] = sent.operation.name
-                answers.append(answer := _answer(client, sent))
-                if sent.kind == VALID and sent.operation.method == "POST" and answer.status < 300:
-                    with suppress(ValueError):
-                        requests.created[sent.request.url.path] = json.loads(answer.text)
+            requests, names = Requests(client, issuer, canaries), dict[str, str]()
+            answers = list(_answers(client, requests, operations, described["defects"], names))
         lines = filter(None, (folder / "log").read_text(errors="replace").split("\n"))
         log_lines = [(names.get(_request_id(line), ""), line) for line in lines]
         canaries["a path"] = name
         return Observed(canaries, described["unguarded"], operations, answers, log_lines)
+
+
+def _answers(
+    client: httpx.Client,
+    requests: Requests,
+    operations: list[Operation],
+    defects: int,
+    names: dict[str, str],
+) -> Iterator[Answer]:
+    """Send all requests; add the operations to `names` by the ids of their requests."""
+    for sent in requests.all(operations, defects):
+        names[sent.request.headers["X-Request-ID"]] = sent.operation.name
+        yield (answer := _answer(client, sent))
+        if sent.operation.method == "POST" and sent.kind in (VALID, PUBLIC) and answer.status < 300:
+            with suppress(ValueError):
+                requests.created[sent.request.url.path] = json.loads(answer.text)
 
 
 def _answer(client: httpx.Client, sent: Sent) -> Answer:

@@ -121,6 +121,7 @@ class Requests:
             sent[ANOTHER_SCOPE] = bearer(issuer.token(*others))
         for name, scheme in operation.schemes.items():
             headers = {
+                "digest": {"Authorization": f'Digest username="{key}"'},
                 "header": {scheme.get("name", ""): key},
                 "cookie": {"Cookie": f"{scheme.get('name')}={key}"},
                 "basic": {"Authorization": f"Basic {b64encode(f'{key}:{key}'.encode()).decode()}"},
@@ -151,7 +152,9 @@ class Requests:
                 path = path.replace(f"{{{name}}}", quote(str(given), safe=""))
             elif place == "query":
                 query[name] = given
-            elif place == "header":
+            elif place == "cookie":
+                sent["Cookie"] += f"; {name}={given}"
+            elif name.lower() not in map(str.lower, sent):
                 sent[name] = str(given)
         content = self._content(operation, kind, sent)
         request = self._client.build_request(

@@ -28,7 +28,7 @@ ONCE = {  # the headers that each answer has once
     "Permissions-Policy": r"camera=\(\)",
     "Strict-Transport-Security": r"max-age=\d{8}",
     "Content-Security-Policy": r"(?=.*default-src)(?=.*frame-ancestors)"
-    r"(?!.*(default|script)-src[^;]*(\*|'unsafe-(inline|eval)'))",
+    r"(?!.*(default|script)-src[^;]*(\*|'unsafe-(inline|eval)'))(?!.*frame-ancestors[^;]*\*)",
 }
 IF_SENT = {  # the headers that an answer may have
     "Set-Cookie": "(?i)(?=.*; *secure)(?=.*; *httponly)(?=.*; *samesite=(lax|strict))",
