@@ -7,8 +7,8 @@ from typing import NamedTuple
 
 from tests.ops.security import planted, planted_application, planted_delivery
 
-HERE = Path(__file__).parent
-FAULTY, HARMLESS = HERE / "routes_with_faults.py", HERE / "routes_without.py"
+FOLDER = Path(__file__).parent
+FAULTY, HARMLESS = FOLDER / "routes_with_faults.py", FOLDER / "routes_without.py"
 PATCHES = {
     **planted_application.ALONE,
     **planted_delivery.ALONE,

@@ -85,9 +85,9 @@ def test_an_exception_that_nothing_needs_is_a_finding() -> None:
     assert line.startswith("SEC-002 SEC-999 POST /plans: accepted, but not found")
 
 
-@pytest.mark.parametrize("raised", [NotRun("no network"), Refused("no such tool")])
-def test_an_exception_of_a_check_that_was_not_done_is_no_finding(raised: Exception) -> None:
-    said = lines(check(raises=raised), accepted=[PLAN])
+@pytest.mark.parametrize("error", [NotRun("no network"), Refused("no such tool")])
+def test_an_exception_of_a_check_that_was_not_done_is_no_finding(error: Exception) -> None:
+    said = lines(check(raises=error), accepted=[PLAN])
 
     assert [line for line in said if line.startswith("SEC-002")] == []
 
@@ -100,7 +100,7 @@ def test_a_check_that_is_not_run_is_neither_a_finding_nor_a_pass() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raised", "said"),
+    ("error", "said"),
     [
         (
             Refused("the history is shallow", fix="fetch it", output="fatal: \x1b[2J"),
@@ -110,11 +110,11 @@ def test_a_check_that_is_not_run_is_neither_a_finding_nor_a_pass() -> None:
     ],
 )
 def test_a_check_that_can_not_be_done_fails_and_stops_no_other(
-    raised: Exception, said: str
+    error: Exception, said: str
 ) -> None:
     other = check(("POST /plans", "a fault"))._replace(id="SEC-998")
 
-    found, failed = lines(check(raises=raised), other, accepted=[PLAN])
+    found, failed = lines(check(raises=error), other, accepted=[PLAN])
 
     assert found.startswith("SEC-998 POST /plans")
     assert failed.startswith("SEC-999 could not be checked: ")

@@ -50,8 +50,8 @@ class Observed(NamedTuple):
     def not_reached(self) -> list[str]:
         """The operations that refused the request that should be valid, with the status."""
         first = {each.operation.name: each.status for each in reversed(self.answers)}
-        asked = ((each.name, first[each.name]) for each in self.operations)
-        return [f"{name} ({n})" for name, n in asked if n in (401, 403, 422, 503)]
+        of_each = ((each.name, first[each.name]) for each in self.operations)
+        return [f"{name} ({n})" for name, n in of_each if n in (401, 403, 422, 500, 503)]
 
 
 def dummy_secrets(folder: Path) -> tuple[dict[str, str], dict[str, str]]:

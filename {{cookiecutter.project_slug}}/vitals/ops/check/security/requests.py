@@ -94,8 +94,8 @@ class Requests:
         for path in OPERATORS:
             token = bearer(canaries["APP_OPS_TOKEN"])
             yield self._of(Operation(f"GET {path}"), FOR_OPERATORS, token)
-        asked = {"Access-Control-Request-Method": "GET"}
-        yield self._of(Operation("OPTIONS /no-such-path"), PUBLIC, asked)
+        preflight = {"Access-Control-Request-Method": "GET"}
+        yield self._of(Operation("OPTIONS /no-such-path"), PUBLIC, preflight)
 
     def _wrong(self, operation: Operation, scopes: set[str]) -> dict[str, dict[str, str]]:
         """The headers of callers that must be refused, by what is wrong with each."""

@@ -82,9 +82,9 @@ def scopes_fit(seen: Evidence) -> Findings:
     for each in guarded:
         own = _resources(each)
         around = [other for other in guarded if _collection(other) == _collection(each)]
-        near = Counter(resource for other in around for resource in _resources(other))
-        usual = {resource for resource, n in near.items() if n == max(near.values())}
-        if near and own != usual:
+        resources = Counter(resource for other in around for resource in _resources(other))
+        usual = {resource for resource, n in resources.items() if n == max(resources.values())}
+        if resources and own != usual:
             yield each.name, f"needs {' '.join(own) or 'any token'}, others {' '.join(usual)}"
         if each.method in CHANGING and all(map(READING.search, each.scopes)) and each.schemes:
             yield f"{each.name} scope", f"{' '.join(each.scopes) or 'any token'} may change it"
