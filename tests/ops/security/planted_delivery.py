@@ -449,7 +449,7 @@ PACKAGES = [
         "--extra-index-url x\n",
     ),
     Fault({"SEC-601": "deploy/Dockerfile pip"}, "deploy/Dockerfile", "--require-hashes ", ""),
-    Fault({"SEC-602": "Makefile --index-url"}, "Makefile", "", "\nmirror:\n\t@x --index-url y\n"),
+    Fault({"SEC-602": "Makefile index-url"}, "Makefile", "", "\nmirror:\n\t@x --index-url y\n"),
     Fault(
         {"SEC-602": "deploy/Dockerfile PIP_INDEX_URL"},
         "deploy/Dockerfile",
