@@ -95,6 +95,14 @@ def add(app: FastAPI, settings: vitals.Settings) -> None:
     @app.delete("/notes/{note_id}", dependencies=[Security(vitals.caller, scopes=["notes:admin"])])
     def remove(note_id: int = InPath(le=99)): ...
 
+    def scope(name: str) -> list:
+        return [Security(vitals.caller, scopes=name.split())]
+
+    app.get("/boxes", dependencies=scope("read:boxes"))(lambda: None)
+    app.post("/boxes", dependencies=scope("write:boxes audit:write"))(lambda: None)
+    app.put("/boxes", dependencies=scope("write:boxes"))(lambda: None)
+    app.delete("/boxes", dependencies=scope("admin"))(lambda: None)
+
     @app.get("/me")
     def me(who: Annotated[vitals.Caller, Security(vitals.caller)]) -> str:
         return who.subject

@@ -8,10 +8,12 @@ import json
 import secrets
 import tempfile
 import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
 from contextlib import closing, suppress
 from pathlib import Path
 from typing import NamedTuple
+from urllib.parse import unquote
 
 import httpx
 
@@ -52,6 +54,16 @@ class Observed(NamedTuple):
         first = {each.operation.name: each.status for each in reversed(self.answers)}
         of_each = ((each.name, first[each.name]) for each in self.operations)
         return [f"{name} ({n})" for name, n in of_each if n in (401, 403, 422, 500, 503)]
+
+
+def shown(text: str, canaries: Mapping[str, str]) -> Iterator[str]:
+    """The canaries that a text holds: as they are, in a URL, in hexadecimal or in Base64."""
+    plain = f"{text}\n{unquote(text)}".lower()
+    for place, canary in canaries.items():
+        codes = (b64encode(b" " * n + canary.encode()).decode()[n + n // 2 : -4] for n in (0, 1, 2))
+        forms = (canary.lower(), canary.encode().hex())
+        if any(form in plain for form in forms) or any(code in text for code in codes):
+            yield place
 
 
 def dummy_secrets(folder: Path) -> tuple[dict[str, str], dict[str, str]]:

@@ -2,15 +2,13 @@
 
 import json
 import re
-from base64 import b64encode
 from collections import Counter
-from collections.abc import Iterator, Mapping
 from pathlib import Path
-from urllib.parse import unquote
 
 from vitals.ops.check.security import requests
 from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
+from vitals.ops.check.security.observe import shown
 from vitals.ops.check.security.requests import Operation
 from vitals.ops.check.security.schemas import SECRET, fields, is_bounded
 
@@ -20,6 +18,7 @@ GUARD = 'Security(vitals.caller, scopes=["…"]), or openapi_extra=vitals.PUBLIC
 CHANGING = ("POST", "PUT", "PATCH", "DELETE")
 PRIVATE = re.compile(r"/(admin|internal|debug|private)\b", re.IGNORECASE)
 READING = re.compile(r"\b(read|view|list|get)(er)?\b", re.IGNORECASE)
+ACTION = re.compile("read|view|list|get|write|create|update|edit|delete|manage|admin")
 TOKEN = re.compile(r"((access|auth|refresh|id|session)_?)?token", re.IGNORECASE)
 ONCE = {  # the headers that each answer has once
     "X-Content-Type-Options": "nosniff$",
@@ -42,7 +41,6 @@ INTERNALS = {  # what no answer may hold either
     "the description": '{"openapi":',
     "a page of the description": "swagger-ui",
 }
-OF_OPERATORS = ("a path", "a traceback")
 PAGE_SIZES, MAX_PAGE = {"limit", "size", "page_size", "per_page"}, 1000
 PROBLEM, HEALTH = "application/problem+json", "application/health+json"
 
@@ -50,8 +48,8 @@ PROBLEM, HEALTH = "application/problem+json", "application/health+json"
 @check("SEC-101", "a scope, or PUBLIC", GUARD, API)
 def every_route_says_who_may_call_it(seen: Evidence) -> Findings:
     """Every route says who may call it"""
-    for line in seen.service.unguarded:
-        yield line.partition(": ")[0], "does not say who may call it"
+    names = (line.partition(": ")[0] for line in seen.service.unguarded)
+    yield from ((name, "does not say who may call it") for name in names)
 
 
 @check("SEC-102", "401, or 403", "let vitals.caller verify the token", "RFC 8725, 3")
@@ -80,11 +78,12 @@ def scopes_fit(seen: Evidence) -> Findings:
     """A scope is of the same resource as its neighbours', and to change something, one to write"""
     guarded = [each for each in seen.service.operations if not each.public]
     for each in guarded:
-        own = _resources(each)
-        around = [other for other in guarded if _collection(other) == _collection(each)]
+        own, place = _resources(each), _collection(each)
+        around = [other for other in guarded if _collection(other) == place]
         resources = Counter(resource for other in around for resource in _resources(other))
         usual = {resource for resource, n in resources.items() if n == max(resources.values())}
-        if resources and own != usual:
+        is_role = each.scopes and not own  # such as "admin"
+        if resources and not is_role and (not own & usual or own != usual > own):
             yield each.name, f"needs {' '.join(own) or 'any token'}, others {' '.join(usual)}"
         if each.method in CHANGING and all(map(READING.search, each.scopes)) and each.schemes:
             yield f"{each.name} scope", f"{' '.join(each.scopes) or 'any token'} may change it"
@@ -95,7 +94,7 @@ def the_log_holds_no_secret(seen: Evidence) -> Findings:
     """The log holds no secret, no token, no text of an exception, and nothing that was sent"""
     canaries = {name: text for name, text in seen.service.canaries.items() if name != "a path"}
     for operation, line in seen.service.log:
-        for place in _shown(line, canaries):
+        for place in shown(line, canaries):
             yield f"{operation or 'the log'} {place}", f"logs the text from: {place}"
 
 
@@ -106,8 +105,8 @@ def no_answer_holds_a_secret(seen: Evidence) -> Findings:
         of_operators = kind == requests.FOR_OPERATORS
         echo = {"path", *(("query", "body") if status < 400 and not of_operators else ())}
         known = seen.service.canaries | INTERNALS
-        for place in _shown(text + str(headers.raw), known):
-            if place not in echo and not (of_operators and place in OF_OPERATORS):
+        for place in shown(text + str(headers.raw), known):
+            if place not in echo and not (of_operators and place in ("a path", "a traceback")):
                 yield f"{operation.name} {place}", f"{status} with the text from: {place}"
 
 
@@ -185,18 +184,10 @@ def every_line_is_json(seen: Evidence) -> Findings:
 
 
 def _resources(operation: Operation) -> set[str]:
-    return {re.split("[:.]", scope)[0] for scope in operation.scopes}
+    """The resources of its scopes: of items:write or write:items, not of admin."""
+    parts = [re.split("[:.]", scope) for scope in operation.scopes]
+    return {part[bool(ACTION.fullmatch(part[0]))] for part in parts if len(part) > 1}
 
 
 def _collection(operation: Operation) -> str:
     return operation.name.partition(" ")[2].partition("/{")[0]
-
-
-def _shown(text: str, canaries: Mapping[str, str]) -> Iterator[str]:
-    """The canaries that a text holds: as they are, in a URL, in hexadecimal or in Base64."""
-    plain = f"{text}\n{unquote(text)}".lower()
-    for place, canary in canaries.items():
-        codes = (b64encode(b" " * n + canary.encode()).decode()[n + n // 2 : -4] for n in (0, 1, 2))
-        forms = (canary.lower(), canary.encode().hex())
-        if any(form in plain for form in forms) or any(code in text for code in codes):
-            yield place
