@@ -109,9 +109,7 @@ def test_a_check_that_is_not_run_is_neither_a_finding_nor_a_pass() -> None:
         (KeyError("ident"), "KeyError('ident')"),
     ],
 )
-def test_a_check_that_can_not_be_done_fails_and_stops_no_other(
-    error: Exception, said: str
-) -> None:
+def test_a_check_that_can_not_be_done_fails_and_stops_no_other(error: Exception, said: str) -> None:
     other = check(("POST /plans", "a fault"))._replace(id="SEC-998")
 
     found, failed = lines(check(raises=error), other, accepted=[PLAN])
