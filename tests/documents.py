@@ -89,6 +89,7 @@ PLAYED_ALONE = (
     ".venv/bin/python -m vitals.ops.slo",
     'make change TITLE="Cache the list"',
     "make config SHOW=staging",
+    "make security HISTORY=all",
     'make token SCOPES="items:write"',
 )
 

@@ -1,11 +1,12 @@
-"""The reference: `python -m tests.reference` writes docs/reference.md.
+"""The reference: `python -m tests.reference` writes docs/reference.md, and tables of SECURITY.md.
 
 Settings, targets, metrics, health checks and security checks are read from the code of the project
-inside the template, without running it.
+inside the template.
 """
 
 import ast
 import re
+import sys
 from collections.abc import Iterator
 from itertools import pairwise
 from pathlib import Path
@@ -13,7 +14,12 @@ from typing import NamedTuple
 
 from tests.baking import IN_PLACE, ROOT
 
-PAGE = ROOT / "docs" / "reference.md"
+sys.path.append(str(IN_PLACE))
+
+from vitals.ops.check.security.__main__ import CHECKS
+
+PAGE, SECURITY = ROOT / "docs" / "reference.md", IN_PLACE / "SECURITY.md"
+GROUP = re.compile(r"(?<=^### )(\d)( .*\n\n)(?:\|.*\n)*", re.MULTILINE)
 TARGET = re.compile(r"^##@ (.+)$|^([a-z-]+):.*## (.+)$", re.MULTILINE)
 HEAD = """\
 # Reference
@@ -107,24 +113,6 @@ def metrics() -> dict[str, tuple[str, str]]:
     return ast.literal_eval(table)
 
 
-def findings() -> list[tuple[str, str]]:
-    """Id and title of each check of `make security`."""
-    found = []
-    for file in sorted((IN_PLACE / "vitals/ops/check/security").glob("*.py")):
-        for node in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
-            if isinstance(node, ast.FunctionDef):
-                first = (ast.get_docstring(node) or "").split("\n")[0]
-                found += [(id_, first) for id_ in map(finding_id, node.decorator_list) if id_]
-    return sorted(found)
-
-
-def finding_id(decorator: ast.expr) -> str:
-    match decorator:
-        case ast.Call(args=[ast.Constant(value=str() as id_), *_]) if id_.startswith("SEC-"):
-            return id_
-    return ""
-
-
 def table(head: tuple[str, ...], rows: list[tuple[str, ...]]) -> str:
     lines = [head, ("---",) * len(head), *rows]
     return "".join(f"| {' | '.join(cells)} |\n" for cells in lines)
@@ -164,11 +152,22 @@ The project's `deploy/prometheus/README.md` lists labels and units.
 Each finding says what was found, what is expected, how to fix it, and the rule's source. Two more
 are about accepted findings: SEC-001, the exception expired; SEC-002, it is not needed.
 
-{table(("id", "rule"), findings())}"""
+{table(("id", "rule"), [(check.id, check.title) for check in CHECKS])}"""
+
+
+def security() -> str:
+    """SECURITY.md, in which the group 6 has the checks SEC-6…"""
+
+    def group(found: re.Match[str]) -> str:
+        rows = [(c.id, c.title, c.reference) for c in CHECKS if c.id.startswith(f"SEC-{found[1]}")]
+        return f"{found[1]}{found[2]}{table(('id', 'what holds', 'see'), rows)}"
+
+    return GROUP.sub(group, SECURITY.read_text(encoding="utf-8"))
 
 
 def main() -> None:
     PAGE.write_text(page(), encoding="utf-8")
+    SECURITY.write_text(security(), encoding="utf-8")
 
 
 if __name__ == "__main__":

@@ -105,9 +105,10 @@ def test_the_readme_of_a_project_names_every_page_of_its_docs():
 
 
 def test_the_reference_is_what_the_code_has():
-    current = reference.page() == reference.PAGE.read_text(encoding="utf-8")
+    current = (reference.page(), reference.security())
 
-    assert current, "docs/reference.md is stale. Fix: .venv/bin/python -m tests.reference"
+    written = [file.read_text(encoding="utf-8") for file in (reference.PAGE, reference.SECURITY)]
+    assert current == (*written,), "it is stale. Fix: .venv/bin/python -m tests.reference"
 
 
 def test_readme_shows_rows_of_the_measured_tables_as_they_are():

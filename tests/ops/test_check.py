@@ -81,16 +81,18 @@ def test_a_step_can_run_alone_and_stops_at_its_first_failing_command(
 def test_what_could_not_run_is_the_last_line_and_recorded(
     record: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    said = "print('60 checks hold'); print('not run: SEC-601, SEC-604')"
+    not_run = "SEC-601 (no network, no cache), SEC-604 (no tool)"
+    said = f"print('60 checks hold'); print('not run: {not_run}')"
     monkeypatch.setattr("vitals.ops.check.check._call", lambda said: [sys.executable, "-c", said])
     monkeypatch.setattr("vitals.ops.check.check.STEPS", {"one": [said]})
 
     assert check.everything() == 0
 
-    assert json.loads(record.read_text())["not_run"] == ["SEC-601", "SEC-604"]
+    recorded = json.loads(record.read_text())["not_run"]
+    assert recorded == ["SEC-601 (no network, no cache)", "SEC-604 (no tool)"]
     lines = capsys.readouterr().out.splitlines()
-    assert lines[0].endswith("60 checks hold; not run: SEC-601, SEC-604")
-    assert lines[-1] == "not run: SEC-601, SEC-604"
+    assert lines[0].endswith(f"60 checks hold; not run: {not_run}")
+    assert lines[-1] == f"not run: {not_run}"
 
 
 @pytest.mark.parametrize(

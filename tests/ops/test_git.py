@@ -52,12 +52,25 @@ def test_there_is_no_tree_hash_inside_another_repository(
     assert git.tree_hash() is None
 
 
-def test_there_is_no_tree_hash_without_git(
+def test_a_repository_without_git_is_refused_not_taken_for_none(
     repository: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("PATH", str(repository))
 
-    assert git.tree_hash() is None
+    with pytest.raises(Refused, match="no git on this machine"):
+        git.tree_hash()
+
+
+@pytest.mark.usefixtures("repository")
+def test_a_repository_of_another_user_is_refused_not_taken_for_none(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    with pytest.raises(Refused) as refused:
+        git.tree_hash()
+
+    assert "safe.directory" in refused.value.output
 
 
 @pytest.mark.usefixtures("repository")

@@ -57,3 +57,29 @@ def test_a_package_from_an_address_is_refused(
 
     with pytest.raises(Refused, match="names an address"):
         lock.write(tmp_path, lock.LOCKS[0])
+
+
+def test_a_wheel_that_would_download_its_program_is_not_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    known, generic, source = "a" * 64, "b" * 64, "c" * 64
+    listed = f"""[[packages]]
+sdist = {{ url = "https://x/g.tar.gz", hashes = {{ sha256 = "{source}" }} }}
+wheels = [
+    {{ url = "https://x/g-8-py3-none-any.whl", hashes = {{ sha256 = "{generic}" }} }},
+    {{ url = "https://x/g-8-py3-none-win_amd64.whl", hashes = {{ sha256 = "{known}" }} }},
+]
+"""
+    hashes = " \\\n".join(f"    --hash=sha256:{each}" for each in (known, generic, source))
+    (tmp_path / "pyproject.toml").write_text("[project]\ndependencies = []\n[dependency-groups]\n")
+    (tmp_path / "requirements.txt").write_text(f"{lock.PROGRAM}==8 \\\n{hashes}\nhttpx==1\n")
+    monkeypatch.setattr("vitals.ops.project.setup.uv", lambda: "uv")
+    monkeypatch.setattr(
+        "vitals.ops.run.shell.check_output",
+        lambda command: "pylock.toml" in str(command[-1]) and command[-1].write_text(listed),
+    )
+
+    lock.write(tmp_path, lock.LOCKS[0])
+
+    written = (tmp_path / "requirements.txt").read_text()
+    assert written == f"{lock.PROGRAM}==8 \\\n    --hash=sha256:{known}\nhttpx==1\n"

@@ -3,8 +3,8 @@ from pathlib import Path
 import pytest
 
 from tests.ops.shipping import ran
-from vitals.ops.release import preflight, repository_state
-from vitals.ops.run import steps
+from vitals.ops.release import preflight, release, repository_state
+from vitals.ops.run import git, steps
 
 DEMANDED = "[tool.vitals]\nrehearsal = {}\n"
 
@@ -39,3 +39,29 @@ def test_a_rehearsal_is_demanded_unless_the_project_says_none(ready: Path) -> No
         preflight.rehearsal_passed(repository_state.read("minor"))
     (ready / "pyproject.toml").write_text(DEMANDED.format('"none"'))
     assert preflight.rehearsal_passed(repository_state.read("minor")) == "none is demanded"
+
+
+@pytest.mark.usefixtures("ready")
+@pytest.mark.parametrize("given", ["", "SEC-604", "sec-607", "SEC-60"])
+def test_what_was_not_run_is_accepted_by_its_name_only(
+    given: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    ran("check", "all", {"not_run": ["SEC-604 (no tool)", "SEC-607 (no network)"]})
+    monkeypatch.setenv("ACCEPT", given)
+    monkeypatch.setenv("YES", "1")
+
+    with pytest.raises(steps.Refused, match=r"not run: .*SEC-607 .no network.*ACCEPT=.*SEC-607"):
+        preflight.check_passed(repository_state.read("minor"))
+
+
+@pytest.mark.usefixtures("ready")
+def test_what_was_not_run_and_was_accepted_is_in_the_notes(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    ran("check", "all", {"not_run": ["SEC-604 (no tool)", "SEC-607 (no network)"]})
+    monkeypatch.setenv("ACCEPT", "SEC-604,SEC-607")
+
+    assert release.release("minor", dry=False, unasked=True) == 0
+
+    notes = git.git("cat-file", "tag", "refs/tags/v0.1.0")
+    assert "Not run, and accepted: SEC-604 (no tool), SEC-607 (no network)" in notes

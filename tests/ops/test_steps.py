@@ -81,3 +81,11 @@ def test_who_sits_at_a_terminal_sees_that_a_long_step_goes_on(
     steps.report([Step("long", wait)])
 
     assert terminal.getvalue().rpartition("\r")[2].startswith("  long  ok ")
+
+
+def test_what_is_quoted_can_not_move_the_cursor(capsys: pytest.CaptureFixture[str]) -> None:
+    steps.say("a file named \x1b[2J\r\x9b\u202e, café …\n\tits second line")
+
+    assert capsys.readouterr().out == (
+        "a file named \\x1b[2J\\r\\x9b\\u202e, café …\n\tits second line\n"
+    )

@@ -1,29 +1,40 @@
-"""The checklist itself: its lines, its exceptions, and the tools that it asks."""
+"""The checklist itself: its lines and its exceptions."""
 
 import datetime as dt
-import json
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 import pytest
 
 from vitals.ops.check.security import __main__ as security
-from vitals.ops.check.security import gather, secret_scan, tools
+from vitals.ops.check.security import gather
 from vitals.ops.check.security.checklist import (
     Accepted,
     Check,
+    NotRun,
     accepted,
-    findings,
-    without_accepted,
+    left,
+    run,
 )
-from vitals.ops.run import git, shell
+from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
 TODAY = dt.date(2026, 6, 15)
+PLAN = Accepted("SEC-999", "POST /plans", "team", "large plans", TODAY)
 NOTHING: gather.Evidence = None  # type: ignore[assignment]
 
 
-def check(*found: str) -> Check:
-    return Check("SEC-999", "it holds", lambda _: found, "nothing", "undo it", "RFC 1")
+def check(*found: tuple[str, str], raises: Exception | None = None) -> Check:
+    def look(_: gather.Evidence) -> Iterator[tuple[str, str]]:
+        yield from found
+        if raises:
+            raise raises
+
+    return Check("SEC-999", "it holds", look, "nothing", "undo it", "RFC 1")
+
+
+def lines(*checks: Check, accepted: Sequence[Accepted] = (), today: dt.date = TODAY) -> list[str]:
+    return list(left(run(checks, NOTHING), accepted, today))
 
 
 def test_numbers_are_given_once_and_in_order() -> None:
@@ -32,109 +43,98 @@ def test_numbers_are_given_once_and_in_order() -> None:
     assert ids == sorted(set(ids))
 
 
-def test_a_line_says_what_was_found_what_is_expected_and_the_fix() -> None:
-    (finding,) = findings([check("a fault", "a fault")], NOTHING)
+def test_a_line_says_the_place_what_was_found_what_is_expected_and_the_fix() -> None:
+    (line,) = lines(check(("POST /plans", "a fault")))
 
-    assert finding == "SEC-999 a fault; expected nothing. Fix: undo it (RFC 1)"
+    assert line == "SEC-999 POST /plans: a fault; expected nothing. Fix: undo it (RFC 1)"
 
 
 def test_a_line_holds_no_control_character() -> None:
-    (finding,) = findings([check("a\x1b[31m\r\n\u202efile")], NOTHING)
+    (line,) = lines(check(("a\x1b[31m\r\n\u202efile", "a \x07 fault")))
 
-    assert finding.startswith(r"SEC-999 a\x1b[31m\r\n\u202efile; ")
-    assert finding.isprintable()
+    assert line.startswith(r"SEC-999 a\x1b[31m\r\n\u202efile: a \x07 fault; ")
+    assert line.isprintable()
 
 
 def test_an_accepted_finding_is_left_out_until_its_day() -> None:
-    entry = Accepted("SEC-413", "team", "large plans", TODAY)
-    found = ["SEC-413 …", "SEC-414 …"]
+    found = check(("POST /plans", "a fault"))
 
-    on_the_day = without_accepted(found, [entry], TODAY)
-    after_it = without_accepted(found, [entry], TODAY + dt.timedelta(days=1))
+    assert lines(found, accepted=[PLAN]) == []
+    day_after = lines(found, accepted=[PLAN], today=TODAY + dt.timedelta(days=1))
+    assert [line[:19] for line in day_after] == ["SEC-999 POST /plans", "SEC-001 SEC-999 POS"]
 
-    assert [line[:7] for line in on_the_day] == ["SEC-414"]
-    assert [line[:7] for line in after_it] == ["SEC-413", "SEC-414", "SEC-001"]
+
+def test_an_accepted_finding_hides_no_other_of_the_same_check() -> None:
+    (line,) = lines(check(("POST /plans", "a"), ("POST /plans text", "b")), accepted=[PLAN])
+
+    assert line.startswith("SEC-999 POST /plans text: b")
+
+
+def test_nothing_is_accepted_for_more_than_a_year() -> None:
+    entry = PLAN._replace(until=dt.date(2027, 6, 17))
+
+    found, exception = lines(check(("POST /plans", "a fault")), accepted=[entry])
+
+    assert found.startswith("SEC-999 POST /plans")
+    assert "expected a day within a year" in exception
 
 
 def test_an_exception_that_nothing_needs_is_a_finding() -> None:
-    entry = Accepted("SEC-413", "team", "large plans", TODAY)
+    (line,) = lines(check(), accepted=[PLAN])
 
-    (finding,) = without_accepted([], [entry], TODAY)
+    assert line.startswith("SEC-002 SEC-999 POST /plans: accepted, but not found")
 
-    assert finding.startswith("SEC-002 ")
+
+@pytest.mark.parametrize("error", [NotRun("no network"), Refused("no such tool")])
+def test_an_exception_of_a_check_that_was_not_done_is_no_finding(error: Exception) -> None:
+    said = lines(check(raises=error), accepted=[PLAN])
+
+    assert [line for line in said if line.startswith("SEC-002")] == []
+
+
+def test_a_check_that_is_not_run_is_neither_a_finding_nor_a_pass() -> None:
+    report = run([check(raises=NotRun("no network"))], NOTHING)
+
+    assert (report.findings, report.failed) == ({}, {})
+    assert report.not_run == {"SEC-999": "no network"}
+
+
+@pytest.mark.parametrize(
+    ("error", "said"),
+    [
+        (
+            Refused("the history is shallow", fix="fetch it", output="fatal: \x1b[2J"),
+            "shallow. Fix",
+        ),
+        (KeyError("ident"), "KeyError('ident')"),
+    ],
+)
+def test_a_check_that_can_not_be_done_fails_and_stops_no_other(error: Exception, said: str) -> None:
+    other = check(("POST /plans", "a fault"))._replace(id="SEC-998")
+
+    found, failed = lines(check(raises=error), other, accepted=[PLAN])
+
+    assert found.startswith("SEC-998 POST /plans")
+    assert failed.startswith("SEC-999 could not be checked: ")
+    assert said in failed
+    assert failed.replace("\n", "").isprintable()
 
 
 @pytest.mark.parametrize(
     "text",
     [
-        '[[accepted]]\nid = "SEC-413"\nowner = "team"\nreason = "large plans"\n',
-        '[[accepted]]\nid = "SEC-413"\nowner = "t"\nreason = "r"\nuntil = "tomorrow"\n',
-        '[[accepted]]\nid = "S"\nowner = "t"\nreason = "r"\nuntil = 2027-01-01\nmore = 1\n',
+        'owner = "team"\nreason = "large plans"\nuntil = 2027-01-01\n',
+        'place = "p"\nowner = "t"\nreason = "r"\nuntil = "tomorrow"\n',
+        'place = "p"\nowner = "t"\nreason = "r"\nuntil = 2027-01-01T00:00:00Z\n',
+        'place = "p"\nowner = "t"\nreason = "r"\nuntil = 2027-01-01\nmore = 1\n',
     ],
 )
 def test_an_exception_must_be_whole(tmp_path: Path, text: str) -> None:
-    (file := tmp_path / "accepted.toml").write_text(text)
+    (file := tmp_path / "accepted.toml").write_text(f'[[accepted]]\nid = "SEC-413"\n{text}')
 
-    with pytest.raises(ValueError, match="each entry needs id, owner, reason, until"):
+    with pytest.raises(ValueError, match="each entry needs id, place, owner, reason, until"):
         accepted(file)
 
 
 def test_no_entry_is_accepted_from_the_start() -> None:
     assert accepted(shell.ROOT / security.ACCEPTED) == []
-
-
-def test_a_secret_is_found_in_the_history_when_it_is_gone_from_the_tree(
-    repository: Path,
-) -> None:
-    secret = repository / "deploy.pem"
-    secret.write_text("-----BEGIN EC PRIVATE KEY-----\n")  # pragma: allowlist secret
-    for words in (["add", "-A"], ["commit", "-m", "oops"], ["rm", "-q", "deploy.pem"]):
-        git.git("-c", "user.name=x", "-c", "user.email=x@x", *words)
-    git.git("-c", "user.name=x", "-c", "user.email=x@x", "commit", "-m", "gone")
-
-    assert secret_scan.in_files(gather.files_of_the_repository()) == ()
-    assert secret_scan.in_history("") == (git.git("rev-parse", "--short", "HEAD~1"),)
-
-
-def test_an_audit_without_an_answer_is_not_run(monkeypatch: pytest.MonkeyPatch) -> None:
-    silent = '{"dependencies": [{"name": "jinja2", "version": "2.4.1", "vulns": []}]}'
-    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(0, silent))
-    assert tools.advisories() is None
-
-    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(1, "Traceback"))
-    assert tools.advisories() is None
-
-
-def test_an_audit_that_answers_names_what_is_open(monkeypatch: pytest.MonkeyPatch) -> None:
-    output = (
-        'WARNING\n{"dependencies": [{"name": "jinja2", "vulns": [{"id": "GHSA-known"}]}, '
-        '{"name": "starlette", "vulns": [{"id": "GHSA-new"}]}, {"name": "anyio", "vulns": []}]}'
-    )
-    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(1, output))
-
-    assert tools.advisories() == ("starlette: GHSA-new",)
-
-
-@pytest.mark.parametrize(
-    ("locations", "file"),
-    [
-        ([{"symbolic": {"key": {"Local": {"verbatim_path": ".github/a.yml"}}}}], ".github/a.yml"),
-        ([{"symbolic": {"key": {"Local": {"given_path": ".github/a.yaml"}}}}], ".github/a.yaml"),
-        ([{"symbolic": {"key": {"Remote": {"slug": "some/where"}}}}], ".github"),
-        ([], ".github"),
-    ],
-)
-def test_a_finding_about_a_workflow_is_a_line_wherever_its_place_stands(
-    monkeypatch: pytest.MonkeyPatch, locations: list[object], file: str
-) -> None:
-    finding = {"ident": "unpinned-uses", "desc": "a moving tag", "locations": locations}
-    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(14, json.dumps([finding])))
-
-    assert tools.workflows() == (f"{file}: unpinned-uses: a moving tag",)
-
-
-def test_a_linter_that_says_nothing_readable_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(1, "fatal: no audit was performed"))
-
-    with pytest.raises(Refused, match="zizmor failed"):
-        tools.workflows()

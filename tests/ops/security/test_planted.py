@@ -1,5 +1,6 @@
-"""Each check finds the fault that it is for, planted into a real project, and nothing else."""
+"""Each check finds the faults that it is for, planted into a real project, and names the place."""
 
+import datetime as dt
 import re
 import shutil
 import subprocess
@@ -9,18 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests import baking
-from tests.ops.security import planted
+from tests.ops.security import runs
 from vitals.ops.check.security.__main__ import CHECKS
 
-RUNS = {
-    "routes that stop the start": planted.NEVER_STARTS,
-    "routes": planted.ROUTE_FAULTS,
-    "data": planted.DATA_FAULTS,
-    "origins": planted.CORS_FAULTS,
-    "settings": planted.SETTING_FAULTS,
-    "files": planted.FILE_FAULTS,
-}
 IN_HISTORY = "SEC-202"
+ENTRY = """
+[[accepted]]
+id = "SEC-103"
+place = "POST /public-post"
+owner = "team"
+reason = "a log-in"
+until = {}
+"""
 
 
 @pytest.fixture
@@ -32,33 +33,39 @@ def project(tmp_path: Path) -> Path:
     return tmp_path
 
 
-def look(project: Path) -> tuple[int, list[str], str]:
-    """Run the checklist as `make security` does: the exit code, the findings, the last line."""
+def look(project: Path) -> runs.Look:
+    """Run the checklist as `make security` does."""
     command = [sys.executable, "-m", "vitals.ops.check.security"]
     done = subprocess.run(command, cwd=project, capture_output=True, text=True, check=False)
-    findings = re.findall(r"^SEC-.*$", done.stdout, re.MULTILINE)
     assert done.stderr == ""
-    return done.returncode, findings, done.stdout.rstrip().rpartition("\n")[2]
+    return runs.said(done.returncode, done.stdout)
 
 
-@pytest.mark.parametrize("name", RUNS)
-def test_planted_faults_are_found_by_their_checks_and_no_other(project: Path, name: str) -> None:
-    expected = [pair for fault in RUNS[name] for pair in fault.finds.items()]
-    planted.apply(project, RUNS[name])
+@pytest.mark.parametrize("name", runs.RUNS)
+def test_planted_faults_are_found_by_id_and_place(project: Path, name: str) -> None:
+    wanted = runs.plant(project, name)
 
-    code, findings, _ = look(project)
+    seen = look(project)
 
-    missed = [(i, s) for i, s in expected if not any(is_it(line, i, s) for line in findings)]
-    more = [line for line in findings if not any(is_it(line, i, s) for i, s in expected)]
-    assert (missed, more, code) == ([], [], 1)
+    assert (seen.missed(wanted), seen.code) == ([], 1)
+    assert wanted == runs.wanted(name)  # here are the files of all options
+
+
+def test_nothing_is_found_in_routes_with_faults_but_these_faults(project: Path) -> None:
+    runs.plant(project, "routes")
+    known = [(id_, runs.route(place)) for id_, place in runs.wanted("routes")]
+
+    found = look(project).places
+
+    assert [(i, place) for i, place in found if (i, runs.route(place)) not in known] == []
 
 
 def test_harmless_neighbours_of_the_faults_are_not_findings(project: Path) -> None:
-    planted.apply(project, planted.HARMLESS)
+    runs.plant_harmless(project)
 
-    code, findings, last = look(project)
+    seen = look(project)
 
-    assert (code, findings) == (0, []), last
+    assert (seen.code, seen.lines) == (0, []), seen.last
 
 
 def test_a_secret_that_was_committed_and_removed_is_found_in_the_history(project: Path) -> None:
@@ -69,47 +76,55 @@ def test_a_secret_that_was_committed_and_removed_is_found_in_the_history(project
     key.unlink()
     commit(project, "two")
 
-    _, findings, _ = look(project)
+    seen = look(project)
 
     first = git(project, "rev-parse", "--short", "HEAD~1")
-    assert [is_it(line, IN_HISTORY, first) for line in findings] == [True]
+    assert [runs.is_it(line, IN_HISTORY, first) for line in seen.lines] == [True]
+
+
+def test_a_repository_of_another_user_is_no_pass(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    git(project, "init", "--quiet")
+    commit(project, "one")
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    seen = look(project)
+
+    assert seen.code == 1
+    (line,) = [line for line in seen.lines if " could not be checked: " in line]
+    assert {"SEC-201", "SEC-202"} <= set(line.split())
 
 
 def test_every_check_is_proved_by_a_planted_fault() -> None:
-    proved = {id_ for faults in RUNS.values() for fault in faults for id_ in fault.finds}
+    proved = {id_ for name in runs.RUNS for id_, _ in runs.wanted(name)}
 
     assert {check.id for check in CHECKS} == proved | {IN_HISTORY}
 
 
+def test_at_least_eighty_faults_are_planted() -> None:
+    assert len([place for name in runs.RUNS for place in set(runs.wanted(name))]) >= 80
+
+
+def test_one_accepted_finding_hides_no_other(project: Path) -> None:
+    runs.plant(project, "routes")
+    until = (dt.datetime.now(dt.UTC) + dt.timedelta(days=300)).date()
+    (project / "config/security-accepted.toml").write_text(ENTRY.format(until))
+
+    places = [place for id_, place in look(project).places if id_ == "SEC-103"]
+
+    assert sorted(places) == ["DELETE /public-delete/{n}", "GET /admin/users"]
+
+
 def test_a_project_without_the_example_has_nothing_to_test_and_passes(project: Path) -> None:
-    without_routes(project)
-
-    code, findings, last = look(project)
-
-    assert (code, findings) == (0, [])
-    assert "nothing to test yet" in last
-
-
-def test_the_first_path_of_a_team_is_tested(project: Path) -> None:
-    without_routes(project)
-    (fault,) = [f for f in planted.ROUTE_FAULTS if "SEC-406" in f.finds and "pages" in f.becomes]
-    planted.apply(project, [fault])
-
-    code, findings, _ = look(project)
-
-    assert code == 1
-    assert [is_it(line, "SEC-406", "GET /pages") for line in findings] == [True]
-
-
-def is_it(line: str, id_: str, says: str) -> bool:
-    return line.startswith(f"{id_} ") and says in line
-
-
-def without_routes(project: Path) -> None:
-    """What `make remove-example` leaves of the files that the checklist reads."""
     main, slo = project / "app/main.py", project / "config/slo.toml"
     main.write_text(re.sub(r".*include_router.*\n", "", main.read_text()))
     slo.write_text(re.sub(r"^\[\[.*", "", slo.read_text(), flags=re.DOTALL | re.MULTILINE))
+
+    seen = look(project)
+
+    assert (seen.code, seen.lines) == (0, [])
+    assert "nothing to test yet" in seen.last
 
 
 def git(project: Path, *words: str) -> str:

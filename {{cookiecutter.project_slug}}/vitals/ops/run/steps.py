@@ -46,9 +46,18 @@ class Result:
     output: str
 
 
+def printable(text: str, keep: str = "") -> str:
+    """The text with escapes for control characters: names of files and answers may hold some."""
+    return "".join(c if c.isprintable() or c in keep else ascii(c)[1:-1] for c in text)
+
+
 def say(line: str, end: str = "\n") -> None:
-    """Print a line at once, also into a pipe."""
-    print(line, end=end, flush=True)  # noqa: T201  the one place that prints
+    """Print a line at once, also into a pipe; what it quotes can't move a terminal's cursor."""
+    _write(printable(line, keep="\n\t"), end)
+
+
+def _write(text: str, end: str = "") -> None:
+    print(text, end=end, flush=True)  # noqa: T201  the one place that prints
 
 
 @contextmanager
@@ -61,8 +70,8 @@ def waiting(line: str) -> Iterator[None]:
 
     def count() -> None:
         while not over.wait(1):
-            say(f"\r{line} … {time.monotonic() - started:.0f} s", end="")
-        say(f"\r{' ' * (len(line) + 10)}\r", end="")
+            _write(f"\r{line} … {time.monotonic() - started:.0f} s")
+        _write(f"\r{' ' * (len(line) + 10)}\r")
 
     counting = threading.Thread(target=count)
     counting.start()

@@ -1,14 +1,23 @@
 """The security checklist: a line for each finding, and exit code 1 if there is one."""
 
 import datetime as dt
+from concurrent.futures import ThreadPoolExecutor
 
-from vitals.ops.check.security import checklist, configuration, repository, service
-from vitals.ops.check.security.checklist import accepted, findings, without_accepted
-from vitals.ops.check.security.gather import gather
+# importing a group registers its checks
+from vitals.ops.check.security import (
+    checklist,
+    configuration,
+    gather,
+    repository,
+    service,
+    source,
+    tools,
+)
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
-GROUPS = (configuration, repository, service)  # importing them registers their checks
+GROUPS = (configuration, repository, service, source)
+FIRST = (gather.running_service, *tools.LOOK_UPS)  # what takes long
 CHECKS = sorted(checklist.CHECKS)
 ACCEPTED = "config/security-accepted.toml"
 
@@ -19,19 +28,24 @@ def look() -> str:
     Raises Refused with all findings.
     """
     try:
-        exceptions = accepted(shell.ROOT / ACCEPTED)
+        exceptions = checklist.accepted(shell.ROOT / ACCEPTED)
     except (OSError, ValueError) as error:
         raise Refused(str(error), "complete entries", f"see the head of {ACCEPTED}") from error
-    seen = gather()
-    today = dt.datetime.now(dt.UTC).date()
-    left = without_accepted(findings(CHECKS, seen), exceptions, today)
-    not_run = "; not run: SEC-607" if seen.advisories is None else ""
-    done = f"{len(CHECKS)} checks, {len(exceptions)} findings accepted{not_run}"
-    if left:
-        lines = "\n".join(sorted(left))
-        raise Refused(f"{len(left)} findings; {done}", output=lines)
-    nothing = "" if seen.service.operations else f"{steps.NOTHING_TO_TEST}: no route; "
-    return nothing + done
+    with ThreadPoolExecutor() as pool:
+        seen = gather.Evidence(pool, FIRST)
+        report = checklist.run(CHECKS, seen)
+        lines = sorted(checklist.left(report, exceptions, dt.datetime.now(dt.UTC).date()))
+        service = None if report.failed else seen.service
+    done = f"{len(CHECKS)} checks, {len(exceptions)} findings accepted"
+    if service and not service.operations:
+        done = f"{steps.NOTHING_TO_TEST}: no route; {done}"
+    if service and service.not_reached:
+        done += f"; handlers that no request reached: {', '.join(service.not_reached)}"
+    if report.not_run:
+        done += "\nnot run: " + ", ".join(f"{id_} ({why})" for id_, why in report.not_run.items())
+    if lines:
+        raise Refused(f"{len(lines)} findings; {done}", output="\n".join(lines))
+    return done
 
 
 if __name__ == "__main__":

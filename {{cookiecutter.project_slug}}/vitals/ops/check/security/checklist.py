@@ -1,19 +1,27 @@
 """Checks, their findings, and the findings that were accepted for a time.
 
-A check is a function that looks at the evidence and yields a text for each thing that is wrong;
-the first line of its docstring is its title. `@check(...)` adds it to `CHECKS`.
+A check is a function that looks at the evidence and yields (place, what is wrong there). The place
+is a file, a route or a setting, as an exception names it: no two findings of a check share one.
+The first line of its docstring is its title. A check that raises fails, and its message is shown:
+`Refused` says that its input can't be read. `NotRun` is neither a pass nor a failure.
 """
 
 import datetime as dt
 import tomllib
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 from vitals.ops.check.security.gather import Evidence
+from vitals.ops.run.steps import Refused, printable
 
-Look = Callable[[Evidence], Iterable[str]]
-FIELDS = ("id", "owner", "reason", "until")
+Findings = Iterator[tuple[str, str]]  # the place, and what is wrong there
+Look = Callable[[Evidence], Findings]
+LONGEST = dt.timedelta(days=366)  # of an exception
+
+
+class NotRun(Exception):
+    """What a check needs is away for now, such as the network; the text says what."""
 
 
 class Check(NamedTuple):
@@ -25,8 +33,17 @@ class Check(NamedTuple):
     reference: str
 
 
+class Report(NamedTuple):
+    """Lines by id and place; ids by why they failed; why they were not run by id."""
+
+    findings: dict[tuple[str, str], str]
+    failed: dict[str, list[str]]
+    not_run: dict[str, str]
+
+
 class Accepted(NamedTuple):
     id: str
+    place: str
     owner: str
     reason: str
     until: dt.date
@@ -46,37 +63,43 @@ def check(id_: str, expected: str, fix: str, reference: str) -> Callable[[Look],
     return add
 
 
-def findings(checks: Iterable[Check], seen: Evidence) -> list[str]:
-    """Run the checks; a line for each thing that is wrong, safe to print on a terminal."""
-    return [
-        _printable(f"{c.id} {found}; expected {c.expected}. Fix: {c.fix} ({c.reference})")
-        for c in checks
-        for found in dict.fromkeys(c.look(seen))
-    ]
+def run(checks: Iterable[Check], seen: Evidence) -> Report:
+    """Run the checks. One that fails, or that crashes, stops none of the others."""
+    report = Report({}, {}, {})
+    for each in checks:
+        try:
+            for place, text in each.look(seen):
+                where, rest = printable(place.replace(": ", ":")), f"expected {each.expected}"
+                line = f"{each.id} {where}: {text}; {rest}. Fix: {each.fix} ({each.reference})"
+                report.findings.setdefault((each.id, where), printable(line))
+        except NotRun as reason:
+            report.not_run[each.id] = printable(str(reason))
+        except Exception as error:  # whatever a file or a tool holds
+            said = f"{error}\n{error.output}" if isinstance(error, Refused) else repr(error)
+            report.failed.setdefault(printable(said.strip(), keep="\n"), []).append(each.id)
+    return report
 
 
 def accepted(file: Path) -> list[Accepted]:
     """The accepted findings. Raises ValueError if an entry is incomplete."""
     entries = tomllib.loads(file.read_text(encoding="utf-8")).get("accepted", [])
+    fields = Accepted._fields
     for entry in entries:
-        if set(entry) != set(FIELDS) or not isinstance(entry["until"], dt.date):
-            raise ValueError(f"{file.name}: each entry needs {', '.join(FIELDS)}; until is a date")
+        if set(entry) != set(fields) or type(entry["until"]) is not dt.date:
+            raise ValueError(f"{file.name}: each entry needs {', '.join(fields)}; until is a date")
     return [Accepted(**entry) for entry in entries]
 
 
-def without_accepted(found: list[str], exceptions: list[Accepted], today: dt.date) -> list[str]:
-    """The findings that are left, and one for each exception that expired or is not needed."""
-    valid = {each.id for each in exceptions if each.until >= today}
-    left = [line for line in found if line.partition(" ")[0] not in valid]
+def left(report: Report, exceptions: Sequence[Accepted], today: dt.date) -> Iterator[str]:
+    """The findings that nobody accepted, and the exceptions that are not valid or not needed."""
+    valid = {each[:2] for each in exceptions if today <= each.until <= today + LONGEST}
+    not_done = {*report.not_run, *(id_ for ids in report.failed.values() for id_ in ids)}
+    yield from (line for name, line in report.findings.items() if name not in valid)
+    yield from (f"{' '.join(ids)} could not be checked: {x}" for x, ids in report.failed.items())
     for each in exceptions:
-        if each.until < today:
-            accepted = f"SEC-001 {each.id} was accepted until {each.until} by {each.owner}"
-            left.append(f"{accepted}; expected a later day. Fix: fix it or renew the exception")
-        elif not any(line.startswith(f"{each.id} ") for line in found):
-            left.append(f"SEC-002 {each.id} is accepted but not found. Fix: remove the exception")
-    return left
-
-
-def _printable(text: str) -> str:
-    """The text without control characters, which a file's name or an answer may hold."""
-    return "".join(c if c.isprintable() else ascii(c)[1:-1] for c in text)
+        where = printable(f"{each.id} {each.place}: accepted")
+        if each[:2] not in valid:
+            until = f"until {each.until} by {printable(each.owner)}; expected a day within a year"
+            yield f"SEC-001 {where} {until}. Fix: fix it, or renew the exception"
+        elif each[:2] not in report.findings and each.id not in not_done:
+            yield f"SEC-002 {where}, but not found. Fix: remove the exception"

@@ -1,75 +1,191 @@
-"""The containers that the files in deploy/ describe: Compose services and those of pods."""
+"""Containers and pipelines, as the YAML files of the repository describe them: what they may do.
+
+A container without an image is a patch of another: what it leaves out is elsewhere.
+"""
 
 import re
-from collections.abc import Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Iterator, Mapping
+from typing import Any, NamedTuple
 
-import yaml
+from vitals.ops.check.security import manifests
+from vitals.ops.check.security.checklist import check
+from vitals.ops.check.security.gather import Evidence
+from vitals.ops.check.security.tools import Found
+from vitals.ops.deploy.targets import project_name
 
-MANIFEST = re.compile(r"^(services|kind):", re.MULTILINE)
-ROOT_USERS = ("0", "root")
-
-
-@dataclass(frozen=True)
-class Container:
-    where: str
-    image: str
-    non_root: bool
-    read_only: bool
-    without_capabilities: bool
-    without_escalation: bool
-    limited: bool
-    close_to_the_host: bool  # privileged, in its namespaces, or with its files
+CIS, NEVER, PIPELINES = "CIS Docker Benchmark 5", "(?!)", "OWASP CI/CD Security Risks"
 
 
-def found(folder: Path) -> Iterator[Container]:
-    """All containers, of whatever kind of manifest is there."""
-    for file in sorted(folder.rglob("*.y*ml")):
-        where, text = str(file.relative_to(folder.parent)), file.read_text(encoding="utf-8")
-        documents = yaml.safe_load_all(text) if MANIFEST.search(text) else ()
-        for document in documents:
-            if isinstance(document, dict) and "services" in document:
-                for name, service in document["services"].items():
-                    yield _service(f"{where}: {name}", service)
-            elif isinstance(document, dict) and "kind" in document:
-                yield from _pod(f"{where}: {document['kind']}", document)
+class Row(NamedTuple):
+    id: str
+    title: str
+    expected: str
+    fix: str
+    needed: Mapping[str, str] = {}  # a name, and the facts of which each container has one
+    wrong: str = NEVER  # the facts that no container has
+    anywhere: str = NEVER  # those that no document has
+    reference: str = CIS
 
 
-def _service(where: str, service: dict[str, Any]) -> Container:
-    mounts = " ".join(map(str, service.get("volumes", ())))
-    host = "host" in (service.get("network_mode"), service.get("pid"), service.get("ipc"))
-    return Container(
-        where,
-        str(service.get("image", "")),
-        non_root=str(service.get("user", "")).split(":")[0] not in ROOT_USERS,
-        read_only=service.get("read_only") is True,
-        without_capabilities=service.get("cap_drop") == ["ALL"],
-        without_escalation="no-new-privileges:true" in service.get("security_opt", ()),
-        limited={"mem_limit", "pids_limit", "cpus"} <= service.keys(),
-        close_to_the_host=bool(service.get("privileged")) or host or "docker.sock" in mounts,
-    )
+ROWS = (
+    Row(
+        "SEC-605",
+        "Pipelines include nothing that can change",
+        "a commit, or a version",
+        "name it as ref",
+        anywhere=r"include=(?!.*\bref:([0-9a-f]{40}|v?\d)).*\bproject:.*|include(\.remote)?=https?:.*"
+        r"|include=(component:.*@(?!v?\d)|(?!.*integrity:)(.*,)?remote:).*"
+        r"|repos\.rev=(?!v?\d|[0-9a-f]{40}).*",
+        reference=PIPELINES,
+    ),
+    Row(
+        "SEC-611",
+        "No container runs as root; Caddy's may, which listens on the ports of the web",
+        "another user than root",
+        "set user, or runAsNonRoot: true",
+        {"user": "user|securityContext.runAsNonRoot|image=caddy:.*"},
+        r"user=(0+|root|\$.*|)(:.*)?|group_add=(0|root|docker)"
+        r"|securityContext\.(runAsNonRoot=(?!true).*|(runAs(User|Group)|fsGroup|supplementalGroups)=0)",
+    ),
+    Row(
+        "SEC-612",
+        "No container can change its own files",
+        "a read-only file system",
+        "read_only: true, or readOnlyRootFilesystem: true",
+        {"read_only": "read_only|securityContext.readOnlyRootFilesystem"},
+        r"(read_only|securityContext\.readOnlyRootFilesystem)=(?!true).*",
+    ),
+    Row(
+        "SEC-613",
+        "Containers drop all capabilities, and add none but that to listen on a low port",
+        "ALL dropped",
+        "cap_drop: [ALL], or capabilities: {drop: [ALL]}",
+        {"capabilities": "(cap_drop|securityContext.capabilities.drop)=ALL"},
+        r"(cap_add|securityContext\.capabilities\.add)=(?!(CAP_)?NET_BIND_SERVICE$|\[\]).*",
+    ),
+    Row(
+        "SEC-614",
+        "Containers can't gain privileges, and their system calls are filtered",
+        "both",
+        "no-new-privileges:true, or allowPrivilegeEscalation: false and a seccompProfile",
+        {
+            "escalation": "security_opt=no-new.*|securityContext.allowPrivilegeEscalation",
+            "seccompProfile": "of=compose|securityContext.seccompProfile.type",
+        },
+        r"security_opt=.*(unconfined|disable|[:=]false).*"
+        r"|securityContext\.allowPrivilegeEscalation=(?!false).*",
+        r"(?!services).*=(?i:unconfined|unmasked)|.*(securityContext|seccompProfile)=(None|removed)",
+    ),
+    Row(
+        "SEC-615",
+        "Containers have limits of memory, CPU and processes",
+        "limits",
+        "mem_limit, cpus and pids_limit; or resources",
+        {
+            "memory": "mem_limit|deploy.resources.limits.memory|resources.limits.memory",
+            "cpu": "cpus|deploy.resources.limits.cpus|resources.(requests|limits).cpu",
+            "processes": "of=pod|pids_limit|deploy.resources.limits.pids",
+        },
+        r"(mem_limit|cpus|pids_limit|.*\.limits\.\w+)=(-.*|0+(\.0+)?[a-z]?|None)",
+        r".*(resources|limits)=(None|removed)",
+    ),
+    Row(
+        "SEC-616",
+        "No container is privileged, or has files, devices or namespaces of the host",
+        "what is its own",
+        "remove it",
+        wrong=r"privileged=true|(devices|device_cgroup_rules|gpus|use_api_socket|volumes_from)[.=].*"
+        r"|(network_mode|pid|ipc|uts|userns_mode|cgroup)=(host|container:).*"
+        r"|volumes=(?!\.\.?/(?!\.\.)[^:]*:[^:]+:ro\b)[/~.:$].*:.*|volumes\.source=[/~.$].*"
+        r"|volumes=(?!read_only:true,source:\.\.?/(?!\.\.)).*,type:bind|.*hostPort:.*"
+        r"|securityContext\.(privileged|windowsOptions\.hostProcess)=true|volumeDevices=.*",
+        anywhere=r"(.*\.)?hostPath\.path=.*|(.*\.)?(host(Network|PID|IPC)|shareProcessNamespace)=true|networks\..+\.(name|driver)=host"
+        r"|(?!services).*(docker|containerd|crio|podman)\.sock|volumes\..+\.device=[/~.].*"
+        r"|spec\.local\.path=.*|.*pod-security\.kubernetes\.io/\w+=privileged",
+    ),
+    Row(
+        "SEC-617",
+        "No container has a token or the right to change the cluster",
+        "neither",
+        "automountServiceAccountToken: false; name verbs and resources",
+        {"token": "of=compose|automountServiceAccountToken"},
+        anywhere=r"(.*\.)?(automountServiceAccountToken=true|serviceAccountToken\..*|rules\.\w+=\*"
+        r"|roleRef\.name=(cluster-admin|admin|edit))",
+    ),
+    Row(
+        "SEC-618",
+        "Only the web's ports are open to the network, and no server without a password",
+        "80 and 443",
+        "publish it on 127.0.0.1, or not at all",
+        wrong=r"ports=(?!\[\]|containerPort:|(host_ip:)?(127\.0\.0\.1|\[?::1\]?)[:,])"
+        r"(?!(.*:)?(80|443)(/\w+)?$).*",
+        anywhere=r"spec\.ports=(?!.*\bport:(80|443)\b).*(?=(\n.*)*\nspec\.type=(LoadBalancer|NodePort)\n)"
+        r"|spec\.externalIPs=.*|(.*\.)?(ingress|egress)={}|.*(HOST_AUTH_METHOD\W+(value\W)?trust"
+        r"|ALLOW_EMPTY_PASSWORD\W+(value\W)?(yes|true|1)|AUTH_ANONYMOUS_ENABLED\W+(value\W)?true"
+        r"|protected-mode\W+no).*",
+    ),
+    Row(
+        "SEC-619",
+        "No file names the version of the service itself: `make deploy` does",
+        "${IMAGE:-none}, or service:v0.0.0",
+        "write that",
+        wrong=r"written=(?!%\{IMAGE(:-none|:\?[^}]*)?\}|service:v0\.0\.0$).*(?=\n(.*\n)*ours=)",
+        anywhere=r"images=(.*,)?name:service,.*|images=digest:.*,name:service",
+        reference="OWASP A03:2025 supply chain",
+    ),
+)
 
 
-def _pod(where: str, document: dict[str, Any]) -> Iterator[Container]:
-    spec = document.get("spec") or {}
-    if document["kind"] == "CronJob":
-        spec = spec["jobTemplate"]["spec"]
-    pod = spec if document["kind"] == "Pod" else spec.get("template", {}).get("spec", {})
-    host = any(pod.get(shared) for shared in ("hostNetwork", "hostPID", "hostIPC"))
-    host = host or any("hostPath" in volume for volume in pod.get("volumes", ()))
-    for container in [*pod.get("initContainers", ()), *pod.get("containers", ())]:
-        context = pod.get("securityContext", {}) | container.get("securityContext", {})
-        resources = container.get("resources", {})
-        limits = resources.get("limits", {})
-        yield Container(
-            f"{where}: {container['name']}",
-            str(container.get("image", "")),
-            non_root=context.get("runAsNonRoot") is True and context.get("runAsUser") != 0,
-            read_only=context.get("readOnlyRootFilesystem") is True,
-            without_capabilities=context.get("capabilities", {}).get("drop") == ["ALL"],
-            without_escalation=context.get("allowPrivilegeEscalation") is False,
-            limited="memory" in limits and "cpu" in resources.get("requests", {}) | limits,
-            close_to_the_host=host or bool(context.get("privileged")),
-        )
+def subjects() -> list[tuple[str, str, bool]]:
+    """What a finding can be about: its place, its facts, and whether it is a container."""
+    found, ours = manifests.documents(), re.compile(rf"(.*/)?{re.escape(project_name())}([:@].*)?")
+    composed = {file: each for file, each in found if isinstance(each.get("services"), dict)}
+    named = [
+        (f"{file} {name}", {"of": "compose", **manifests.service(file, name, composed)}, name)
+        for file, document in composed.items()
+        for name in document["services"]
+    ]
+    for file, each in found:
+        kind, name = each.get("kind"), (each.get("metadata") or {}).get("name", "")
+        named.append((place := f"{file} {kind}/{name}" if kind else file, each, ""))
+        inside = [container for pod in manifests.pods(each) for container in _of_pod(pod)]
+        named += [(f"{place} {one['name']}", one, one["name"]) for one in inside]
+    return [(place, _text(each, name, ours), bool(name)) for place, each, name in named]
+
+
+def _of_pod(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The containers of a pod, each with what the pod says for all."""
+    token = {k: v for k, v in pod.items() if k == "automountServiceAccountToken"}
+    for key in ("initContainers", "containers", "ephemeralContainers"):
+        for each in pod.get(key) or ():
+            context = (pod.get("securityContext") or {}) | (each.get("securityContext") or {})
+            yield {"name": "patch", **each, "of": "pod", "securityContext": context, **token}
+
+
+def _text(each: dict[str, Any], name: str, ours: re.Pattern[str]) -> str:
+    """The facts, and for a container its image as it is written, without defaults."""
+    found = [*manifests.facts(each)]
+    if name and "image" in each:
+        found.append(f"written={str(each['image']).replace('$', '%')}")
+        by_name = re.fullmatch(r"app-(blue|green)|migrate|service", name)
+        found += ["ours="] if by_name or ours.fullmatch(str(each["image"])) else []
+    return "\n".join(sorted(found, reverse=bool(name))) + "\n"
+
+
+def _register(row: Row) -> None:
+    def look(seen: Evidence) -> Found:
+        for place, text, is_container in seen.once(subjects):
+            pattern = row.wrong if is_container else row.anywhere
+            for found in re.finditer(rf"^(?:{pattern})$", text, re.MULTILINE):
+                yield f"{place} {' '.join(found[0].split())}", "found"
+            is_whole = is_container and re.search("^(image|build)[.=]", text, re.MULTILINE)
+            for name, needed in row.needed.items() if is_whole else ():
+                if not re.search(rf"^({needed})[.=\n]", text, re.MULTILINE):
+                    yield f"{place} {name}", "missing"
+
+    look.__doc__ = row.title
+    check(row.id, row.expected, row.fix, row.reference)(look)
+
+
+for each_row in ROWS:
+    _register(each_row)

@@ -1,64 +1,69 @@
 """The running service as seen from outside: started with production's settings and sent requests.
 
-Only what must differ does: a free port, dummy secrets, the keys of an issuer of its own, and the
-description of its routes switched on. Each canary is a text that must not show up again.
+Only what must differ does: a free port, dummy secrets and the keys of an issuer of its own. Each
+canary is a text that must not show up again.
 """
 
-import re
+import json
 import secrets
 import tempfile
+import time
+from base64 import b64encode
 from collections.abc import Iterator, Mapping
+from contextlib import closing, suppress
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
+from urllib.parse import unquote
 
 import httpx
 
 from vitals.ops.check import config
-from vitals.ops.check.security import requests
+from vitals.ops.check.security.requests import DESCRIPTION, PUBLIC, VALID, Operation, Requests, Sent
 from vitals.ops.project.token import Issuer, publish
 from vitals.ops.run import project_file, shell
 from vitals.ops.run.steps import Refused
 from vitals.settings import PREFIX, REFERENCE, secret_names
 
 SERVICE = [shell.PYTHON, "-m", "vitals.ops.check.security.defective"]
-START_SECONDS = 20
-REFUSED = 2  # the exit code of a service that a route, or a setting, keeps from starting
-SENT = ("query", "header", "body", "defect")  # where a request holds a canary
+START_SECONDS, ANSWER_SECONDS, BODY_SECONDS = 20, 10, 0.5
+MOST = 2_000_000  # bytes of an answer
+SENT = ("path", "query", "header", "body", "password", "defect", "credentials", "environment")
+LETTERS = "abcdefghijklmnopqrstuvwxyz"
 
 
 class Answer(NamedTuple):
-    """An answer of the service, to one request."""
-
-    operation: str  # such as "POST /items"
+    operation: Operation
     kind: str  # such as "without a token"
-    response: httpx.Response
-
-    @property
-    def status(self) -> int:
-        return self.response.status_code
-
-    def header(self, name: str) -> str:
-        """The values of a header by comma; empty if it is not there."""
-        return str(self.response.headers.get(name, ""))
+    status: int
+    headers: httpx.Headers
+    text: str
 
 
 class Observed(NamedTuple):
-    """What the service showed; `refused` says, by route, why it did not start."""
+    """What the service showed."""
 
-    canaries: Mapping[str, str]  # by the place of each
-    log: str = ""
-    refused: tuple[str, ...] = ()
-    answers: tuple[Answer, ...] = ()
-    description: Mapping[str, Any] = {}
+    canaries: dict[str, str]  # what was sent or set, by its place
+    unguarded: list[str]  # the routes that don't say who may call them
+    operations: list[Operation]
+    answers: list[Answer]
+    log: list[tuple[str, str]]  # the operation, or nothing, and the line
 
     @property
-    def operations(self) -> Mapping[str, Mapping[str, Any]]:
-        """The operations of the description, such as "POST /items"."""
-        return requests.operations_of(self.description)
+    def not_reached(self) -> list[str]:
+        """The operations that refused the request that should be valid, with the status."""
+        first = {each.operation.name: each.status for each in reversed(self.answers)}
+        of_each = ((each.name, first[each.name]) for each in self.operations)
+        return [f"{name} ({n})" for name, n in of_each if n in (401, 403, 422, 500, 503)]
 
-    def guarded(self) -> set[str]:
-        """The operations that require a token."""
-        return {name for name, operation in self.operations.items() if operation.get("security")}
+
+def canaries_in(text: str, canaries: Mapping[str, str]) -> Iterator[str]:
+    """The canaries that a text holds: as they are, in a URL, in hexadecimal or in Base64."""
+    plain = f"{text}\n{unquote(text)}".lower()
+    for place, canary in canaries.items():
+        codes = (b64encode(b" " * n + canary.encode()).decode()[n + n // 2 : -4] for n in (0, 1, 2))
+        forms = (canary.lower(), canary.encode().hex())
+        if any(form in plain for form in forms) or any(code in text for code in codes):
+            yield place
 
 
 def dummy_secrets(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
@@ -76,41 +81,77 @@ def dummy_secrets(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
 
 
 def observe(values: Mapping[str, str]) -> Observed:
-    """Start the service with `values`, send it all requests, stop it, read its log."""
+    """Start the service with `values`, send it all requests, stop it, read its log.
+
+    Raises Refused when it does not start, or ends meanwhile.
+    """
     issuer, mark, port = Issuer(), secrets.token_hex(20), str(shell.free_port())
     host = (values.get("APP_ALLOWED_HOSTS") or "localhost").split(",")[0].replace("*", "any")
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
         publish(folder, issuer)
         settings, canaries = dummy_secrets(folder)
-        canaries |= {place: f"canary{secrets.token_hex(8)}" for place in SENT}
+        canaries |= {place: "".join(map(secrets.choice, [LETTERS] * 14)) for place in SENT}
         environment = {**values, **config.FROM_THE_IMAGE, **settings, **issuer.settings(folder)}
         environment |= {"APP_HOST": "127.0.0.1", "APP_PORT": port, "APP_COMMIT": mark}
-        environment["APP_DOCS"] = "true"
+        environment |= {"CANARY": canaries["environment"], DESCRIPTION: f"{folder}/all"}
         with (
             (folder / "log").open("wb") as output,
             shell.Program(SERVICE, environment=environment, output=output) as program,
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", headers={"Host": host}) as client,
+            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=ANSWER_SECONDS) as client,
         ):
-            started = program.wait_until(lambda: mark in _health(client), START_SECONDS)
-            description = client.get("/openapi.json").json() if started else {}
-            answers = tuple(_answers(client, description, issuer, canaries)) if started else ()
-        log = (folder / "log").read_text(errors="replace")
-    if started:
-        return Observed(canaries, log, (), answers, description)
-    if program.code == REFUSED:
-        return Observed(canaries, refused=tuple(re.findall(r"^(.+)\. Fix: ", log, re.MULTILINE)))
-    raise Refused("the service does not start with production's settings", output=log)
+            client.headers["Host"] = host
+            if not program.wait_until(lambda: mark in _health(client), START_SECONDS):
+                log = (folder / "log").read_text(errors="replace")
+                raise Refused("the service does not start with production's settings", output=log)
+            described = json.loads((folder / "all").read_text())
+            operations = [Operation(*each) for each in described["operations"]]
+            requests, names = Requests(client, issuer, canaries), dict[str, str]()
+            answers = list(_answers(client, requests, operations, described["defects"], names))
+        lines = filter(None, (folder / "log").read_text(errors="replace").split("\n"))
+        log_lines = [(names.get(_request_id(line), ""), line) for line in lines]
+        canaries["a path"] = name
+        return Observed(canaries, described["unguarded"], operations, answers, log_lines)
 
 
 def _answers(
-    client: httpx.Client, description: Mapping[str, Any], issuer: Issuer, canaries: dict[str, str]
+    client: httpx.Client,
+    requests: Requests,
+    operations: list[Operation],
+    defects: int,
+    names: dict[str, str],
 ) -> Iterator[Answer]:
-    for operation, kind, request in requests.requests(client, description, issuer, canaries):
-        try:
-            yield Answer(operation, kind, client.send(request))
-        except httpx.TransportError as error:
-            raise Refused(f"{operation} {kind}: {error!r}", "an answer") from error
+    """Send all requests; add the operations to `names` by the ids of their requests."""
+    for sent in requests.all(operations, defects):
+        names[sent.request.headers["X-Request-ID"]] = sent.operation.name
+        yield (answer := _answer(client, sent))
+        if sent.operation.method == "POST" and sent.kind in (VALID, PUBLIC) and answer.status < 300:
+            with suppress(ValueError):
+                requests.created[sent.request.url.path] = json.loads(answer.text)
+
+
+def _answer(client: httpx.Client, sent: Sent) -> Answer:
+    """Send a request; of an answer that is long or has no end, take the beginning."""
+    body, end = b"", time.monotonic() + BODY_SECONDS
+    try:
+        response = client.send(sent.request, stream=True)
+    except httpx.TransportError as error:
+        raise Refused(f"{sent.operation.name} {sent.kind}: {error!r}", "an answer") from error
+    sent.request.extensions["timeout"]["read"] = BODY_SECONDS
+    with suppress(httpx.TransportError), closing(response):
+        for part in response.iter_bytes():
+            body += part
+            if len(body) > MOST or time.monotonic() > end:
+                break
+    text = body.decode(errors="replace")
+    return Answer(sent.operation, sent.kind, response.status_code, response.headers, text)
+
+
+def _request_id(line: str) -> str:
+    """The request that a line of the log is about; empty where it names none."""
+    with suppress(ValueError, AttributeError):
+        return str(json.loads(line).get("request_id", ""))
+    return ""
 
 
 def _health(client: httpx.Client) -> str:

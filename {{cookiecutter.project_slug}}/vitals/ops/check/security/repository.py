@@ -1,138 +1,132 @@
-"""Checks of the repository: secrets, packages, workflows, the image and its containers."""
+"""Checks of the repository: secrets, pipelines, images and what is put into them."""
 
 import re
 from collections.abc import Iterator
 
+from vitals.ops.check.security import containers, tools
 from vitals.ops.check.security.checklist import check
 from vitals.ops.check.security.gather import Evidence
+from vitals.ops.check.security.scripts import DOCKERFILE, SUPPLY_CHAIN
+from vitals.ops.check.security.tools import Found
 
-STORED, RULE, CIS = "OWASP ASVS 13.3.1", "OWASP ASVS 13.3", "CIS Docker Benchmark 5"
-SUPPLY_CHAIN, TOP10 = "OWASP A03:2025 supply chain", "OWASP A06:2021"
-DOCKERFILE = "deploy/Dockerfile"
-ELSEWHERE = ("://", "index-url", "--find-links", "\n-e ", "git+")
-EXACT = re.compile(r".+:v?\d+[\w.-]*|.+@sha256:[0-9a-f]{64}").fullmatch
-BY_DEPLOY = re.compile(r"\$\{IMAGE(:-none)?\}|none").fullmatch  # `make deploy` names the version
+PIPELINES = "OWASP CI/CD Security Risks"
+STORED, CIS = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4"
+PIPELINE = re.compile(r"\.github/workflows/|\.git\w+-ci\.yml").match
+LOCAL = re.compile(
+    r"(.*/)?(\.env(\.(?!example|sample|template).*)?|\.netrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)"
+    r"|.*\.(pem|key|p12|pfx|kdbx|keystore|jks|sqlite3?|db))"
+).fullmatch
+# The names of images that Docker itself keeps; others say which registry they come from.
+KNOWN = re.compile(
+    r"(alpine|busybox|caddy|debian|docker|golang|haproxy|httpd|mariadb|memcached|mongo|mysql|nats"
+    r"|nginx|node|postgres|python|rabbitmq|redis|registry|traefik|ubuntu|valkey/valkey"
+    r"|grafana/grafana|prom/(prometheus|alertmanager))[:@].*|[\w-]*[.:][\w.:-]*/.+"
+).fullmatch
+EXACT = re.compile(r".+:v?\d(?!.*latest)[\w.-]*|.+@sha256:[0-9a-f]{64}").fullmatch
+BY_DEPLOY = ("none", "service:v0.0.0")
+IMAGES = r"^(?:.*\.)?image(?:\.name)?=(.+)|^images=(?:.*,)?newTag:(?!v?\d)(.*)"
+GITLAB = r"^(?:.*\.)?(?:image(?:\.name)?|services)=(?:.*name:)?([^,$\n]+)$"
+GOES_ON = (  # of a step or a job that runs `make check`
+    r"^(?:.*(?:continue-on-error|allow_failure):true,.*make check.*"
+    r"|(?:.*[=:])?make check *(?:\|\||;).*|(?P<job>.+)\.(?:allow_failure|continue-on-error)=true"
+    r"(?=(?:\n.*)*\n(?P=job)\.(?:script|steps|run)\b.*make check))$"
+)
+LETS_IN = re.compile(
+    r"!/?(\*+|\.|\./|\*\*/.*|\.(git|env|venv)\b.*|(config|build|tests)/?)"
+).fullmatch
 
 
-def _locks(seen: Evidence) -> Iterator[tuple[str, str]]:
-    for file in seen.files:
-        if re.fullmatch(r"requirements[\w-]*\.txt", file):
-            yield file, seen.text(file)
+def _dockerfiles(seen: Evidence) -> Iterator[tuple[str, str]]:
+    """Each Dockerfile with the defaults of its arguments in their places."""
+    for file in filter(DOCKERFILE, seen.files):
+        text = re.sub(r"\\\r?\n\s*", " ", seen.text(file))
+        of = dict(re.findall(r"^ARG\s+(\w+)=\"?([^\s\"]+)", text, re.MULTILINE))
+        yield file, re.sub(r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda x, of=of: of.get(x[1], x[0]), text)
 
 
-@check("SEC-201", "none", "remove it, and replace it: it is known now", STORED)
-def the_tree_holds_no_secret(seen: Evidence) -> Iterator[str]:
+@check("SEC-201", "none", "replace it; if it is none, end the line with gitleaks:allow", STORED)
+def the_tree_holds_no_secret(seen: Evidence) -> Found:
     """The repository holds no secret"""
-    yield from (f"{place}: what looks like a secret" for place in seen.secrets_in_files)
+    yield from seen.once(tools.secrets_in_the_tree)
 
 
 @check("SEC-202", "none", "replace it: it is known, also without that commit", STORED)
-def the_history_holds_no_secret(seen: Evidence) -> Iterator[str]:
-    """No secret was committed since the last release"""
-    yield from (f"commit {place}: what looks like a secret" for place in seen.secrets_in_history)
+def the_history_holds_no_secret(seen: Evidence) -> Found:
+    """No secret was committed since the last release; HISTORY=all looks at all commits"""
+    yield from seen.once(tools.secrets_in_the_history)
+    yield from ((file, "hides secrets") for file in seen.files if file == ".gitleaksignore")
 
 
-@check("SEC-206", ".env among them", "add .env to .gitignore", RULE)
-def local_settings_stay_local(seen: Evidence) -> Iterator[str]:
-    """A file of local settings can't be committed by mistake"""
-    if ".env" not in seen.text(".gitignore").split():
-        yield ".gitignore names other files only"
-    if ".env" in seen.files:
-        yield ".env is in the repository"
-
-
-@check("SEC-601", "hashes for each package", "make lock", SUPPLY_CHAIN)
-def every_package_has_its_hash(seen: Evidence) -> Iterator[str]:
-    """Every package is locked by version and hash"""
-    for file, text in _locks(seen):
-        for name in re.findall(r"^(\S+==\S+)[^\n]*(?<!\\)$", text, re.MULTILINE):
-            yield f"{file}: {name} has no hash"
-
-
-@check("SEC-602", "packages of the machine's own index", "make lock", SUPPLY_CHAIN)
-def no_lock_names_an_index(seen: Evidence) -> Iterator[str]:
-    """No lock names a place that packages come from"""
-    for file, text in _locks(seen):
-        for word in ELSEWHERE:
-            if word in text:
-                yield f"{file}: {word.strip()}"
+@check("SEC-206", "none, and .env in .gitignore", "remove it", "OWASP ASVS 13.3")
+def local_files_stay_local(seen: Evidence) -> Found:
+    """Files of local settings, keys and databases are not in the repository"""
+    ignored = seen.text(".gitignore").split()
+    if not {".env", "/.env", ".env*"} & set(ignored) or "!.env" in ignored:
+        yield ".gitignore", "lets .env in"
+    yield from ((file, "is in the repository") for file in filter(LOCAL, seen.files))
 
 
 @check("SEC-604", "none", "`zizmor --offline .github` explains it", "GitHub security hardening")
-def workflows_are_sound(seen: Evidence) -> Iterator[str]:
-    """Workflows have no weakness that zizmor knows"""
-    yield from seen.workflows
+def workflows_are_sound(seen: Evidence) -> Found:
+    """Workflows of GitHub have no weakness that zizmor knows"""
+    yield from seen.once(tools.workflows)
 
 
-@check("SEC-607", "none", "make upgrade", TOP10)
-def no_advisory_is_open(seen: Evidence) -> Iterator[str]:
+@check("SEC-606", "`make check`, without exception", "see how the template has it", PIPELINES)
+def pipelines_check(seen: Evidence) -> Found:
+    """Pipelines run `make check`, and fail where it does"""
+    pipelines = [
+        (place, text) for place, text, _ in seen.once(containers.subjects) if PIPELINE(place)
+    ]
+    for place, text in pipelines:
+        yield from (
+            (f"{place} {x[0]}", "goes on") for x in re.finditer(GOES_ON, text, re.MULTILINE)
+        )
+    if pipelines and not any(re.search(r"\bmake check\b", text) for _, text in pipelines):
+        yield pipelines[0][0], "does not run it"
+
+
+@check("SEC-607", "none", "make upgrade", "OWASP A06:2021")
+def no_advisory_is_open(seen: Evidence) -> Found:
     """No advisory is open for a package that is shipped"""
-    yield from seen.advisories or ()
+    yield from seen.once(tools.advisories)
 
 
-@check("SEC-608", "a number other than 0", f"USER 10001:10001 in {DOCKERFILE}", CIS)
-def the_image_is_not_root(seen: Evidence) -> Iterator[str]:
+@check("SEC-608", "a number other than 0", "USER 10001:10001 in the last stage", CIS)
+def the_image_is_not_root(seen: Evidence) -> Found:
     """The image runs as a user without rights"""
-    text = seen.text(DOCKERFILE)
-    users = re.findall(r"^USER\s+(\S+)", text.rpartition("\nFROM ")[2], re.MULTILINE)
-    if text and (not users or users[-1].split(":")[0] in ("0", "root")):
-        yield f"{DOCKERFILE}: USER {users[-1] if users else 'is missing'}"
+    for file, text in _dockerfiles(seen):
+        last = re.split(r"^FROM ", text, flags=re.MULTILINE)[-1]
+        users = re.findall(r"^USER\s+(\S*)", last, re.MULTILINE)
+        if not users or re.fullmatch(r"(0+|root|)(:.*)?|\$.*", users[-1]):
+            yield file, f"USER {users[-1] if users else 'is missing'}"
 
 
-@check("SEC-609", "an exact version, or a digest", "name the version", SUPPLY_CHAIN)
-def images_are_exact(seen: Evidence) -> Iterator[str]:
-    """Every image is named by its version"""
-    text = seen.text(DOCKERFILE)
-    named = re.findall(r"^ARG \w+=(\S+[:/]\S*)$|^FROM ([^$\s]\S*)", text, re.MULTILINE)
-    stages = re.findall(r"^FROM .* AS (\S+)", text, re.MULTILINE)
-    images = [(DOCKERFILE, arg or base) for arg, base in named if base not in stages]
-    for where, image in images + [(each.where, each.image) for each in seen.containers]:
-        if not EXACT(image) and not BY_DEPLOY(image):
-            yield f"{where}: image {image or 'without a name'}"
+@check("SEC-609", "a version, and a registry", "name both", SUPPLY_CHAIN)
+def images_are_exact(seen: Evidence) -> Found:
+    """Every image is named by its version, and by its registry where Docker doesn't keep it"""
+    named = list[tuple[str, str]]()
+    for file, text in _dockerfiles(seen):
+        stages = re.findall(r"^FROM .*\bAS\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
+        images = re.findall(r"(?:^FROM\s+(?:--\S+\s+)*|--from=)(\S+)", text, re.MULTILINE)
+        named += [(file, x) for x in images if x not in [*stages, "scratch"] and not x.isdigit()]
+    for place, text, is_container in seen.once(containers.subjects):
+        if not is_container and not place.startswith(".github"):  # zizmor looks at those
+            pattern = GITLAB if place.startswith(".gitlab") else IMAGES
+            named += [
+                (place, x[x.lastindex or 0]) for x in re.finditer(pattern, text, re.MULTILINE)
+            ]
+    for place, image in named:
+        if image not in BY_DEPLOY and not (EXACT(image) and KNOWN(image)):
+            yield f"{place} {image}", "has no version, or no registry"
 
 
 @check("SEC-610", "a list of names that go in", "begin .dockerignore with *", CIS)
-def the_image_takes_named_files(seen: Evidence) -> Iterator[str]:
+def the_image_takes_named_files(seen: Evidence) -> Found:
     """Only files that are named go into the image"""
-    if seen.text(DOCKERFILE) and "*" not in seen.text(".dockerignore").split("\n"):
-        yield ".dockerignore lets everything in that it does not name"
-
-
-@check("SEC-611", "a user other than root", "set user, or runAsNonRoot: true", CIS)
-def no_container_is_root(seen: Evidence) -> Iterator[str]:
-    """No container runs as root"""
-    yield from (f"{c.where}: runs as root" for c in seen.containers if not c.non_root)
-
-
-@check("SEC-612", "a read-only file system", "read_only, or readOnlyRootFilesystem", CIS)
-def containers_are_read_only(seen: Evidence) -> Iterator[str]:
-    """A container can't change its own files"""
-    yield from (f"{c.where}: can write" for c in seen.containers if not c.read_only)
-
-
-@check("SEC-613", "ALL dropped", "cap_drop: [ALL], or capabilities: {drop: [ALL]}", CIS)
-def containers_drop_capabilities(seen: Evidence) -> Iterator[str]:
-    """A container drops all capabilities"""
-    for each in seen.containers:
-        if not each.without_capabilities:
-            yield f"{each.where}: keeps capabilities"
-
-
-@check("SEC-614", "none", "no-new-privileges:true, or allowPrivilegeEscalation: false", CIS)
-def containers_gain_no_privileges(seen: Evidence) -> Iterator[str]:
-    """A container can't gain privileges"""
-    for each in seen.containers:
-        if not each.without_escalation:
-            yield f"{each.where}: can gain privileges"
-
-
-@check("SEC-615", "limits", "mem_limit, cpus and pids_limit; or resources", CIS)
-def containers_have_limits(seen: Evidence) -> Iterator[str]:
-    """A container has a memory limit, and a CPU limit or request"""
-    yield from (f"{c.where}: has no limits" for c in seen.containers if not c.limited)
-
-
-@check("SEC-616", "a network and namespaces of its own", "remove it", CIS)
-def containers_are_separate(seen: Evidence) -> Iterator[str]:
-    """No container is privileged or shares the host's namespaces, files or engine"""
-    yield from (f"{c.where}: shares the host's" for c in seen.containers if c.close_to_the_host)
+    others = [file for file in seen.files if file.endswith(".dockerignore")]
+    for file in {".dockerignore", *others} if any(map(DOCKERFILE, seen.files)) else ():
+        lines = seen.text(file).split("\n")
+        if "*" not in lines:
+            yield file, "lets everything in that it does not name"
+        yield from ((f"{file} {line}", "lets more in") for line in filter(LETS_IN, lines))

@@ -1,161 +1,188 @@
-"""The requests that the running service is sent: each operation of its description, in each kind.
+"""The requests that the running service is sent: each operation, with each kind of credentials."""
 
-Bodies and parameters are made from the description, so that valid ones reach the handlers.
-"""
-
-import re
+import secrets
 import time
-from collections.abc import Iterator, Mapping
-from typing import Any
+from base64 import b64encode
+from collections.abc import Iterator, Mapping, Sequence
+from types import MappingProxyType
+from typing import Any, NamedTuple, Self
 from urllib.parse import quote
 
 import httpx
 import jwt
 
+from vitals.ops.check.security.schemas import Schema, is_file, resolve, value
 from vitals.ops.project.token import Issuer
 
-PUBLIC, VALID = "without a token", "with a valid token"
-ANOTHER_SCOPE, INVALID = "with another scope", "with an invalid token"
+DESCRIPTION = "VITALS_DESCRIPTION"  # the environment variable that names the file of it
+PUBLIC, VALID, ANOTHER_SCOPE = "without a token", "with a valid token", "with another scope"
+MALFORMED, TRAP, FOR_OPERATORS = "malformed", "with a trap", "for operators"
 OPERATORS = ("/health", "/metrics", "/status", "/status.json")
-OF_THE_ENGINE = ("/livez", "/readyz", "/health")
+NOTHING_THERE = ("/no-such-path", "/docs", "/redoc", "/openapi.json")
+FILES = ("../" * 9 + "etc/passwd", "pyproject.toml")
 FOREIGN = "https://foreign.example"
-FORMATS = {
-    "date": "2026-01-31",
-    "date-time": "2026-01-31T12:00:00Z",
-    "email": "somebody@mail.internal",
-    "uri": "https://host.internal/",
-    "uuid": "6f1c1d3e-8a5f-4a8e-9d55-0c2b9f3c9a11",
-}
-Description = Mapping[str, Any]  # OpenAPI, or a part of it
-Sent = tuple[str, str, httpx.Request]  # the operation, how it is sent, the request
+ORDER = ("POST", "PUT", "PATCH", "GET")  # what creates data first, what deletes it last
+NONE: Schema = MappingProxyType({})
 
 
-def requests(
-    client: httpx.Client, description: Description, issuer: Issuer, canaries: dict[str, str]
-) -> Iterator[Sent]:
-    """All requests; adds the signature of the valid token to the canaries."""
-    operations = operations_of(description)
-    scopes = " ".join({scope for each in operations.values() for scope in scopes_of(each)})
-    valid = issuer.token(scopes)
-    canaries["token"] = valid.rpartition(".")[2]
-    headers = {"X-Canary": canaries["header"], "Cookie": canaries["header"], "Origin": FOREIGN}
-    invalid = invalid_tokens(issuer, scopes)
-    for name, operation in operations.items():
-        tokens = {PUBLIC: ""}
-        if operation.get("security"):
-            tokens |= {VALID: valid, **invalid}
-        if scopes_of(operation):
-            tokens[ANOTHER_SCOPE] = issuer.token("another")
-        method, path, content = _sample(name, operation, description, canaries)
-        for kind, token in tokens.items():
-            sent = headers | (bearer(token) if token else {})
-            yield name, kind, client.build_request(method, path, headers=sent, **content)
-    for path in (f"/defect?say={canaries['defect']}", f"/no-such-path?say={canaries['query']}"):
-        name = f"GET {path.partition('?')[0]}"
-        yield name, PUBLIC, client.build_request("GET", path, headers=headers)
-    for path in OPERATORS:
-        request = client.build_request("GET", path, headers=bearer(canaries["APP_OPS_TOKEN"]))
-        yield f"GET {path}", "for operators", request
+class Operation(NamedTuple):
+    """A method of a path, with what OpenAPI says of it."""
+
+    name: str  # such as "POST /items"
+    public: bool = True
+    parameters: Sequence[Schema] = ()
+    content: Schema = NONE  # of the body, by media type
+    answers: Sequence[Schema] = ()  # the schemas of its successes
+    scopes: Sequence[str] = ()
+    schemes: Schema = NONE  # the ways to say who calls
+    schemas: Schema = NONE  # what others refer to
+
+    @property
+    def method(self) -> str:
+        return self.name.partition(" ")[0]
+
+    @classmethod
+    def of(cls, name: str, spec: Schema, parts: Schema) -> Self:
+        """Read an operation of OpenAPI; `parts` are the description's components."""
+        required = {n: scopes for each in spec.get("security", ()) for n, scopes in each.items()}
+        successes = [a for status, a in spec.get("responses", {}).items() if status < "3"]
+        contents = [c for answer in successes for c in answer.get("content", {}).values()]
+        return cls(
+            name,
+            parameters=spec.get("parameters", ()),
+            content=spec.get("requestBody", {}).get("content", {}),
+            answers=[each.get("schema", {}) for each in contents],
+            scopes=sorted({scope for scopes in required.values() for scope in scopes}),
+            schemes={n: parts["securitySchemes"][n] for n in required},
+            schemas=parts.get("schemas", {}),
+        )
 
 
-def operations_of(description: Description) -> dict[str, Description]:
-    """The service's own operations in the description, such as "POST /items"."""
-    return {
-        f"{method.upper()} {path}": operation
-        for path, methods in description.get("paths", {}).items()
-        if path not in OF_THE_ENGINE
-        for method, operation in methods.items()
-    }
+class Sent(NamedTuple):
+    operation: Operation
+    kind: str
+    request: httpx.Request
 
 
-def scopes_of(operation: Description) -> set[str]:
-    """The scopes that an operation requires."""
-    required = (scopes for each in operation.get("security", ()) for scopes in each.values())
-    return {scope for scopes in required for scope in scopes}
+class Requests:
+    """Makes the requests. What an answer to a POST held is used in the paths below."""
 
+    def __init__(self, client: httpx.Client, issuer: Issuer, canaries: dict[str, str]) -> None:
+        self.created: dict[str, Any] = {}  # the answers, by the path that was posted to
+        self._client, self._issuer, self._canaries = client, issuer, canaries
 
-def invalid_tokens(issuer: Issuer, scopes: str) -> dict[str, str]:
-    """Tokens that no guard may accept, by what is wrong with each."""
-    claims = jwt.decode(issuer.token(scopes), options={"verify_signature": False})
-    return {
-        f"{INVALID}: of an unknown issuer": Issuer().token(scopes),
-        f"{INVALID}: unsigned": jwt.encode(claims, "", algorithm="none"),
-        f"{INVALID}: expired": issuer.token(scopes, minutes=-10),
-        f"{INVALID}: not valid yet": issuer.token(scopes, nbf=time.time() + 600),
-        f"{INVALID}: never expires": issuer.token(scopes, exp=None),
-        f"{INVALID}: for another audience": issuer.token(scopes, aud="another"),
-        f"{INVALID}: no token": "no-token",
-    }
+    def all(self, operations: Sequence[Operation], defects: int) -> Iterator[Sent]:
+        """All requests; adds the signature of the valid token to the canaries."""
+        ordered = sorted(operations, key=lambda o: (*ORDER, o.method).index(o.method))
+        scopes = {scope for each in operations for scope in each.scopes}
+        valid, canaries = self._issuer.token(*scopes), self._canaries
+        canaries["token"] = valid.rpartition(".")[2]
+        for each in ordered:
+            yield self._of(each, *((PUBLIC, {}) if each.public else (VALID, bearer(valid))))
+        for each in ordered:
+            headers = dict[str, str]() if each.public else bearer(valid)
+            yield self._of(each, MALFORMED, headers)
+            if any(given["schema"].get("type") == "string" for given in each.parameters):
+                for trap in (*FILES, *(f"{to}{canaries['query']}" for to in ("//", "https://"))):
+                    yield self._of(each, TRAP, headers, trap)
+            if not each.public:
+                for kind, sent in self._wrong(each, scopes).items():
+                    yield self._of(each, kind, sent)
+        say = [{"name": "say", "in": "query", "schema": {"const": canaries["defect"]}}]
+        for path in (*(f"/defect/{number}" for number in range(defects)), *NOTHING_THERE):
+            yield self._of(Operation(f"GET {path}", parameters=say), PUBLIC, {})
+        for path in OPERATORS:
+            token = bearer(canaries["APP_OPS_TOKEN"])
+            yield self._of(Operation(f"GET {path}"), FOR_OPERATORS, token)
+        preflight = {"Access-Control-Request-Method": "GET"}
+        yield self._of(Operation("OPTIONS /no-such-path"), PUBLIC, preflight)
+
+    def _wrong(self, operation: Operation, scopes: set[str]) -> dict[str, dict[str, str]]:
+        """The headers of callers that must be refused, by what is wrong with each."""
+        issuer, all_, key = self._issuer, " ".join(scopes), self._canaries["credentials"]
+        all_token = issuer.token(all_)
+        claims = jwt.decode(all_token, options={"verify_signature": False})
+        lasting = {name: claim for name, claim in claims.items() if name != "exp"}
+        tokens = {
+            "of an unknown issuer": Issuer().token(all_),
+            "unsigned": jwt.encode(claims, "", algorithm="none"),
+            "of another issuer": issuer.token(all_, iss="https://another.internal"),
+            "for another audience": issuer.token(all_, aud="another"),
+            "expired": issuer.token(all_, minutes=-10),
+            "not valid yet": issuer.token(all_, nbf=time.time() + 600),
+            "never expires": jwt.encode(lasting, issuer.key, "ES256", {"kid": issuer.key_id}),
+            "changed": all_token.rpartition(".")[0] + issuer.token()[-87:],
+            "no token": key,
+        }
+        sent: dict[str, dict[str, str]] = {PUBLIC: {}}
+        sent |= {kind: bearer(token) for kind, token in tokens.items()}
+        if operation.scopes:  # all others, and what only looks like them
+            others = scopes - {*operation.scopes} | {f"x{s} {s}x" for s in operation.scopes}
+            sent[ANOTHER_SCOPE] = bearer(issuer.token(*others))
+        for name, scheme in operation.schemes.items():
+            headers = {
+                "digest": {"Authorization": f'Digest username="{key}"'},
+                "header": {scheme.get("name", ""): key},
+                "cookie": {"Cookie": f"{scheme.get('name')}={key}"},
+                "basic": {"Authorization": f"Basic {b64encode(f'{key}:{key}'.encode()).decode()}"},
+            }
+            if (how := scheme.get("in") or scheme.get("scheme")) in headers:
+                sent[f"any {name}"] = headers[how]
+        return sent
+
+    def _of(
+        self, operation: Operation, kind: str, headers: Mapping[str, str], trap: str = ""
+    ) -> Sent:
+        canaries, path = self._canaries, operation.name.partition(" ")[2]
+        query = {"canary": canaries["query"]}
+        sent = {"X-Canary": canaries["header"], "Cookie": canaries["header"], "Origin": FOREIGN}
+        sent |= {**headers, "X-Request-ID": f"check-{secrets.token_hex(8)}"}
+        for each in operation.parameters:
+            name, place = each["name"], each["in"]
+            texts = {"body": canaries.get(place, "1"), "password": canaries["password"]}
+            given = value(each["schema"], operation.schemas, texts, name)
+            if trap and isinstance(given, str) and (place == "query" or trap in FILES):
+                given = trap
+            elif kind == MALFORMED and place == "query":
+                given = canaries["query"]
+            if place == "path":
+                made = self.created.get(path.partition(f"/{{{name}}}")[0])
+                if isinstance(made, dict) and not trap:
+                    given = made.get(name) or made.get("id") or given
+                path = path.replace(f"{{{name}}}", quote(str(given), safe=""))
+            elif place == "query":
+                query[name] = given
+            elif place == "cookie":
+                sent["Cookie"] += f"; {name}={given}"
+            elif name.lower() not in map(str.lower, sent):
+                sent[name] = str(given)
+        content = self._content(operation, kind, sent)
+        request = self._client.build_request(
+            operation.method, path, params=query, headers=sent, **content
+        )
+        return Sent(operation, kind, request)
+
+    def _content(self, operation: Operation, kind: str, sent: dict[str, str]) -> dict[str, Any]:
+        """The body; of a text that is no form, also the header that says so."""
+        body = self._canaries["body"]
+        for media_type, content in operation.content.items():
+            schema = resolve(content.get("schema", {}), operation.schemas)
+            made = value(schema, operation.schemas, self._canaries)
+            if kind == MALFORMED:
+                made = {name: [body] for name in ("canary", *(made if type(made) is dict else ()))}
+            if media_type.endswith("json"):
+                return {"json": made}
+            if media_type == "application/x-www-form-urlencoded":
+                return {"data": made}
+            if media_type == "multipart/form-data":
+                lists = {n: v if isinstance(v, list) else [v] for n, v in made.items()}
+                names = {n: "a.txt" for n, f in schema.get("properties", {}).items() if is_file(f)}
+                return {"files": [(n, (names.get(n), str(v))) for n in lists for v in lists[n]]}
+            sent["Content-Type"] = media_type
+            return {"content": body}
+        return {}
 
 
 def bearer(token: str) -> dict[str, str]:
     """The header that carries a token."""
     return {"Authorization": f"Bearer {token}"}
-
-
-def resolve(schema: Description, description: Description) -> Description:
-    """The schema that a reference names."""
-    if "$ref" not in schema:
-        return schema
-    found: Description = description["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
-    return found
-
-
-def _sample(
-    name: str, operation: Description, description: Description, canaries: Mapping[str, str]
-) -> tuple[str, str, dict[str, Any]]:
-    """Method, path and content of a valid request, with a canary in its query and its body."""
-    method, _, path = name.partition(" ")
-    query = {"canary": canaries["query"]}
-    for parameter in operation.get("parameters", ()):
-        given = str(_value(parameter["schema"], description, "1"))
-        if parameter["in"] == "path":
-            path = path.replace(f"{{{parameter['name']}}}", quote(given, safe=""))
-        elif parameter["in"] == "query" and parameter.get("required"):
-            query[parameter["name"]] = given
-    content: dict[str, Any] = {"params": query}
-    for kind, body in operation.get("requestBody", {}).get("content", {}).items():
-        schema = resolve(body.get("schema", {}), description)
-        made = _value(schema, description, canaries["body"])
-        if kind == "application/json":
-            return method, path, content | {"json": made}
-        if kind == "multipart/form-data":
-            fields = schema.get("properties", {}).items()
-            files = {n for n, f in fields if "binary" in f.values() or "contentMediaType" in f}
-            parts = {
-                n: ("canary.txt", str(v)) if n in files else (None, str(v)) for n, v in made.items()
-            }
-            return method, path, content | {"files": parts}
-        form = kind == "application/x-www-form-urlencoded"
-        return method, path, content | ({"data": made} if form else {"content": canaries["body"]})
-    return method, path, content
-
-
-def _value(schema: Description, description: Description, text: str) -> Any:
-    """A value that fits the schema; a string that may be `text` is."""
-    schema = resolve(schema, description)
-    fits = re.search(schema.get("pattern", ""), text) and not {"format", "enum"} & schema.keys()
-    if schema.get("type") == "string" and fits and len(text) <= schema.get("maxLength", len(text)):
-        return text.ljust(schema.get("minLength", 0), "x")
-    for key in ("const", "default"):
-        if schema.get(key) is not None:
-            return schema[key]
-    for key in ("enum", "examples"):
-        if schema.get(key):
-            return schema[key][0]
-    for key in ("anyOf", "oneOf", "allOf"):
-        if schema.get(key):
-            return _value(schema[key][0], description, text)
-    match schema.get("type"):
-        case "object":
-            fields = schema.get("properties", {}).items()
-            return {name: _value(field, description, text) for name, field in fields}
-        case "array":
-            return [_value(schema.get("items", {}), description, text)]
-        case "integer" | "number":
-            lowest = max(schema.get("minimum", 1), schema.get("exclusiveMinimum", 0) + 1)
-            return min(lowest, schema.get("maximum", lowest))
-        case "boolean":
-            return True
-        case _:
-            return FORMATS.get(schema.get("format", ""), text[: schema.get("maxLength")])

@@ -1,187 +1,193 @@
 """Checks of the running service: its routes, their guards, its answers and its log."""
 
 import json
-from collections.abc import Iterator
+import re
+from collections import Counter
+from pathlib import Path
 
 from vitals.ops.check.security import requests
-from vitals.ops.check.security.checklist import check
+from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
-from vitals.ops.check.security.observe import Answer, Observed
+from vitals.ops.check.security.observe import canaries_in
+from vitals.ops.check.security.requests import Operation
+from vitals.ops.check.security.schemas import SECRET, fields, is_bounded
 
 API, CONSUMPTION, NEVER_LOGGED = "OWASP API5:2023", "OWASP API4:2023", "OWASP ASVS 16.2.5"
-REST = "OWASP REST Security Cheat Sheet"
-HEADERS = {
-    "X-Content-Type-Options": "nosniff",
-    "X-Frame-Options": "DENY",
-    "Referrer-Policy": "no-referrer",
-    "Permissions-Policy": "camera=()",
-    "Strict-Transport-Security": "max-age=",
+REST, EXPOSURE = "OWASP REST Security Cheat Sheet", "OWASP API3:2023"
+GUARD = 'Security(vitals.caller, scopes=["…"]), or openapi_extra=vitals.PUBLIC, or public=["/path"]'
+CHANGING = ("POST", "PUT", "PATCH", "DELETE")
+PRIVATE = re.compile(r"/(admin|internal|debug|private)\b", re.IGNORECASE)
+READING = re.compile(r"\b(read|view|list|get)(er)?\b", re.IGNORECASE)
+ACTION = re.compile("read|view|list|get|write|create|update|edit|delete|manage|admin")
+TOKEN = re.compile(r"((access|auth|refresh|id|session)_?)?token", re.IGNORECASE)
+ONCE = {  # the headers that each answer has once
+    "X-Content-Type-Options": "nosniff$",
+    "X-Frame-Options": "DENY$",
+    "Referrer-Policy": "no-referrer$",
+    "Permissions-Policy": r"camera=\(\)",
+    "Strict-Transport-Security": r"max-age=\d{8}",
+    "Content-Security-Policy": r"(?=.*default-src)(?=.*frame-ancestors)"
+    r"(?!.*(default|script)-src[^;]*(\*|'unsafe-(inline|eval)'))(?!.*frame-ancestors[^;]*\*)",
 }
-BOUNDS = {
-    "string": ("maxLength", "enum", "const", "format", "contentMediaType"),
-    "array": ("maxItems",),
-    "integer": ("maximum", "exclusiveMaximum", "enum", "const"),
+IF_SENT = {  # the headers that an answer may have
+    "Set-Cookie": "(?i)(?=.*; *secure)(?=.*; *httponly)(?=.*; *samesite=(lax|strict))",
+    **dict.fromkeys(("Access-Control-Allow-Origin", "Server", "X-Powered-By"), "(?!)"),
+    "Access-Control-Allow-Credentials": "(?!)",
+}
+INTERNALS = {  # what no answer may hold either
+    "pyproject.toml": "[tool.vitals]",
+    "/etc/passwd": Path("/etc/passwd").read_text(encoding="utf-8").partition("\n")[0],
+    "a traceback": "Traceback (most recent call last)",
+    "the description": '{"openapi":',
+    "a page of the description": "swagger-ui",
 }
 PAGE_SIZES, MAX_PAGE = {"limit", "size", "page_size", "per_page"}, 1000
 PROBLEM, HEALTH = "application/problem+json", "application/health+json"
 
 
-@check(
-    "SEC-101",
-    "a scope, or PUBLIC",
-    "Security(vitals.caller, scopes=[…]), or openapi_extra=vitals.PUBLIC",
-    API,
-)
-def every_route_says_who_may_call_it(seen: Evidence) -> Iterator[str]:
+@check("SEC-101", "a scope, or PUBLIC", GUARD, API)
+def every_route_says_who_may_call_it(seen: Evidence) -> Findings:
     """Every route says who may call it"""
-    yield from seen.service.refused
-    for name, operation in seen.service.operations.items():
-        if "security" not in operation:
-            yield f"{name}: does not say who may call it"
+    names = (line.partition(": ")[0] for line in seen.service.unguarded)
+    yield from ((name, "does not say who may call it") for name in names)
 
 
-@check("SEC-102", "401", "add the guard to the route's dependencies", API)
-def guarded_routes_require_a_token(seen: Evidence) -> Iterator[str]:
-    """A guarded route rejects unauthenticated callers"""
-    return _answered_otherwise(seen.service, 401, requests.PUBLIC)
+@check("SEC-102", "401, or 403", "let vitals.caller verify the token", "RFC 8725, 3")
+def guarded_routes_refuse_others(seen: Evidence) -> Findings:
+    """A guarded route rejects callers without a valid token that has all its scopes"""
+    found: dict[tuple[str, int], list[str]] = {}
+    for operation, kind, status, *_ in seen.service.answers:
+        is_wrong = kind not in (requests.VALID, requests.MALFORMED, requests.TRAP)
+        if is_wrong and not operation.public and status not in (401, 403):
+            found.setdefault((operation.name, status), []).append(kind)
+    for (name, status), kinds in found.items():
+        away = ": what the guard asks is away" if status == 503 else ""
+        yield f"{name} {', '.join(kinds)}", f"answered {status}{away}"
 
 
-@check("SEC-105", "WWW-Authenticate", "send the header with each 401", "RFC 9110, 15.5.2")
-def a_401_names_the_scheme(seen: Evidence) -> Iterator[str]:
-    """A 401 names the authentication scheme"""
-    for answer in seen.service.answers:
-        if answer.status == 401 and not answer.header("WWW-Authenticate"):
-            yield f"{answer.operation}: 401 without the header"
+@check("SEC-103", "a scope", "guard it, or accept the finding, as for a login", API)
+def changes_are_guarded(seen: Evidence) -> Findings:
+    """A route that changes something, or whose path says admin or debug, is not public"""
+    for each in seen.service.operations:
+        if each.public and (each.method in CHANGING or PRIVATE.search(each.name)):
+            yield each.name, "anyone may call it"
 
 
-@check("SEC-106", "403", "compare the token's scopes in the guard", "RFC 6750, 3.1")
-def a_token_is_limited_to_its_scopes(seen: Evidence) -> Iterator[str]:
-    """A guarded route rejects a token without its scope"""
-    return _answered_otherwise(seen.service, 403, requests.ANOTHER_SCOPE)
-
-
-@check("SEC-108", "401", "let vitals verify the token", "RFC 8725, 3")
-def invalid_tokens_are_rejected(seen: Evidence) -> Iterator[str]:
-    """A guarded route rejects invalid tokens: unsigned, expired, of another issuer or audience"""
-    return _answered_otherwise(seen.service, 401, requests.INVALID)
+@check("SEC-104", "a scope of the same resource, to write", "correct the scope", API)
+def scopes_fit(seen: Evidence) -> Findings:
+    """A scope is of the same resource as its neighbours', and to change something, one to write"""
+    guarded = [each for each in seen.service.operations if not each.public]
+    for each in guarded:
+        own, place = _resources(each), _collection(each)
+        around = [other for other in guarded if _collection(other) == place]
+        resources = Counter(resource for other in around for resource in _resources(other))
+        usual = {resource for resource, n in resources.items() if n == max(resources.values())}
+        is_role = each.scopes and not own  # such as "admin"
+        if resources and not is_role and (not own & usual or own != usual > own):
+            yield each.name, f"needs {' '.join(own) or 'any token'}, others {' '.join(usual)}"
+        if each.method in CHANGING and all(map(READING.search, each.scopes)) and each.schemes:
+            yield f"{each.name} scope", f"{' '.join(each.scopes) or 'any token'} may change it"
 
 
 @check("SEC-207", "none of it", "log types and names, never values", NEVER_LOGGED)
-def the_log_holds_no_secret(seen: Evidence) -> Iterator[str]:
+def the_log_holds_no_secret(seen: Evidence) -> Findings:
     """The log holds no secret, no token, no text of an exception, and nothing that was sent"""
-    for place, canary in seen.service.canaries.items():
-        if canary in seen.service.log:
-            yield f"the log holds the text from: {place}"
+    canaries = {name: text for name, text in seen.service.canaries.items() if name != "a path"}
+    for operation, line in seen.service.log:
+        for place in canaries_in(line, canaries):
+            yield f"{operation or 'the log'} {place}", f"logs the text from: {place}"
 
 
 @check("SEC-208", "none of it", "answer with rules, never with values", "OWASP ASVS 16.5.1")
-def no_answer_holds_a_secret(seen: Evidence) -> Iterator[str]:
-    """No answer holds a secret, and no error repeats what was sent"""
-    for answer in seen.service.answers:
-        text = answer.response.text + str(answer.response.headers.raw)
-        for place, canary in seen.service.canaries.items():
-            if canary in text and (answer.status >= 400 or place not in ("query", "body")):
-                yield f"{answer.operation}: {answer.status} with the text from: {place}"
+def no_answer_holds_a_secret(seen: Evidence) -> Findings:
+    """No answer holds a secret, a file or a traceback, and no error repeats what was sent"""
+    for operation, kind, status, headers, text in seen.service.answers:
+        of_operators = kind == requests.FOR_OPERATORS
+        echo = {"path", *(("query", "body") if status < 400 and not of_operators else ())}
+        known = seen.service.canaries | INTERNALS
+        for place in canaries_in(text + str(headers.raw), known):
+            if place not in echo and not (of_operators and place in ("a path", "a traceback")):
+                yield f"{operation.name} {place}", f"{status} with the text from: {place}"
 
 
-@check("SEC-301", "the header, once", "leave it to vitals", REST)
-def answers_keep_the_security_headers(seen: Evidence) -> Iterator[str]:
-    """Every answer has the security headers, and none is weakened"""
-    for answer in seen.service.answers:
-        for name, expected in HEADERS.items():
-            values = answer.response.headers.get_list(name)
-            if len(values) != 1 or expected not in values[0]:
-                yield f"{answer.operation}: {name}: {', '.join(values) or 'missing'}"
+@check("SEC-209", "none", "leave the field out; take secrets in a body or a header", EXPOSURE)
+def secrets_have_no_field(seen: Evidence) -> Findings:
+    """No answer has a field for a password, secret or key, and no address carries one"""
+    for each in seen.service.operations:
+        sent = [given["name"] for given in each.parameters if given["in"] in ("path", "query")]
+        names = [name for name in sent if SECRET.search(name) or TOKEN.fullmatch(name)]
+        names += [name for name, scheme in each.schemes.items() if scheme.get("in") == "query"]
+        parts = [x for schema in each.answers for x in fields(schema, each.schemas, "answer")]
+        names += [at for at, x in parts if SECRET.search(at) and x.get("type") != "boolean"]
+        yield from ((f"{each.name} {name}", "holds a secret") for name in names)
 
 
-@check("SEC-303", "named sources, and no inline scripts", "move scripts into files", REST)
-def answers_have_a_content_policy(seen: Evidence) -> Iterator[str]:
-    """Every answer has a Content-Security-Policy that forbids inline scripts"""
-    for answer in seen.service.answers:
-        policy = _policy(answer)
-        scripts = policy.get("script-src", policy.get("default-src", []))
-        forbidden = {"*", "'unsafe-inline'", "'unsafe-eval'"} & set(scripts)
-        if forbidden or not {"default-src", "frame-ancestors"} <= policy.keys():
-            yield f"{answer.operation}: {answer.header('Content-Security-Policy') or 'missing'}"
+@check("SEC-301", "the security headers, once", "leave them to vitals", REST)
+def answers_keep_the_security_headers(seen: Evidence) -> Findings:
+    """Answers have the security headers, closed cookies, and none that another origin may read"""
+    for operation, _, _, headers, _ in seen.service.answers:
+        guarded = {"Cache-Control": "" if operation.public else ".*(no-store|private)"}
+        for name, pattern in (ONCE | IF_SENT | guarded).items():
+            values = headers.get_list(name)
+            is_missing = not values and name not in IF_SENT
+            twice = len(values) > 1 and name in ONCE
+            if is_missing or twice or not all(re.match(pattern, value) for value in values):
+                yield f"{operation.name} {name}", ", ".join(values) or "missing"
 
 
-@check("SEC-307", "no-store or private", "leave Cache-Control to vitals", REST)
-def guarded_answers_are_not_shared(seen: Evidence) -> Iterator[str]:
-    """No shared cache keeps the answer of a guarded route"""
-    for answer in seen.service.answers:
-        value = answer.header("Cache-Control")
-        shared = "no-store" not in value and "private" not in value
-        if shared and answer.operation in seen.service.guarded():
-            yield f"{answer.operation}: Cache-Control: {value or 'missing'}"
-
-
-@check("SEC-313", "no such header", "name origins in APP_CORS_ORIGINS", "OWASP WSTG-CLNT-07")
-def foreign_pages_read_nothing(seen: Evidence) -> Iterator[str]:
-    """A page of another origin reads no answer and sends no credentials of the browser"""
-    for answer in seen.service.answers:
-        for name in ("Access-Control-Allow-Origin", "Access-Control-Allow-Credentials"):
-            if value := answer.header(name):
-                yield f"{answer.operation}: {name}: {value}"
+@check("SEC-305", "none of it", "escape it; redirect to known addresses only", "OWASP ASVS 1.2.1")
+def nothing_sent_is_run_or_followed(seen: Evidence) -> Findings:
+    """No page holds markup that was sent, and no redirect leads to an address that was sent"""
+    sent = [seen.service.canaries[place] for place in ("query", "body", "path")]
+    for operation, _, _, headers, text in seen.service.answers:
+        html = "html" in headers.get("Content-Type", "")
+        if html and any(f"{each}<i>" in text for each in sent):
+            yield f"{operation.name} page", "markup that was sent"
+        if re.match(f"(https:)?//{sent[0]}", headers.get("Location", "")):
+            yield f"{operation.name} Location", "an address that was sent"
 
 
 @check("SEC-406", f"a bound (of a page: {MAX_PAGE})", "add max_length, or le", CONSUMPTION)
-def every_value_is_bounded(seen: Evidence) -> Iterator[str]:
-    """Every text, list, whole number and page size that a client sends has a bound"""
-    for name, operation in seen.service.operations.items():
-        schemas = {p["name"]: p["schema"] for p in operation.get("parameters", ())}
-        for size in schemas.keys() & PAGE_SIZES:
-            if (most := schemas[size].get("maximum", 0)) > MAX_PAGE:
-                yield f"{name}: {size} may be {most}"
-        for content in operation.get("requestBody", {}).get("content", {}).values():
+def every_value_is_bounded(seen: Evidence) -> Findings:
+    """Every text, list, number, object and page size that a client sends has a bound"""
+    for each in seen.service.operations:
+        schemas = {given["name"]: given["schema"] for given in each.parameters}
+        for content in each.content.values():
             schemas["body"] = content.get("schema", {})
-        for place, schema in schemas.items():
-            for field in _unbounded(schema, seen.service.description, place):
-                yield f"{name}: {field} has no bound"
+        for name, schema in schemas.items():
+            for at, field in fields(schema, each.schemas, name):
+                if name in PAGE_SIZES and field.get("maximum", 0) > MAX_PAGE:
+                    yield f"{each.name} {at}", f"may be {field['maximum']}"
+                if not is_bounded(field):
+                    yield f"{each.name} {at}", "has no bound"
 
 
-@check("SEC-415", PROBLEM, "raise vitals.Problem", "RFC 9457")
-def errors_have_one_shape(seen: Evidence) -> Iterator[str]:
-    """Every error has the one shape"""
-    for answer in seen.service.answers:
-        kind = answer.header("Content-Type")
-        if answer.status >= 400 and kind not in (PROBLEM, HEALTH):
-            yield f"{answer.operation}: {answer.status} as {kind or 'nothing'}"
+@check("SEC-415", f"{PROBLEM}; of a 401 WWW-Authenticate", "raise vitals.Problem", "RFC 9457")
+def errors_have_one_shape(seen: Evidence) -> Findings:
+    """Every error has the one shape, and a 401 names the authentication scheme"""
+    for operation, _, status, headers, _ in seen.service.answers:
+        kind = headers.get("Content-Type", "nothing")
+        if status >= 400 and kind not in (PROBLEM, HEALTH):
+            yield f"{operation.name} {status}", f"as {kind}"
+        if status == 401 and "WWW-Authenticate" not in headers:
+            yield f"{operation.name} WWW-Authenticate", "missing"
 
 
 @check("SEC-504", "JSON in each line", "use logging instead of print", "OWASP ASVS 16.4.1")
-def every_line_is_json(seen: Evidence) -> Iterator[str]:
+def every_line_is_json(seen: Evidence) -> Findings:
     """Every line of the log is JSON"""
-    for line in filter(None, seen.service.log.split("\n")):
+    for _, line in seen.service.log:
         try:
             json.loads(line)
         except ValueError:
-            yield f"a line of the log begins with {line[:40]!r}"
+            yield f"the log {line[:40]!r}", "is no JSON"
 
 
-def _answered_otherwise(service: Observed, status: int, kind: str) -> Iterator[str]:
-    guarded = service.guarded()
-    for answer in service.answers:
-        is_kind = answer.operation in guarded and answer.kind.startswith(kind)
-        if is_kind and answer.status != status:
-            yield f"{answer.operation} {answer.kind}: {answer.status}"
+def _resources(operation: Operation) -> set[str]:
+    """The resources of its scopes: of items:write or write:items, not of admin."""
+    parts = [re.split("[:.]", scope) for scope in operation.scopes]
+    return {part[bool(ACTION.fullmatch(part[0]))] for part in parts if len(part) > 1}
 
 
-def _policy(answer: Answer) -> dict[str, list[str]]:
-    """The directives of the answer's Content-Security-Policy."""
-    parts = (part.split() for part in answer.header("Content-Security-Policy").split(";"))
-    return {words[0]: words[1:] for words in parts if words}
-
-
-def _unbounded(
-    schema: requests.Description, description: requests.Description, at: str
-) -> Iterator[str]:
-    """The fields of a schema that have no bound."""
-    schema = requests.resolve(schema, description)
-    kind = schema.get("type", "")
-    if kind in BOUNDS and not any(bound in schema for bound in BOUNDS[kind]):
-        yield at
-    inside = [(at, each) for key in ("anyOf", "oneOf", "allOf") for each in schema.get(key, ())]
-    inside += [(f"{at}.{name}", field) for name, field in schema.get("properties", {}).items()]
-    inside += [(f"{at}[]", schema["items"])] if "items" in schema else []
-    for place, each in inside:
-        yield from _unbounded(each, description, place)
+def _collection(operation: Operation) -> str:
+    return operation.name.partition(" ")[2].partition("/{")[0]

@@ -1,38 +1,120 @@
-"""Findings of other programs: zizmor about workflows, pip-audit about packages."""
+"""Findings of other programs: gitleaks about secrets, zizmor about workflows, pip-audit."""
 
 import json
+import os
 import re
+import secrets
+import shutil
 import sys
 import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from vitals.ops.run import shell
+from vitals.ops.check.security.checklist import NotRun
+from vitals.ops.check.security.gather import files_of_the_repository
+from vitals.ops.run import git, shell
 from vitals.ops.run.steps import Refused
 
-ZIZMOR = Path(sys.executable).parent / "zizmor"
+Found = Iterator[tuple[str, str]]
+BIN = Path(sys.executable).parent
+RULES = ".gitleaks.toml"
+IN_FOLDER = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh"]
+QUIET = ["--no-banner", "--log-level", "error", "--exit-code", "0", "--redact"]
+WORKFLOW = re.compile(r"\.github/(workflows/[^/]+|dependabot)\.ya?ml|(.*/)?action\.ya?ml").fullmatch
+ZIZMOR = ["--offline", "--no-config", "--no-ignores", "--strict-collection", "--no-exit-codes"]
+ZIZMOR += ["--quiet", "--no-progress", "--persona", "auditor", "--format", "json"]
+SERIOUS = ("artipacked", "excessive-permissions", "self-hosted-runner")  # in each of their forms
 # A package with an advisory that is in every database: an answer without it is no answer.
 KNOWN_BAD = "jinja2==2.4.1"
 AUDIT_SECONDS = 5
 
 
-def workflows() -> tuple[str, ...]:
-    """The findings of zizmor; none where there are no workflows.
+def secrets_in_the_tree() -> list[tuple[str, str]]:
+    """The place and the rule of each secret in the files of the repository.
 
-    Raises Refused when its output can't be read.
+    Each folder gets a secret of ours: an answer without it is no answer.
     """
-    if not (shell.ROOT / ".github").is_dir():
-        return ()
-    options = ["--offline", "--no-progress", "--quiet", "--format", "json"]
-    output = shell.run([ZIZMOR, *options, ".github"]).output
-    try:
-        return tuple(map(_line, json.loads(output[output.index("[") :])))
-    except ValueError as error:
-        raise Refused("zizmor failed", "its findings as JSON", output=output) from error
+    files = [f for f in files_of_the_repository() if (shell.ROOT / f).is_file()]
+    name = f"{secrets.token_hex(8)}.env"
+    ours = {f"{folder}{name}" for folder in {f[: f.find("/") + 1] for f in files}}
+    with tempfile.TemporaryDirectory() as folder:
+        for file in files:
+            (copy := Path(folder, file)).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(shell.ROOT / file, copy)
+        for file in ours:
+            Path(folder, file).write_text(f"KEY_PASSWORD={secrets.token_hex(8)}\n")
+        found = _gitleaks(folder, "dir")
+    if hidden := ours - {each["File"] for each in found}:
+        folders = ", ".join(sorted(file.removesuffix(name) or "./" for file in hidden))
+        raise Refused(f"{RULES} hides secrets in {folders}", fix="allow a line, not a folder")
+    return [
+        (f"{each['File']}:{each['RuleID']}:{each['StartLine']}", each["Description"])
+        for each in found
+        if each["File"] not in ours
+    ]
 
 
-def advisories() -> tuple[str, ...] | None:
-    """The open advisories of packages that are shipped; None if there was no answer."""
+def secrets_in_the_history() -> list[tuple[str, str]]:
+    """The place and the rule of each secret that was committed since the last release.
+
+    HISTORY=all looks at each commit of each branch, as the weekly audit does.
+    """
+    if not git.is_repository() or not git.succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
+        return []
+    if git.git("rev-parse", "--is-shallow-repository") != "false":
+        fix = "`git fetch --unshallow --tags`; in a pipeline, fetch all commits"
+        raise Refused("the history is shallow", "all commits", fix)
+    since = ["describe", "--tags", "--abbrev=0", "--match", "v*"]
+    commits = f"{git.git(*since)}..HEAD" if git.succeeds(*since) else "HEAD"
+    if os.environ.get("HISTORY") == "all":
+        commits = "--all"
+    found = _gitleaks(shell.ROOT, "git", "--log-opts", commits)
+    return [
+        (f"{e['Commit'][:12]}:{e['File']}:{e['RuleID']}:{e['StartLine']}", e["Description"])
+        for e in found
+    ]
+
+
+def _gitleaks(at: str | Path, *command: str) -> list[dict[str, Any]]:
+    """What gitleaks finds in a folder. Raises Refused when it could not look."""
+    with tempfile.TemporaryDirectory() as folder:
+        report = Path(folder, "report.json")
+        options = [*QUIET, "--config", shell.ROOT / RULES, "--gitleaks-ignore-path", folder]
+        options += ["--report-format", "json", "--report-path", report]
+        done = shell.run([*IN_FOLDER, at, BIN / "gitleaks", *command, *options])
+        if done.code or done.output.strip() or not report.exists():
+            raise Refused("gitleaks failed", f"a readable repository and {RULES}", "", done.output)
+        found: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))
+        return found
+
+
+def workflows() -> list[tuple[str, str]]:
+    """The place and the rule of each finding of zizmor; none where there is no workflow."""
+    if not (files := [file for file in files_of_the_repository() if WORKFLOW(file)]):
+        return []
+    done = shell.run([BIN / "zizmor", *ZIZMOR, *files])
+    if done.code:
+        said = done.output.partition("\n\nStack backtrace")[0]
+        raise Refused("zizmor failed", "workflows that are valid", output=said)
+    return [
+        _finding(each)
+        for each in json.loads(done.output)
+        if each["determinations"]["persona"] == "Regular" or each["ident"] in SERIOUS
+    ]
+
+
+def _finding(each: dict[str, Any]) -> tuple[str, str]:
+    """What was found and where; how its JSON names the file depends on the kind of finding."""
+    spots = each.get("locations") or [{}]
+    spot = json.dumps(next((s for s in spots if '"Primary"' in json.dumps(s)), spots[0]))
+    file, row = re.search(r'[^"]+\.ya?ml', spot), re.search(r'"row": (\d+)', spot)
+    line = int(row[1]) + 1 if row else 0
+    return f"{file[0] if file else '.github'}:{each.get('ident')}:{line}", str(each.get("desc"))
+
+
+def advisories() -> list[tuple[str, str]]:
+    """The open advisories of packages that are shipped. Raises NotRun without an answer."""
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as pinned:
         lines = (shell.ROOT / "requirements.txt").read_text(encoding="utf-8").split("\n")
         pins = [line.removesuffix(" \\") for line in lines if re.match(r"\S+==", line)]
@@ -41,15 +123,14 @@ def advisories() -> tuple[str, ...] | None:
         options = ["--no-deps", "--disable-pip", "--progress-spinner", "off", "-f", "json"]
         command = [shell.PYTHON, "-m", "pip_audit", "-r", pinned.name, "-s", "osv"]
         output = shell.run([*command, *options, "--timeout", str(AUDIT_SECONDS)]).output
+    if "No module named" in output:
+        raise Refused("pip-audit is missing", fix="make setup", output=output)
     start = output.find('{"dependencies"')
     listed: list[dict[str, Any]] = json.loads(output[start:])["dependencies"] if start >= 0 else []
     found = {each["name"]: [v["id"] for v in each.get("vulns", ())] for each in listed}
     if not found.pop(KNOWN_BAD.partition("=")[0], None):
-        return None
-    return tuple(f"{name}: {', '.join(ids)}" for name, ids in found.items() if ids)
+        raise NotRun("no network")
+    return [(f"{name} {id_}", "is open") for name, ids in found.items() for id_ in ids]
 
 
-def _line(finding: dict[str, Any]) -> str:
-    """What was found and in which file; its place in the JSON depends on the kind of finding."""
-    file = re.search(r'[^"]+\.ya?ml', json.dumps(finding))
-    return f"{file[0] if file else '.github'}: {finding.get('ident')}: {finding.get('desc')}"
+LOOK_UPS = (advisories, secrets_in_the_tree, secrets_in_the_history, workflows)

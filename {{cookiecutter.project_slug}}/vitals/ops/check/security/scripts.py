@@ -1,0 +1,90 @@
+"""Checks of the commands in scripts, pipelines and other files for delivery, and of the locks."""
+
+import re
+from collections.abc import Callable, Iterator
+
+from vitals.ops.check.security.checklist import check
+from vitals.ops.check.security.gather import Evidence
+from vitals.ops.check.security.tools import Found
+
+SUPPLY_CHAIN = "OWASP A03:2025 supply chain"
+DOCKERFILE = re.compile(
+    r"(.*/)?(Docker|Container)file(?!.*ignore$)[^/]*|.*\.[Dd]ockerfile"
+).fullmatch
+SCRIPT = re.compile(  # also what has no extension, such as a Makefile
+    r"(?!vitals/|docs/)(.*/)?([^/.]+|\.envrc|.*\.(sh|bash|zsh|mk|ps1|ya?ml|toml|cfg|ini|conf|env))"
+).fullmatch
+CODE = re.compile(r"(?!vitals/|tests/).*\.py").fullmatch
+LOCK = re.compile(r"(.*/)?(requirements|constraints)[^/]*\.txt").fullmatch
+PIN = re.compile(r"[\w.\[\],-]+==\S+( ;[^\\]+?)?( --hash=sha256:[0-9a-f]{64})+").fullmatch
+NOT_LOCKED = (
+    r"\bpip[\d.]*\b(?![^\n;&|]*--require-hashes)[^\n;&|]*? install\b[^\n;&|]*"
+    r"|\b(?:pipx|uvx|npx|uv tool|easy_install|(?:npm|go|cargo|gem) install)\b[^\n;&|]*"
+)
+INDEX = (
+    r"(?:--(?:default-index|find-links|trusted-host)|index-url)\b[^\n]*|--index[ =][^\n]*://[^\n]*"
+    r"|\b(?:PIP|UV)_(?:EXTRA_|DEFAULT_)?(?:INDEX|FIND_LINKS|TRUSTED|INSECURE|CONFIG_FILE)[^\n]*"
+    r"|^\[+tool\.(?:uv\.(?:index|sources)|poetry\.source)[^\n]*"
+    r"|\bpip[\d.]* [^\n]*? -[if] [^\n]*|(?<!\w)git\+\w+:[^\n]*"
+)
+FETCH = r"\b(?:curl|wget)\b"
+FETCHED = (
+    rf"{FETCH}[^\n;]*\|\s*(?:sudo\s+|env\s+|-\S+\s+)*(?:\S*/)?(?:\w*sh|python[\d.]*|perl|node)\b"
+    rf"|(?:\b\w*sh|python[\d.]*|eval|source|\s\.)\s[^\n;|]*[$<]?[(`]\s*{FETCH}[^\n]*"
+    rf"|{FETCH}(?![^\n]*sha\d+sum)[^\n]*(?:&&|;)[^\n]*\b(?:\w*sh|chmod|python[\d.]*)\s[^\n]*"
+    r"|\bcurl\b[^\n;|]*\s(?:-[a-zA-Z]*k[a-zA-Z]*|--insecure)\b[^\n]*|--no-check-certificate\b"
+    r"|GIT_SSL_NO_VERIFY|sslVerify\W+false|StrictHostKeyChecking\W+no|TLS_REJECT_UNAUTHORIZED"
+    r"|--allow-un(?:authenticated|trusted)|DOCKER_TLS_CERTDIR\W+\"\"|tcp://[\w.-]+:2375"
+    r"|\bdocker (?:run|pull)\b[^\n]*(?::latest|--privileged|docker\.sock|[= ]host\b)[^\n]*"
+    r"|^ADD\s+(?![^\n]*--checksum)[^\n]*(?:https?://|git@)[^\n]*"
+)
+
+
+def _lines(seen: Evidence, pattern: str, files: Callable[[str], object] = SCRIPT) -> Found:
+    """The commands in scripts, pipelines and other files for delivery that match a pattern."""
+    for file in seen.files:
+        if files(file) or DOCKERFILE(file):
+            text = re.sub(r"^\s*#.*", "", seen.text(file), flags=re.MULTILINE)
+            text = re.sub(r"\\\r?\n\s*|\n\s*(?=[|&])", " ", text)
+            for found in re.finditer(pattern, text, re.MULTILINE):
+                yield f"{file} {' '.join(found[0].split())[:80]}", "found"
+
+
+def _locks(seen: Evidence) -> Iterator[tuple[str, str]]:
+    """The lines of the locks, each with its file."""
+    for file in filter(LOCK, seen.files):
+        for line in re.sub(r"\s*\\\r?\n\s*", " ", seen.text(file)).split("\n"):
+            if line.strip() and not line.startswith("#"):
+                yield file, line.strip()
+
+
+@check("SEC-113", "config/*.env", "move it there", "OWASP ASVS 13.4")
+def settings_come_from_config(seen: Evidence) -> Found:
+    """Settings come from config/ only, where they are checked"""
+    yield from _lines(
+        seen, r"\bAPP_(?!VERSION|COMMIT)[A-Z_]+\b", re.compile("deploy/.*ya?ml").match
+    )
+
+
+@check("SEC-601", "a lock with hashes", "make lock, and --require-hashes", SUPPLY_CHAIN)
+def every_package_has_its_hash(seen: Evidence) -> Found:
+    """Every package is locked by version and hash, and installed by them"""
+    for file, line in _locks(seen):
+        if not PIN(line) and not line.startswith("-"):
+            yield f"{file} {line.split()[0]}", "has no version or no hash"
+    yield from _lines(seen, NOT_LOCKED)
+
+
+@check("SEC-602", "packages of the machine's own index", "remove it", SUPPLY_CHAIN)
+def packages_come_from_one_place(seen: Evidence) -> Found:
+    """No file names a place that packages come from"""
+    for file, line in _locks(seen):
+        if line.startswith("-") or "://" in line:
+            yield f"{file} {line.split()[0]}", "names a place, or another file"
+    yield from _lines(seen, INDEX)
+
+
+@check("SEC-603", "a version with a checksum, over TLS", "install a package instead", SUPPLY_CHAIN)
+def nothing_downloaded_is_run(seen: Evidence) -> Found:
+    """Nothing is run as it was downloaded, and no connection is left unchecked"""
+    yield from _lines(seen, FETCHED, lambda file: SCRIPT(file) or CODE(file))
