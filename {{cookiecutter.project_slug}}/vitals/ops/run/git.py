@@ -43,8 +43,7 @@ def git(*words: str, index: Path | None = None) -> str:
 def is_repository() -> bool:
     """Whether this folder is a repository of its own, not one inside another's.
 
-    Raises `Refused` for one that git does not read, such as another user's: to look no further
-    would turn each check of the repository green.
+    Raises `Refused` for one that git does not read, such as another user's: no check may pass then.
     """
     if not (shell.ROOT / ".git").exists():
         return False
@@ -55,9 +54,8 @@ def is_repository() -> bool:
 
 def no_repository() -> Refused:
     """The refusal of a command that needs a repository."""
-    if shutil.which("git") is None:
-        return no_git()
-    return Refused("no git repository of its own here", fix="`git init -b main`, then commit")
+    found = Refused("no git repository of its own here", fix="`git init -b main`, then commit")
+    return found if shutil.which("git") else no_git()
 
 
 def no_git() -> Refused:
