@@ -56,7 +56,7 @@ class Observed(NamedTuple):
         return [f"{name} ({n})" for name, n in of_each if n in (401, 403, 422, 500, 503)]
 
 
-def shown(text: str, canaries: Mapping[str, str]) -> Iterator[str]:
+def revealed(text: str, canaries: Mapping[str, str]) -> Iterator[str]:
     """The canaries that a text holds: as they are, in a URL, in hexadecimal or in Base64."""
     plain = f"{text}\n{unquote(text)}".lower()
     for place, canary in canaries.items():

@@ -8,7 +8,7 @@ from pathlib import Path
 from vitals.ops.check.security import requests
 from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
-from vitals.ops.check.security.observe import shown
+from vitals.ops.check.security.observe import revealed
 from vitals.ops.check.security.requests import Operation
 from vitals.ops.check.security.schemas import SECRET, fields, is_bounded
 
@@ -94,7 +94,7 @@ def the_log_holds_no_secret(seen: Evidence) -> Findings:
     """The log holds no secret, no token, no text of an exception, and nothing that was sent"""
     canaries = {name: text for name, text in seen.service.canaries.items() if name != "a path"}
     for operation, line in seen.service.log:
-        for place in shown(line, canaries):
+        for place in revealed(line, canaries):
             yield f"{operation or 'the log'} {place}", f"logs the text from: {place}"
 
 
@@ -105,7 +105,7 @@ def no_answer_holds_a_secret(seen: Evidence) -> Findings:
         of_operators = kind == requests.FOR_OPERATORS
         echo = {"path", *(("query", "body") if status < 400 and not of_operators else ())}
         known = seen.service.canaries | INTERNALS
-        for place in shown(text + str(headers.raw), known):
+        for place in revealed(text + str(headers.raw), known):
             if place not in echo and not (of_operators and place in ("a path", "a traceback")):
                 yield f"{operation.name} {place}", f"{status} with the text from: {place}"
 
