@@ -105,9 +105,8 @@ class Database:
         session, deadline = self._sessions(), asyncio.timeout(self._deadline_seconds)
         try:
             async with deadline:
-                await self._take_place()
+                await self._connect(session)
                 try:
-                    await self._connect(session)
                     yield session
                     await session.commit()
                 finally:
@@ -126,7 +125,7 @@ class Database:
         finally:
             await session.close()
 
-    async def _take_place(self) -> None:
+    async def _connect(self, session: AsyncSession) -> None:
         """Wait while the pool is full. The pool's own waiters miss a connection that fails."""
         started = time.perf_counter()
         self._waiting += 1
@@ -135,11 +134,12 @@ class Database:
         finally:
             self._waiting -= 1
             request_stats.add_call("pool_wait", (time.perf_counter() - started) * 1000)
-
-    async def _connect(self, session: AsyncSession) -> None:
         self._connecting += 1
         try:
             await session.connection()
+        except BaseException:
+            self._places.release()
+            raise
         finally:
             self._connecting -= 1
 
