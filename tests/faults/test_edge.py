@@ -287,7 +287,7 @@ def test_e3_clients_that_pipeline_without_end_delay_others_no_more_than_polite_o
     e3.at_most("memory", max(0, memory), 20, "MB more")
 
 
-SECONDS = 3  # that a request may take
+LIMIT_SECONDS = 3  # that a request may take
 
 
 def test_e4_clients_that_read_nothing_are_cut_and_the_others_served(
@@ -296,7 +296,7 @@ def test_e4_clients_that_read_nothing_are_cut_and_the_others_served(
     e4 = row(
         "E4", "110 connections of 100 that pipeline and read nothing", "503 as long as they stay"
     )
-    service = start(slow_routes=True, max_connections=100, request_seconds=SECONDS)
+    service = start(slow_routes=True, max_connections=100, request_seconds=LIMIT_SECONDS)
     request = b"GET /large HTTP/1.1\r\nHost: test\r\n\r\n" * 500
     with ExitStack() as stack:
         for _ in range(110):
@@ -306,13 +306,13 @@ def test_e4_clients_that_read_nothing_are_cut_and_the_others_served(
             with suppress(BlockingIOError):
                 stack.enter_context(client).send(request)
         begun, active, late = time.monotonic(), 0.0, 0.0
-        while (passed := time.monotonic() - begun) < 4 * SECONDS:
+        while (passed := time.monotonic() - begun) < 4 * LIMIT_SECONDS:
             active = max(active, service.metric("http_server_active_requests"))
             if service.ask("/slow?seconds=0").status != 200:
                 late = passed
 
     e4.at_least("counted as active", active, 50)
-    e4.at_most("the others served after", late * 1000, SECONDS * 1000)
+    e4.at_most("the others served after", late * 1000, LIMIT_SECONDS * 1000)
 
 
 def test_e6_bodies_that_never_come_leave_half_of_the_connections_to_others(

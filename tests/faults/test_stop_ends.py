@@ -36,12 +36,12 @@ def collector(answer: bytes) -> Iterator[str]:
                     client, _ = server.accept()
                 except OSError:
                     return
-                kept.append(client)
+                clients.append(client)
                 if answer:
                     client.recv(65_536)
                     client.sendall(answer)
 
-        kept = list[socket.socket]()
+        clients = list[socket.socket]()
         threading.Thread(target=serve, daemon=True).start()
         yield f"http://127.0.0.1:{server.getsockname()[1]}"
 

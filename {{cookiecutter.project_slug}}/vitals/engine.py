@@ -105,6 +105,10 @@ class Engine:
         self._add_routes()
         outermost.wrap(app, self._observed, answer_errors=options.problems)
 
+    def unguarded(self) -> list[str]:
+        """A line for each route that doesn't say who may call it."""
+        return [*guard.unguarded(self._app, self._options.guards, self._options.public)]
+
     def refuse_unguarded(self) -> None:
         """Raise SettingsRefused for the routes that don't say who may call them.
 
@@ -113,7 +117,7 @@ class Engine:
         options = self._options
         if not options.guard:
             return
-        faults = list(guard.unguarded(self._app, options.guards, options.public))
+        faults = self.unguarded()
         if options.settings.environment in TRIAL:
             if faults and not self._warned:
                 self._warned = True  # the server asks before it listens, the lifespan again

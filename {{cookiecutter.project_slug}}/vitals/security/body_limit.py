@@ -6,7 +6,9 @@ JSON and undeclared bodies have one limit, forms, files and all other types a la
 is UTF-8 (RFC 8259, 8.1) and not compressed; anything else that calls itself JSON is refused.
 """
 
+import asyncio
 import re
+from contextlib import suppress
 
 from starlette.exceptions import HTTPException
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -16,6 +18,7 @@ from vitals.problems import Problem
 from vitals.security.hosts import MAX_LENGTH, OTHER, Judge, use_host_of
 
 MAX_DISCARDED = 33_554_432  # bytes that are thrown away so that a client gets its answer
+DISCARD_SECONDS = 0.5  # without any of them: then the client waits for its answer
 MAX_QUERY_FIELDS = 200
 CLOSE = {"Connection": "close"}  # what is still to come is not read
 READ = frozenset((b"host", b"content-length", b"transfer-encoding", b"content-range"))
@@ -66,8 +69,8 @@ class BodyLimit:
                 if not (by_address and scope["path"] in self._probes):
                     problem = refused
             if problem is not None:
-                if problem.status == 413:
-                    await _discard(scope, came)
+                if problem.status == 413 and all(n != b"expect" for n, _ in scope["headers"]):
+                    await _discard(came)
                 await problems.answer(scope, problem)(scope, receive, send)
                 return
         await self.app(scope, receive, send)
@@ -103,9 +106,7 @@ def _checking(receive: Receive, limit: int, *, is_json: bool) -> Receive:
         body = message.get("body", b"")
         received += len(body)
         if received > limit:
-            while message.get("more_body") and received <= MAX_DISCARDED:
-                message = await receive()
-                received += len(message.get("body", b""))
+            await _discard(receive, message)
             raise HTTPException(413, _too_large(limit), CLOSE)  # any other is hidden by a 400
         if is_json and len(first) < 4:
             first += body[:4]
@@ -116,12 +117,14 @@ def _checking(receive: Receive, limit: int, *, is_json: bool) -> Receive:
     return checking_receive
 
 
-async def _discard(scope: Scope, receive: Receive) -> None:
-    """Throw a body away, unless it is huge or its client waits for leave to send it."""
-    headers = dict(scope["headers"])  # RFC 9110, 10.1.1
-    if b"expect" not in headers and content_length(headers[b"content-length"]) <= MAX_DISCARDED:
-        while (await receive()).get("more_body"):
-            pass
+async def _discard(receive: Receive, message: Message | None = None) -> None:
+    """Throw the rest of a body away, as long as it comes at once and is not huge."""
+    discarded = 0
+    with suppress(TimeoutError):
+        while message is None or (message.get("more_body") and discarded < MAX_DISCARDED):
+            async with asyncio.timeout(DISCARD_SECONDS):
+                message = await receive()
+            discarded += len(message.get("body", b""))
 
 
 def content_length(value: bytes) -> int:

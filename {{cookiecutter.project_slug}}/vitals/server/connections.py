@@ -1,8 +1,7 @@
 """One client's connection: one request at a time, within the limits of vitals.server.limits.
 
-The parser gets one part of a message at a time, and nothing while a request waits for its answer:
-what a client pipelines stays unread. What is refused before there is a request has an answer
-without a body.
+The parser gets one part of a message at a time, and nothing while a request waits for its answer.
+What is refused before there is a request has an answer without a body.
 """
 
 import asyncio
@@ -10,27 +9,22 @@ import math
 from typing import Any
 
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
-from uvicorn.protocols.http.httptools_impl import STATUS_LINE, HttpToolsProtocol
+from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from vitals.probes import PROBES
 from vitals.security.body_limit import MAX_DISCARDED, content_length
-from vitals.server.limits import MIN_BYTES_PER_SECOND, ConnectionLimiter, State
-from vitals.server.parts import FRAMING, Parts, ignore_upgrade
-from vitals.server.transport import Transport
+from vitals.server.limits import State
+from vitals.server.parts import Parts, ignore_upgrade
+from vitals.server.transport import CLOSE, Transport
+from vitals.server.websockets import Upgradable
 
 MAX_UNREAD = 65_536  # bytes that wait for an answer; above it nothing is read
 MAX_PARTS = 500  # that are parsed before others have their turn
-SLICE = 4_096  # bytes for a websocket before others have their turn
-MAX_WAITING = 1_048_576  # bytes for a client of a websocket, beside its messages
-HANDSHAKE_SECONDS = 0.05  # until the next look whether a websocket is open
 CANCEL_SECONDS = 2.0  # for a handler that was asked to end
 
 
-class Connection(HttpToolsProtocol):
+class Connection(Upgradable):
     """One client's connection."""
-
-    limiter: ConnectionLimiter
-    transport: Transport  # type: ignore[assignment]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.settings = self.limiter.settings
@@ -38,11 +32,7 @@ class Connection(HttpToolsProtocol):
         self.on_chunk_header = self.parts.on_chunk_header
         super().__init__(*args, **kwargs)
         self._enter(State.HEAD, self.settings.request_read_seconds)
-        self._refused = False  # nothing more is parsed
-        self._discarded = 0
-        self._renew_parser = False
-        self.websocket: Any = None
-        self._mark: tuple[float, int] | None = None  # when, and what had been sent by then
+        self._refused, self._renew_parser, self._discarded = False, False, 0
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
         super().connection_made(Transport(transport, self))  # type: ignore[arg-type]
@@ -63,12 +53,12 @@ class Connection(HttpToolsProtocol):
                 self.transport.abort()
         if not self._refused:
             self.parts.add(data)
-            self._parse()
+            self.parse()
 
     def _enter(self, state: str, seconds: float) -> None:
         self.state, self.deadline = state, self.loop.time() + seconds
 
-    def _parse(self) -> None:
+    def parse(self) -> None:
         """Parse what came, until a request waits for its answer."""
         for _ in range(MAX_PARTS):
             if not self.parts or self.state == State.HANDLING or self._refused:
@@ -79,7 +69,7 @@ class Connection(HttpToolsProtocol):
                 return
             self._parse_next()
         self.transport.hold(held=True)  # others have their turn
-        self.loop.call_soon(self._parse)
+        self.loop.call_soon(self.parse)
 
     def _parse_next(self) -> None:
         awaits_head = self.state in (State.HEAD, State.IDLE)
@@ -93,54 +83,13 @@ class Connection(HttpToolsProtocol):
             self._renew_parser = True
             ignore_upgrade(self, self.scope["headers"])
         except HttpParserError:
-            self._refuse(400)
+            self.refuse(400)
         if not part:
-            self._refuse(431)
+            self.refuse(431)
         elif awaits_head and self.state == State.BODY:
             length = dict(self.scope["headers"]).get(b"content-length", b"0")
             self.parts.left, self.parts.counted = content_length(length), 0
             self.limiter.await_body(self)
-
-    # Websockets: a protocol of their own, behind this one
-
-    def _should_upgrade(self) -> bool:
-        """Whether it asks for a websocket (RFC 6455, 4.1) and the application has one."""
-        headers, scope = dict(self.scope["headers"]), self.scope
-        asked = headers.get(b"upgrade", b"").lower() == b"websocket"
-        is_get = (scope["method"], scope["http_version"]) == ("GET", "1.1")
-        can = bool(self.ws_protocol_class) and not self.limiter.full()
-        return asked and is_get and can and not FRAMING & headers.keys()
-
-    def hand_over(self, websocket: Any) -> None:
-        """Be a websocket from now on."""
-        self._enter(State.WEBSOCKET, math.inf)
-        self.websocket = websocket
-        if not websocket.handshake_initiated:  # larger than it takes: it would wait without end
-            self._refuse(431)
-
-    def _pass_on(self) -> None:
-        """Give the websocket what came, once it is open, and not too much at a time."""
-        websocket, wait_seconds = self.websocket, 0.0
-        if not websocket.handshake_complete:
-            wait_seconds = HANDSHAKE_SECONDS
-        elif not self.transport.paused:
-            websocket.data_received(self.parts.take(SLICE))
-        self.transport.hold(held=bool(self.parts))
-        if self.parts and not self.transport.paused and not self.transport.is_closing():
-            self.loop.call_later(wait_seconds, self._parse)
-
-    def resumed(self) -> None:
-        """Go on when the websocket reads again."""
-        if self.websocket is not None:
-            self._parse()
-
-    def pause_writing(self) -> None:
-        (self.websocket or self.flow).pause_writing()
-
-    def resume_writing(self) -> None:
-        (self.websocket or self.flow).resume_writing()
-
-    # What the parser reports
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
@@ -151,7 +100,7 @@ class Connection(HttpToolsProtocol):
         if not self.url.startswith(b"/"):  # RFC 9112, 3.2.2: its host counts
             self.scope["state"]["target"] = self.url
         self.limiter.idle.pop(self, None)
-        if self.limiter.full() and self.url.decode().partition("?")[0] not in PROBES:
+        if self.limiter.full() and self.url.partition(b"?")[0].decode("latin-1") not in PROBES:
             self.scope["state"]["end"] = "full"
         super().on_headers_complete()
         self.state = State.BODY
@@ -170,8 +119,6 @@ class Connection(HttpToolsProtocol):
             self.cycle.more_body = False
             self.cycle.message_event.set()
 
-    # The answer
-
     def on_response_complete(self) -> None:
         self.server_state.total_requests += 1
         if self._refused or self.transport.is_closing():
@@ -186,7 +133,7 @@ class Connection(HttpToolsProtocol):
             self.limiter.awaiting_body.pop(self, None)
             self.limiter.idle[self] = None
         if self.parts:
-            self._parse()
+            self.parse()
 
     def _await_request(self) -> None:
         self._enter(State.IDLE, self.settings.keep_alive_seconds)
@@ -201,27 +148,13 @@ class Connection(HttpToolsProtocol):
         if self.cycle is not None and not self.cycle.response_complete:
             self.cycle.scope["state"]["end"] = reason
 
-    # The ends of a connection
-
-    def stalls(self, now: float) -> bool:
-        """Whether answers wait for a client that has not read enough of them for too long."""
-        waiting = self.transport.get_write_buffer_size()
-        if not waiting:
-            self._mark = None
-        elif self._mark is None or now - self._mark[0] >= self.settings.request_seconds:
-            mark, self._mark = self._mark, (now, self.transport.sent())
-            if mark is not None:
-                return self._mark[1] - mark[1] < MIN_BYTES_PER_SECOND * (now - mark[0])
-        # answers to pings, which nothing else bounds
-        return bool(self.websocket) and waiting > MAX_WAITING + 2 * self.config.ws_max_size
-
     def expire(self) -> None:
         """End what took too long in its state."""
         self.deadline = math.inf
         if self in self.limiter.awaiting_body:
             self._await_end("slow")
         elif self.state == State.HEAD and self.parts.counted:
-            self._refuse(408)
+            self.refuse(408)
         elif self.state in (State.HEAD, State.IDLE):
             self.transport.close()
         elif self.state == State.DISCARD and self.transport.get_write_buffer_size():
@@ -235,16 +168,16 @@ class Connection(HttpToolsProtocol):
         self.deadline = self.loop.time() + CANCEL_SECONDS
         self.end(reason)
 
-    def _refuse(self, status: int) -> None:
+    def refuse(self, status: int) -> None:
         """Parse no more of what came, and answer why."""
         self._refused = True
         if self.state == State.BODY:
             self._await_end("malformed" if status == 400 else "large")
             return
         if self.state != State.DISCARD:
-            headers = [*self.server_state.default_headers, (b"content-length", b"0")]
+            headers = [*self.server_state.default_headers, (b"content-length", b"0"), CLOSE]
             lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-            self.transport.write(STATUS_LINE[status] + lines + b"connection: close\r\n\r\n")
+            self.transport.write(STATUS_LINE[status] + lines + b"\r\n")
         self._linger()
 
     def close(self) -> None:

@@ -11,7 +11,6 @@ from typing import Any
 from vitals.settings import Settings
 
 MAX_PER_SWEEP = 100  # so that ending many connections does not delay other requests
-MIN_BYTES_PER_SECOND = 1_024  # of an answer that a client reads
 Connection = Any  # of vitals.server.connections, which imports this module
 
 log = logging.getLogger(__name__)
@@ -74,7 +73,8 @@ class ConnectionLimiter:
 
     def sweep(self, now: float) -> None:
         """End what takes too long: to send a request, to read an answer, to stay idle."""
-        stalled = [c for c in self.open if c.stalls(now)]
+        seconds = self.settings.request_seconds
+        stalled = [c for c in self.open if c.transport.stalls(now, seconds) or c.floods()]
         for connection in stalled:
             log.warning("a client that reads too slowly was cut: %s", connection.client)
             self.abort(connection)

@@ -22,6 +22,7 @@ from vitals.observability import logs, stacks
 from vitals.security import guard
 from vitals.server.connections import Connection
 from vitals.server.limits import ConnectionLimiter
+from vitals.server.transport import CLOSE
 from vitals.settings import Settings
 
 BACKLOG = 2048
@@ -29,7 +30,6 @@ CANCEL_GRACE_SECONDS = 0.6  # for requests that were cancelled
 LIFESPAN_SECONDS = 1.5  # for everything to be closed
 STOP_SECONDS = 2.8  # for all that comes after the time for running requests
 HURRY_SECONDS = 0.9  # for everything, after a second signal
-CLOSE = (b"connection", b"close")
 
 log = logging.getLogger(__name__)
 

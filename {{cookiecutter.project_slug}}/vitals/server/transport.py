@@ -6,6 +6,9 @@ import sys
 import termios
 from typing import Any
 
+CLOSE = (b"connection", b"close")
+MIN_BYTES_PER_SECOND = 1_024  # of an answer that a client reads
+
 
 class Transport:
     """Counts what is written and can be held; its connection closes it and hands it over."""
@@ -16,6 +19,7 @@ class Transport:
         self.is_closing = wrapped.is_closing  # asked for each request
         self.close, self.set_protocol = connection.close, connection.hand_over
         self._resumed = connection.resumed
+        self._mark: tuple[float, int] | None = None  # when, and what had been sent by then
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.wrapped, name)
@@ -24,7 +28,17 @@ class Transport:
         self.written += len(data)
         self.wrapped.write(data)
 
-    def sent(self) -> int:
+    def stalls(self, now: float, seconds: float) -> bool:
+        """Whether data waits for a client that has not read enough of it for so many seconds."""
+        if not self.wrapped.get_write_buffer_size():
+            self._mark = None
+        elif self._mark is None or now - self._mark[0] >= seconds:
+            mark, self._mark = self._mark, (now, self._sent())
+            if mark is not None:
+                return self._mark[1] - mark[1] < MIN_BYTES_PER_SECOND * (now - mark[0])
+        return False
+
+    def _sent(self) -> int:
         """The bytes that have left: neither here nor in the kernel's queue, which is large."""
         handle = self.wrapped.get_extra_info("socket").fileno()
         queued = fcntl.ioctl(handle, termios.TIOCOUTQ, bytes(4))

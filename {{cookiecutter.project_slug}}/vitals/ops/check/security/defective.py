@@ -19,7 +19,6 @@ from starlette.routing import Host, Mount
 import vitals
 from vitals.ops.check.security.requests import DESCRIPTION, Operation
 from vitals.ops.run import project_file
-from vitals.security.guard import unguarded
 from vitals.settings import DatabaseSettings, load
 
 OURS = ("vitals.", "__main__", "fastapi", "starlette")  # modules that are not the application's
@@ -56,8 +55,7 @@ def errors(app: FastAPI) -> list[type[Exception]]:
 
 def describe(app: FastAPI) -> None:
     """Write the description for the process that sends the requests."""
-    options = vars(app.state.vitals)["_options"]
-    silent = list(unguarded(app, options.guards, options.public))
+    options, silent = vars(app.state.vitals)["_options"], app.state.vitals.unguarded()
     public = {*options.public, *(line.partition(": ")[0] for line in silent)}
     with warnings.catch_warnings(action="ignore"):  # names that are given twice
         every = list(operations(app, public))
