@@ -62,7 +62,7 @@ class BodyLimit:
                 elif problem is None:
                     limit, is_json, problem = self._judge(scope, name, value)
                     if is_json or name == b"transfer-encoding":
-                        receive = _checking(came, limit, is_json=is_json)
+                        receive = _checking(scope, came, limit, is_json=is_json)
             refused = self._judge_host(host or b"")
             if refused is not None:
                 by_address = refused is OTHER or (host is None and scope["http_version"] == "1.0")
@@ -96,7 +96,7 @@ class BodyLimit:
         return limit, is_json, problem
 
 
-def _checking(receive: Receive, limit: int, *, is_json: bool) -> Receive:
+def _checking(scope: Scope, receive: Receive, limit: int, *, is_json: bool) -> Receive:
     """Count what comes, and see by its first four bytes whether JSON is UTF-8 (RFC 8259, 8.1)."""
     received, first = 0, b""
 
@@ -107,6 +107,8 @@ def _checking(receive: Receive, limit: int, *, is_json: bool) -> Receive:
         received += len(body)
         if received > limit:
             await _discard(receive, message)
+            if scope["state"]["in_flight"].started:
+                return {"type": "http.disconnect"}  # too late for an error
             raise HTTPException(413, _too_large(limit), CLOSE)  # any other is hidden by a 400
         if is_json and len(first) < 4:
             first += body[:4]

@@ -80,6 +80,7 @@ class RequestTimeout:
         if end := request.state.get("end"):
             await _refuse(end, scope, receive, send)
             return
+        request.state["in_flight"] = request
         self._in_flight.add(request)
         if self._sweeper is None:
             self._sweeper = loop.call_later(SWEEP_SECONDS, self._sweep, loop)

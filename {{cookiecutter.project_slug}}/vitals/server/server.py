@@ -30,6 +30,7 @@ CANCEL_GRACE_SECONDS = 0.6  # for requests that were cancelled
 LIFESPAN_SECONDS = 1.5  # for everything to be closed
 STOP_SECONDS = 2.8  # for all that comes after the time for running requests
 HURRY_SECONDS = 0.9  # for everything, after a second signal
+NO_NEWS = ("ASGI callable returned without completing response", "Invalid UTF-8 sequence")
 
 log = logging.getLogger(__name__)
 
@@ -59,6 +60,12 @@ def connections(wanted: int) -> tuple[int, int]:
     return allowed, min(BACKLOG, soft // 8)
 
 
+def _is_news(record: logging.LogRecord) -> bool:
+    """Whether a line of uvicorn says more than ours, and is no client's doing."""
+    cancelled = record.exc_info and record.exc_info[0] is asyncio.CancelledError
+    return not cancelled and not record.msg.startswith(NO_NEWS)
+
+
 class Server(uvicorn.Server):
     """uvicorn's server with limits, a drain, and a bounded shutdown."""
 
@@ -79,6 +86,7 @@ class Server(uvicorn.Server):
                 backlog=queue,
             )
         )
+        logging.getLogger("uvicorn.error").addFilter(_is_news)
         self._drain_seconds = settings.drain_seconds
         self._shutdown_seconds = settings.shutdown_seconds
         self._report_not_ready = app.state.vitals.checks.drain

@@ -11,6 +11,7 @@ from vitals.server.transport import Transport
 
 SLICE = 4_096  # bytes for a websocket before others have their turn
 MAX_WAITING = 1_048_576  # bytes for a client, beside its messages
+MAX_FRAMES = 10_000  # of one message
 HANDSHAKE_SECONDS = 0.05  # until the next look whether a websocket is open
 
 
@@ -48,9 +49,12 @@ class Upgradable(HttpToolsProtocol):
             self.refuse(431)
 
     def floods(self) -> bool:
-        """Whether answers to its pings wait, which nothing else bounds."""
+        """Whether it sends what nothing else bounds: pings, or parts of one message."""
+        if self.websocket is None:
+            return False
         most = MAX_WAITING + 2 * self.config.ws_max_size
-        return bool(self.websocket) and self.transport.get_write_buffer_size() > most
+        parts = len(getattr(self.websocket, "frames", ()))
+        return parts > MAX_FRAMES or self.transport.get_write_buffer_size() > most
 
     def _pass_on(self) -> None:
         """Give the websocket what came, once it is open, and not too much at a time."""
