@@ -244,3 +244,117 @@ async def test_a_websocket_that_the_application_has_is_opened(parts: int) -> Non
         await until(lambda: served.events == ["hello"])
         served.server.handle_exit(2, None)
         assert b"\x03\xf4" in await client.reader.read(100)  # 1012: the service restarts
+
+
+@pytest.mark.usefixtures("with_socket")
+async def test_a_websocket_whose_head_is_larger_than_it_takes_is_refused() -> None:
+    many = b"".join(b"x-%d: y\r\n" % n for n in range(130))
+    async with serving(request_read_seconds=0.3) as served:
+        client = await served.connect()
+        await client.send(SWITCH.removesuffix(b"\r\n") + many + b"\r\n")
+
+        assert (await client.rest()).startswith("HTTP/1.1 431 ")
+        await until(lambda: not served.server._limiter.open)
+
+
+@pytest.mark.usefixtures("with_socket")
+async def test_a_websocket_that_sends_parts_of_a_message_without_end_is_cut() -> None:
+    async with serving() as served:
+        client = await served.connect()
+        await client.send(SWITCH)
+        await client.reader.readuntil(b"\r\n\r\n")
+        await client.send(b"\x01\x80\0\0\0\0" + b"\0\x80\0\0\0\0" * 20_000)
+
+        await until(lambda: not served.server._limiter.open)
+
+
+async def test_tiny_chunks_leave_others_their_turn() -> None:
+    async with serving() as served:
+        add_echo(served)
+        flood, other = await served.connect(), await served.connect()
+        head = post(b"x", chunked=True).removesuffix(b"0\r\n\r\n")
+        await flood.send(head)
+        waiting = served.server._limiter.awaiting_body
+        await until(lambda: waiting)
+        [connection] = waiting
+        connection.data_received(b"1\r\nx\r\n" * 20_000)
+
+        assert connection.parts
+        assert "200" in await other.get("/livez")
+        await flood.send(b"0\r\n\r\n")
+        assert "x" * 20_001 in await flood.answer()
+
+
+@pytest.mark.parametrize("trailer", [b"Connection: close", b"Upgrade: h2c"])
+async def test_a_trailer_does_not_change_what_comes_after_it(trailer: bytes) -> None:
+    request = post(b"ok", chunked=True).removesuffix(b"\r\n") + trailer + b"\r\n\r\n"
+    async with serving() as served:
+        add_echo(served)
+        client = await served.connect()
+
+        await client.send(request)
+        assert '"body":"ok"' in await client.answer()
+
+        assert '"status":"pass"' in await client.get("/livez")
+
+
+async def test_a_length_of_any_number_of_digits_is_no_error(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving() as served:
+        add_echo(served)
+        for length in (b"0" * 5_000 + b"2", b"9" * 5_000):
+            client = await served.connect()
+            head = POST_JSON.replace(b"/body", b"/echo") + b"Connection: close\r\n"
+            await client.send(head + b"Content-Length: " + length + b"\r\n\r\n{}")
+
+            assert (await client.rest())[9:12] in ("200", "400", "413")
+        assert [r for r in caplog.records if r.levelname == "ERROR"] == []
+
+
+async def test_bodies_that_nobody_reads_do_not_end_a_kept_connection() -> None:
+    async with serving() as served:
+        client = await served.connect()
+        body = b"x" * 2_000_000
+        for _ in range(20):
+            head = b"POST /nowhere HTTP/1.1\r\n" + HOST
+            await client.send(
+                head + b"Content-Type: text/plain\r\nContent-Length: %d\r\n\r\n" % len(body) + body
+            )
+            assert (await client.answer()).startswith("http/1.1 404")
+
+
+async def test_who_reads_slowly_gets_the_whole_answer_also_after_a_byte_too_much() -> None:
+    request = b"GET /large HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n"
+    async with serving(request_read_seconds=0.2) as served:
+
+        @served.app.get("/large")
+        async def large() -> str:
+            return "x" * 20_000_000
+
+        client = await served.connect()
+        await client.send(request + b"\r\n")
+        received = 0
+        while part := await client.reader.read(1_000_000):
+            received += len(part)
+            await asyncio.sleep(0.02)  # the slowness itself
+
+        assert received > 20_000_000
+
+
+async def test_a_silent_newcomer_does_not_end_an_answer_that_is_being_read() -> None:
+    async with serving() as served:
+
+        @served.app.get("/large")
+        async def large() -> str:
+            return "x" * 20_000_000
+
+        limiter = served.server._limiter
+        limiter.max_active, limiter.max_idle = 1, 1
+        reads = await served.connect()
+        await reads.send(b"GET /large HTTP/1.1\r\n" + HOST + b"Connection: close\r\n\r\n")
+        await until(lambda: any(c.transport.written > 20_000_000 for c in limiter.open))
+        for _ in range(3):
+            await served.connect()
+
+        assert len(await reads.rest()) > 20_000_000

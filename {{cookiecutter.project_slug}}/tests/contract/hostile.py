@@ -56,21 +56,31 @@ def write_body(body: str, *headers: str, content_type: str = "application/json")
 
 
 SMUGGLED = request("DELETE /smuggled HTTP/1.1", HOST)
+UPGRADES = ("h2c", "websocket", "TLS/1.2", "foo")  # ignored, so the body is the body
 HIDING: Mapping[str, Callable[[str], bytes]] = {
     "lengths": write,
     "codings": lambda text: write(text, body=LAST_CHUNK),
     "chunks": lambda text: write(CHUNKED, body=text),
 }
-SMUGGLING = {
-    f"{family}: {text!a}": HIDING[family](text) + SMUGGLED
-    for family, texts in DATA["smuggling"].items()
-    for text in texts
-} | {
-    "chunked in HTTP/1.0": write(CHUNKED, "Content-Length: 5", body=LAST_CHUNK).replace(
-        b"HTTP/1.1", b"HTTP/1.0", 1
-    )
-    + SMUGGLED,
-}
+SMUGGLING = (
+    {
+        f"{family}: {text!a}": HIDING[family](text) + SMUGGLED
+        for family, texts in DATA["smuggling"].items()
+        for text in texts
+    }
+    | {
+        f"upgrade: {name}": write_body(
+            SMUGGLED.decode(), "Connection: Upgrade", f"Upgrade: {name}", content_type="text/plain"
+        )
+        for name in UPGRADES
+    }
+    | {
+        "chunked in HTTP/1.0": write(CHUNKED, "Content-Length: 5", body=LAST_CHUNK).replace(
+            b"HTTP/1.1", b"HTTP/1.0", 1
+        )
+        + SMUGGLED,
+    }
+)
 
 SENDING: Mapping[str, Callable[[str], bytes]] = {
     "lengths": lambda text: write(f"Content-Length: {text}"),
