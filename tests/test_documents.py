@@ -114,12 +114,12 @@ def test_the_reference_is_what_the_code_has():
 def test_readme_shows_rows_of_the_measured_tables_as_they_are():
     expected = document("README.md").text
     faults = re.findall(
-        r"^\| (R\d+) \| (.+) \| .+ \| (.+) \| (.*?) \|$",
+        r"^\| ([ER]\d+) \| (.+) \| .+ \| (.+) \| (.*?) \|$",
         document("docs/faults.md").text,
         re.MULTILINE,
     )
 
-    rows = re.findall(r"^\| (R\d+) \| (.+) \| (.+) \| (.*?) \|$", expected, re.MULTILINE)
+    rows = re.findall(r"^\| ([ER]\d+) \| (.+) \| (.+) \| (.*?) \|$", expected, re.MULTILINE)
     assert rows
     assert [row for row in rows if row not in faults] == []
     assert f"[{len(faults)} rows]" in expected
