@@ -1,5 +1,6 @@
 """The engine for each kind of database: its driver, its limits, its options."""
 
+import logging
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -14,6 +15,7 @@ from vitals import request_stats
 from vitals.connection_url import checked, driver_options
 
 CONNECT_SECONDS = 2
+log = logging.getLogger(__name__)
 
 
 def build_engine(
@@ -52,22 +54,20 @@ def count_statements(engine: Engine, slow_ms: float) -> None:
 
 def _execute(name: str, slow_ms: float, cursor: object, statement: str, *rest: Any) -> bool:
     """Execute a statement in the place of the dialect; `rest` ends with its context."""
-    context = rest[-1]
-    execute = getattr(context.dialect, name)
-    if not context.root_connection.in_transaction():  # SQLAlchemy's own, on its first connection
-        execute(cursor, statement, *rest)
-        return True
-    started, has_failed = time.perf_counter(), True
+    context, started, has_failed = rest[-1], time.perf_counter(), True
     try:
-        execute(cursor, statement, *rest)
+        getattr(context.dialect, name)(cursor, statement, *rest)
         has_failed = False
     finally:
         ms = (time.perf_counter() - started) * 1000
-        request_stats.add_call("db", ms, statement)
-        if has_failed:
-            request_stats.add_call("db_failed", 0)
-        if ms >= slow_ms:
-            request_stats.slow(statement, ms)
+        # SQLAlchemy's own, on its first connection, are outside transactions.
+        if context.root_connection.in_transaction():
+            request_stats.add_call("db", ms, statement)
+            if has_failed:
+                request_stats.add_call("db_failed", 0)
+            if ms >= slow_ms:
+                fields = {"statement": statement, "statement_ms": round(ms, 1)}
+                log.warning("slow statement", extra=fields)  # without its parameters
     return True
 
 
