@@ -201,7 +201,7 @@ async def test_statements_are_counted_with_their_repeats_also_failing_ones(
     assert (failed.db_calls, failed.total("db_failed")[0]) == (1, 1)
 
 
-TABLE = Table("numbers", MetaData(), Column("n", Integer, primary_key=True))
+NUMBERS = Table("numbers", MetaData(), Column("n", Integer, primary_key=True))
 ENDLESS = "WITH RECURSIVE t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t LIMIT 9000000)"
 
 
@@ -210,7 +210,7 @@ async def many_rows(session: AsyncSession) -> None:
 
 
 async def many_rows_returned(session: AsyncSession) -> None:
-    await session.execute(insert(TABLE).returning(TABLE.c.n), [{"n": 1}, {"n": 2}])
+    await session.execute(insert(NUMBERS).returning(NUMBERS.c.n), [{"n": 1}, {"n": 2}])
 
 
 async def no_parameters(session: AsyncSession) -> None:
