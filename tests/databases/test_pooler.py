@@ -59,9 +59,9 @@ async def test_what_sqlalchemy_asks_a_new_server_counts_for_no_request(
 
         async with testing.cost() as cost, database.transaction() as session:
             await session.execute(text("SELECT 1"))
+        await database.close()
 
         assert cost.statements() == [("SELECT 1", 1)]
-        await database.close()
 
 
 async def test_the_limit_of_a_statement_is_the_transactions_own(
