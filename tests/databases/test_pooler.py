@@ -9,6 +9,7 @@ from sqlalchemy import text
 
 from tests.databases.conftest import url
 from tests.databases.servers import Program
+from vitals import testing
 from vitals.database import Database
 
 
@@ -48,6 +49,19 @@ async def test_every_request_of_a_crowd_gets_its_own_answer(database: Database) 
 
     assert answers == [number + number % 7 for number in range(300)]
     assert await failing(database) == {}
+
+
+async def test_what_sqlalchemy_asks_a_new_server_counts_for_no_request(
+    postgres: Program, bouncer: Program, tmp_path: Path
+) -> None:
+    for server in (postgres, bouncer):
+        database = database_at(tmp_path / str(server.port), url(server))
+
+        async with testing.cost() as cost, database.transaction() as session:
+            await session.execute(text("SELECT 1"))
+        await database.close()
+
+        assert cost.statements() == [("SELECT 1", 1)]
 
 
 async def test_the_limit_of_a_statement_is_the_transactions_own(

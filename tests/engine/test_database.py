@@ -2,12 +2,13 @@
 
 import asyncio
 import sqlite3
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import pytest
-from sqlalchemy import text
+from sqlalchemy import Column, Integer, MetaData, Table, insert, text
 from sqlalchemy.exc import IntegrityError, OperationalError
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from vitals import Problem, testing
 from vitals.database import Database
@@ -198,6 +199,59 @@ async def test_statements_are_counted_with_their_repeats_also_failing_ones(
     assert cost.db_calls == 3
     assert cost.statements() == [("SELECT 1", 3)]
     assert (failed.db_calls, failed.total("db_failed")[0]) == (1, 1)
+
+
+NUMBERS = Table("numbers", MetaData(), Column("n", Integer, primary_key=True))
+ENDLESS = "WITH RECURSIVE t(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM t LIMIT 9000000)"
+
+
+async def many_rows(session: AsyncSession) -> None:
+    await session.execute(text("INSERT INTO numbers VALUES (:n)"), [{"n": 1}, {"n": 2}])
+
+
+async def many_rows_returned(session: AsyncSession) -> None:
+    await session.execute(insert(NUMBERS).returning(NUMBERS.c.n), [{"n": 1}, {"n": 2}])
+
+
+async def no_parameters(session: AsyncSession) -> None:
+    connection = await session.connection()
+    await connection.exec_driver_sql("SELECT 1", execution_options={"no_parameters": True})
+
+
+async def streamed(session: AsyncSession) -> None:
+    assert [row async for row in await session.stream(text("SELECT 1 UNION SELECT 2"))]
+
+
+async def from_code_without_await(session: AsyncSession) -> None:
+    await session.run_sync(lambda sync: sync.execute(text("SELECT 1")))
+
+
+@pytest.mark.parametrize(
+    "work", [many_rows, many_rows_returned, no_parameters, streamed, from_code_without_await]
+)
+async def test_a_statement_is_counted_however_it_is_sent(
+    database: Database, work: Callable[[AsyncSession], Awaitable[None]]
+) -> None:
+    async with database.transaction() as session:
+        await session.execute(text("CREATE TABLE numbers (n INTEGER)"))
+
+    async with testing.cost() as cost, database.transaction() as session:
+        await work(session)
+
+    assert cost.db_calls == 1
+    assert cost.db_ms > 0
+
+
+async def test_a_statement_that_is_cut_off_is_counted_as_failed(tmp_path: Path) -> None:
+    database = database_at(tmp_path, f"sqlite:///{tmp_path / 'some.db'}", deadline_seconds=0.1)
+
+    async with testing.cost() as cost:
+        with pytest.raises(Problem, match="slow"):
+            async with database.transaction() as session:
+                await session.execute(text(f"{ENDLESS} SELECT count(*) FROM t"))
+    await database.close()
+
+    assert (cost.db_calls, cost.total("db_failed")[0]) == (1, 1)
 
 
 async def test_a_slow_statement_is_logged_with_its_text_but_not_its_parameters(

@@ -18,13 +18,7 @@ if TYPE_CHECKING:
     from vitals.request_stats import add_call, add_field, request_id
     from vitals.security.callers import PUBLIC, Caller, caller
     from vitals.server.serve import main, serve
-    from vitals.settings import (
-        CacheSettings,
-        DatabaseSettings,
-        Settings,
-        SettingsRefused,
-        load,
-    )
+    from vitals.settings import CacheSettings, DatabaseSettings, Settings, SettingsRefused, load
 
 _HOMES = {
     "vitals.dependency": ("Check", "CheckFailed", "Dependency"),
@@ -33,13 +27,7 @@ _HOMES = {
     "vitals.request_stats": ("add_call", "add_field", "request_id"),
     "vitals.security.callers": ("PUBLIC", "Caller", "caller"),
     "vitals.server.serve": ("main", "serve"),
-    "vitals.settings": (
-        "CacheSettings",
-        "DatabaseSettings",
-        "Settings",
-        "SettingsRefused",
-        "load",
-    ),
+    "vitals.settings": ("CacheSettings", "DatabaseSettings", "Settings", "SettingsRefused", "load"),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 

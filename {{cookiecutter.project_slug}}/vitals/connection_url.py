@@ -8,8 +8,9 @@ from urllib.parse import quote, unquote, urlencode, urlsplit
 PORT = r"(?:\d{1,4}|[1-5]\d{4}|6[0-4]\d{3}|65[0-4]\d\d|655[0-2]\d|6553[0-5])"
 HOST = rf"(?:[\w.-]+|%2[fF][^,:/?]+)(?::{PORT})?"
 HOSTS = rf"(?:\[[\da-fA-F:.]+\](?::{PORT})?|{HOST}(?:,{HOST})*)"
-URL = re.compile(rf"(?:([^:@/?#]*)(?::([^@/?#]*))?@)?({HOSTS}?(?:/[^/@?#]*)?)(?:\?([^@#]*))?")
-EXPECTED = "a URL with hosts, ports and %2F for /, %40 @, %3F ?, %23 #, %25 % in its password"
+URL = re.compile(rf"(?:([^@/?#]*)@)?({HOSTS}?(?:/[^/@?#]*)?)(?:\?([^@#]*))?")
+NOT_ENCODED = re.compile(r"\s|%00|%(?![\da-fA-F]{2})")
+EXPECTED = "a URL with hosts, ports and %2F for /, %40 @, %3F ?, %23 #, %25 % in its UTF-8 password"
 ANY = "user password dbname application_name options sslrootcert sslcert sslkey sslpassword"
 PARAMETERS = dict.fromkeys(ANY.split(), ".+") | {
     "sslmode": "disable|allow|prefer|require|verify-ca|verify-full",
@@ -23,9 +24,10 @@ PARAMETERS = dict.fromkeys(ANY.split(), ".+") | {
     "pgbouncer": "true|false",
 }
 # They change neither who connects, nor where, nor how safely.
-IGNORED = dict.fromkeys(("keepalives", "keepalives_idle", "keepalives_interval"))
-IGNORED |= dict.fromkeys(("keepalives_count", "tcp_user_timeout", "sslsni", "connection_limit"))
-IGNORED |= dict.fromkeys(("pool_timeout", "supa"))
+IGNORED = (
+    *("keepalives", "keepalives_idle", "keepalives_interval", "keepalives_count"),
+    *("tcp_user_timeout", "sslsni", "connection_limit", "pool_timeout", "supa"),
+)
 UNSUPPORTED = ("gssencmode", "hostaddr", "passfile", "schema", "service", "ssl", "sslcrl")
 
 
@@ -42,13 +44,14 @@ def checked(text: str, *schemes: str) -> str:
         if not re.fullmatch(r"/(?!:memory:|file:)[^?]+", rest):
             raise ValueError("sqlite:///file without parameters; it can't be in memory")
         return text
-    found = URL.fullmatch(rest)
-    if not found or not rest.isprintable() or re.search(r"\s|%00|%(?![\da-fA-F]{2})", rest):
+    found = URL.fullmatch(rest) if rest.isprintable() else None
+    if not found or NOT_ENCODED.search(rest) or "\N{REPLACEMENT CHARACTER}" in unquote(rest):
         raise ValueError(EXPECTED)
-    user, password, place, query = found.groups()
-    secret = "" if password is None else ":" + quote(_decoded(password), safe="")
-    authority = "" if user is None else f"{quote(_decoded(user), safe='')}{secret}@"
-    url = f"{scheme}://{authority}{place}" + (f"?{query}" if query else "")
+    login, place, query = found.groups()
+    if login is not None:
+        login = ":".join(quote(unquote(part), safe="") for part in login.split(":", 1))
+        place = f"{login}@{place}"
+    url = f"{scheme}://{place}" + (f"?{query}" if query else "")
     if scheme.startswith("postgres"):
         driver_options(url)
     return url
@@ -83,7 +86,7 @@ def _parameters(query: str) -> dict[str, str]:
         if name not in PARAMETERS or name in given:
             which = name if name in {*PARAMETERS, *UNSUPPORTED} else f"number {number}"
             raise ValueError(f"no parameter {which}; once each: {', '.join(PARAMETERS)}")
-        given[name] = _decoded(value)
+        given[name] = unquote(value)
         if not re.fullmatch(PARAMETERS[name], given[name]):
             raise ValueError(f"{name}={PARAMETERS[name]}")
     return given
@@ -110,10 +113,3 @@ def _tls(given: dict[str, str]) -> bool:
     except OSError:
         raise ValueError("sslrootcert, sslcert and sslkey that are readable PEM files") from None
     return is_system
-
-
-def _decoded(part: str) -> str:
-    try:
-        return unquote(part, errors="strict")
-    except UnicodeDecodeError:
-        raise ValueError("percent codes of UTF-8") from None

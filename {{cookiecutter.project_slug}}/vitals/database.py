@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import cast
 
 from alembic.script import ScriptDirectory
-from sqlalchemy import Connection, ExceptionContext, event, text
+from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.pool import QueuePool
 
 from vitals import request_stats
-from vitals.database_engine import build_engine
+from vitals.database_engine import build_engine, count_statements
 from vitals.dependency import Check, CheckFailed
 from vitals.problems import Problem
 
@@ -60,7 +60,6 @@ class Database:
     ) -> None:
         self._pool_size = pool_size
         self._deadline_seconds = deadline_seconds
-        self._slow_query_ms = slow_query_ms
         self._places = asyncio.Semaphore(pool_size)
         self._waiting = self._connecting = 0
         self._reading: asyncio.Task[set[str]] | None = None
@@ -72,9 +71,7 @@ class Database:
         self._engine = build_engine(url, pool_size, limits)
         self._probe = build_engine(url, 1, limits)
         self._sessions = async_sessionmaker(self._engine, expire_on_commit=False)
-        event.listen(self._engine.sync_engine, "before_cursor_execute", _start_clock)
-        event.listen(self._engine.sync_engine, "after_cursor_execute", self._count)
-        event.listen(self._engine.sync_engine, "handle_error", self._count_failed)
+        count_statements(self._engine.sync_engine, slow_query_ms)
 
     async def open(self) -> None:
         """Connections are made when they are needed: the database may start later."""
@@ -177,21 +174,6 @@ class Database:
     async def _check_pool(self) -> None:
         if self._waiting and self._in_use() >= self._pool_size:  # connecting fills no pool
             raise CheckFailed(f"{self._waiting} requests wait for one of {self._pool_size}")
-
-    def _count(self, connection: Connection, _: object, statement: str, *_rest: object) -> None:
-        ms = (time.perf_counter() - connection.info["started"]) * 1000
-        request_stats.add_call("db", ms, statement)
-        if ms >= self._slow_query_ms:
-            request_stats.slow(statement, ms)
-
-    def _count_failed(self, failure: ExceptionContext) -> None:
-        if failure.execution_context is not None and failure.statement is not None:  # it was sent
-            self._count(failure.execution_context.root_connection, None, failure.statement)
-            request_stats.add_call("db_failed", 0)
-
-
-def _start_clock(connection: Connection, *_: object) -> None:
-    connection.info["started"] = time.perf_counter()
 
 
 def _is_transient(error: DBAPIError) -> bool:

@@ -21,20 +21,16 @@ class Check:
     remedy: str = ""
 
 
-class Lifecycle(Protocol):
-    """An object that is opened at the start and closed at the end."""
+class Dependency(Protocol):
+    """Something outside the process that the service uses, opened at the start."""
+
+    name: str
 
     async def open(self) -> None:
         """Get ready. Don't raise when the server is down: the check reports it."""
 
     async def close(self) -> None:
-        """Release what `open` acquired."""
-
-
-class Dependency(Lifecycle, Protocol):
-    """Something outside the process that the service uses."""
-
-    name: str
+        """Release what `open` acquired, at the end."""
 
     def checks(self) -> list[Check]:
         """The checks of its health."""

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
-from contextlib import AbstractAsyncContextManager, asynccontextmanager
+from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
@@ -162,7 +162,7 @@ class Engine:
             fixed, defaults = headers.FIXED | https | vary, headers.DEFAULTS
         return ObservabilityMiddleware(
             stack,
-            outermost.with_lifespan(stack, self._around, self._inside),
+            outermost.with_lifespan(stack, lambda: outermost.open_all(self._parts), self._inside),
             mark=self,
             access_log=self._access_log,
             answers=Answers(
@@ -173,10 +173,6 @@ class Engine:
             head_as_get=options.own,
             reraise=options.reraise,
         )
-
-    def _around(self) -> AbstractAsyncContextManager[None]:
-        """What is open before the application's own lifespan starts and after it stops."""
-        return outermost.open_all(self._parts)
 
     @asynccontextmanager
     async def _inside(self, _: object) -> AsyncIterator[None]:

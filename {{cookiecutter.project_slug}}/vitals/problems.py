@@ -13,10 +13,7 @@ from http import HTTPStatus
 from typing import Any, ClassVar
 
 from fastapi import FastAPI, Request
-from fastapi.exception_handlers import (
-    http_exception_handler,
-    request_validation_exception_handler,
-)
+from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
 from fastapi.routing import iter_route_contexts
@@ -150,19 +147,16 @@ async def _problem(request: Request, error: Any) -> Response:
 
 
 async def _http_exception(request: Request, error: Any) -> Response:
-    status, said = error.status_code, error.detail
-    members = {} if isinstance(said, str) else {"data": said}
-    if not isinstance(said, str):
-        said = PHRASES.get(status, "")
+    status, said, headers = error.status_code, error.detail, error.headers
+    members: dict[str, Any] = {} if isinstance(said, str) else {"data": said}
+    if members or said == UNREADABLE:
+        said = PHRASES.get(status, "") if members else READABLE
     if status == 404 and said == PHRASES[404]:
         said = "there is nothing at this path"
-    if status == 405 and said == PHRASES[405]:
-        said = f"{request.method} is not offered here"
-    headers = error.headers
     if status == 405:
         headers = {**(headers or {}), "Allow": ", ".join(sorted(_methods(request)))}
-    detail = READABLE if said == UNREADABLE else said
-    return answer(request.scope, Problem(status, detail, headers=headers, members=members))
+        said = f"{request.method} is not offered here" if said == PHRASES[405] else said
+    return answer(request.scope, Problem(status, said, headers=headers, members=members))
 
 
 def _methods(request: Request) -> set[str]:

@@ -4,7 +4,6 @@ Each call to a database, cache or other service adds to them; the log line, the 
 Server-Timing show them. Outside a request nothing is recorded.
 """
 
-import logging
 from collections import Counter
 from contextvars import ContextVar
 from typing import Literal
@@ -12,8 +11,6 @@ from typing import Literal
 CacheResult = Literal["hit", "miss", "bypass", "error"]
 MAX_FIELDS = 10  # of your own on the line of a request
 MAX_TEXT = 200  # characters of each
-
-log = logging.getLogger(__name__)
 
 
 class RequestStats:
@@ -85,11 +82,6 @@ def subject(name: str) -> None:
     """Record who the caller is; the last answer counts."""
     if (stats := current.get()) is not None:
         stats.subject = name
-
-
-def slow(statement: str, ms: float) -> None:
-    """Log a statement that took long, without its parameters."""
-    log.warning("slow statement", extra={"statement": statement, "statement_ms": round(ms, 1)})
 
 
 def cache(result: CacheResult, reason: str = "") -> None:

@@ -14,30 +14,13 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, SecretStr
 
 from vitals import setting_types
-from vitals.settings_loader import (
-    PLACEHOLDERS,
-    PREFIX,
-    REFERENCE,
-    AnySettings,
-    SettingsRefused,
-    load,
-    redacted,
-    secret_names,
-)
-
-__all__ = [
-    "PLACEHOLDERS",
-    "PREFIX",
-    "REFERENCE",
-    "AnySettings",
-    "CacheSettings",
-    "DatabaseSettings",
-    "Settings",
-    "SettingsRefused",
-    "load",
-    "redacted",
-    "secret_names",
-]
+from vitals.settings_loader import PLACEHOLDERS as PLACEHOLDERS
+from vitals.settings_loader import PREFIX as PREFIX
+from vitals.settings_loader import REFERENCE as REFERENCE
+from vitals.settings_loader import SettingsRefused as SettingsRefused
+from vitals.settings_loader import load as load
+from vitals.settings_loader import redacted as redacted
+from vitals.settings_loader import secret_names as secret_names
 
 
 class Settings(BaseModel):
@@ -130,8 +113,7 @@ class CacheSettings(Settings):
     """Settings of a service with a cache."""
 
     cache_url: Annotated[SecretStr, setting_types.url("mem", "redis", "rediss")] = Field(
-        SecretStr("mem://"),
-        examples=["redis://app:{password}@127.0.0.1:1/0"],
+        SecretStr("mem://"), examples=["redis://app:{password}@127.0.0.1:1/0"]
     )
     """mem:// in this process, or redis://host:6379/0"""
     cache_ttl_seconds: int = Field(30, ge=1, le=86_400)

@@ -11,6 +11,7 @@ import asyncio
 import os
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -66,12 +67,8 @@ async def cost() -> AsyncIterator[CountedCost]:
 @contextmanager
 def discarded_log() -> Iterator[None]:
     """Discard the log of applications in this process: it would mix with what pytest prints."""
-    descriptor = os.open(os.devnull, os.O_WRONLY)
-    try:
-        with logs.stdout.redirected(descriptor):
-            yield
-    finally:
-        os.close(descriptor)
+    with Path(os.devnull).open("wb") as nothing, logs.stdout.redirected(nothing.fileno()):
+        yield
 
 
 @asynccontextmanager

@@ -11,18 +11,14 @@ from collections.abc import Callable
 from functools import lru_cache
 from math import trunc
 from time import time
-from typing import NamedTuple, Protocol
+from typing import NamedTuple
 
 from vitals.observability import logs
-from vitals.observability.metrics import (
-    CALL_BUCKETS,
-    DURATION_BUCKETS,
-    Histogram,
-    Metrics,
-)
+from vitals.observability.metrics import CALL_BUCKETS, DURATION_BUCKETS, Histogram, Metrics
 from vitals.observability.route_label import UNMATCHED
 from vitals.probes import POLLED
 from vitals.request_stats import MAX_TEXT, RequestStats
+from vitals.status.recent_errors import RecentErrors
 
 METHODS = frozenset(
     ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
@@ -35,13 +31,6 @@ NO_COSTS = COSTS % (0, 0, 0, "none")
 THOUSANDTHS = tuple(f".{number:03d}" for number in range(1000))
 DB_SECONDS = "db_client_operation_duration_seconds"
 log = logging.getLogger("vitals.requests")
-
-
-class RecentErrors(Protocol):
-    """Stores the requests that failed or repeated a statement."""
-
-    def failed(self, method: str, route: str, status: int, error: str, request_id: str) -> None: ...
-    def repeated(self, route: str, statement: str, times: int, request_id: str) -> None: ...
 
 
 class Prepared(NamedTuple):

@@ -5,7 +5,6 @@ for each call that leaves the process. Metrics are pushed there as well.
 """
 
 import os
-from collections.abc import Mapping
 from time import time_ns
 
 from fastapi import FastAPI
@@ -17,9 +16,9 @@ from vitals.probes import POLLED
 OFF: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
 
 
-def is_on(environ: Mapping[str, str] = os.environ) -> bool:
+def is_on() -> bool:
     """Whether an endpoint for traces is configured."""
-    return bool(environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    return bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
 
 
 def install(app: FastAPI, service: str) -> None:

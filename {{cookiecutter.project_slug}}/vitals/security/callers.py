@@ -20,7 +20,6 @@ from vitals import request_stats
 from vitals.problems import Problem
 
 PUBLIC: dict[str, Any] = {"security": []}  # as openapi_extra of a route: anyone may call it
-REALM = 'Bearer realm="api"'
 MAX_TOKEN = 8_192  # characters
 
 
@@ -57,18 +56,15 @@ class CallerDependency(SecurityBase):
         scheme, _, token = connection.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token:
             expected = "a bearer token in the Authorization header"
-            headers = {"WWW-Authenticate": REALM}
-            raise Problem(401, "this needs a token", expected=expected, headers=headers)
+            raise _refusal(401, "this needs a token", expected)
         if len(token) > MAX_TOKEN:
             raise bad_token("the token is too long")
         who = await verify(token.strip())
         request_stats.subject(who.subject)
         if missing := [scope for scope in required.scopes if scope not in who.scopes]:
-            scopes = " ".join(required.scopes)
-            challenge = f'{REALM}, error="insufficient_scope", scope="{scopes}"'
+            challenge = f', error="insufficient_scope", scope="{required.scope_str}"'
             expected = f"a token with the scope {' '.join(missing)}"
-            headers = {"WWW-Authenticate": challenge}
-            raise Problem(403, "the token does not allow this", expected=expected, headers=headers)
+            raise _refusal(403, "the token does not allow this", expected, challenge)
         return who
 
 
@@ -77,6 +73,11 @@ caller = CallerDependency()
 
 def bad_token(found: str) -> Problem:
     """A 401 that says what is wrong with the token."""
-    challenge = f'{REALM}, error="invalid_token", error_description="{found}"'
+    challenge = f', error="invalid_token", error_description="{found}"'
     expected = "a token that the issuer signed for this service, and that has not expired"
-    return Problem(401, found, expected=expected, headers={"WWW-Authenticate": challenge})
+    return _refusal(401, found, expected, challenge)
+
+
+def _refusal(status: int, found: str, expected: str, challenge: str = "") -> Problem:
+    headers = {"WWW-Authenticate": f'Bearer realm="api"{challenge}'}
+    return Problem(status, found, expected=expected, headers=headers)

@@ -25,10 +25,8 @@ def unguarded(
     `guards` are further dependencies that refuse a caller; `public` are paths for everyone.
     """
     for path, route in _every_route(app):
-        if path in public or _is_public(route):
-            continue
-        dependant = getattr(route, "dependant", None)
-        if dependant and any(_refuses(call, guards) for call in _calls(dependant)):
+        is_public = (getattr(route, "openapi_extra", None) or {}).get("security") == []
+        if path in public or is_public or any(_refuses(call, guards) for call in _calls(route)):
             continue
         fix = FIX if hasattr(route, "openapi_extra") else f'vitals.install(…, public=["{path}"])'
         yield f"{_name(path, route)}: does not say who may call it. Fix: {fix}"
@@ -37,8 +35,7 @@ def unguarded(
 def requires_a_token(app: Any) -> Iterator[str]:
     """The routes that require a token."""
     for path, route in _every_route(app):
-        dependant = getattr(route, "dependant", None)
-        if dependant and any(isinstance(call, CallerDependency) for call in _calls(dependant)):
+        if any(isinstance(call, CallerDependency) for call in _calls(route)):
             yield _name(path, route)
 
 
@@ -66,21 +63,18 @@ def _every_route(app: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
             yield prefix + getattr(each, "frontend_prefix", "") + page.path, group
 
 
-def _calls(dependant: Any) -> Iterator[Callable[..., Any]]:
+def _calls(route: Any) -> Iterator[Callable[..., Any]]:
     """Every dependency of a route, at any depth."""
-    for each in dependant.dependencies:
+    todo = list(getattr(getattr(route, "dependant", None), "dependencies", ()))
+    for each in todo:
+        todo += each.dependencies
         yield each.call
-        yield from _calls(each)
 
 
 def _refuses(call: Any, guards: Iterable[Callable[..., Any]]) -> bool:
     """Whether a dependency refuses callers; one with auto_error=False lets everyone in."""
     is_guard = isinstance(call, SecurityBase) and getattr(call, "auto_error", True)
     return is_guard or call in guards
-
-
-def _is_public(route: Any) -> bool:
-    return (getattr(route, "openapi_extra", None) or {}).get("security") == []
 
 
 def _name(path: str, route: Any) -> str:

@@ -7,10 +7,10 @@ many issuers write `JWT` or nothing. Tokens of any other type are refused.
 import base64
 import json
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import jwt
-from jwt import PyJWK
 
 from vitals.security.callers import Caller, bad_token
 from vitals.security.jwks import MALFORMED, JwksCache
@@ -31,8 +31,8 @@ class JwtVerifier:
 
     def __init__(self, keys: JwksCache, issuer: str, audience: str) -> None:
         self._keys = keys
-        self._issuer = issuer
-        self._audience = audience
+        rules: dict[str, Any] = {"options": REQUIRED_CLAIMS, "leeway": LEEWAY_SECONDS}
+        self._decode = partial(jwt.decode, issuer=issuer, audience=audience, **rules)
 
     async def verify(self, token: str) -> Caller:
         """The caller that a valid token names. Raises Problem 401, or 503 without the keys."""
@@ -55,21 +55,10 @@ class JwtVerifier:
                 if key.algorithm_name != algorithm:
                     continue
                 with suppress(jwt.InvalidSignatureError):
-                    return self._decoded(token, key)
+                    return self._decode(token, key, algorithms=[key.algorithm_name])
             if kid is not None and any(key.key_id == kid for key in keys):
                 break  # otherwise the issuer may have changed its keys
         raise jwt.InvalidSignatureError
-
-    def _decoded(self, token: str, key: PyJWK) -> dict[str, Any]:
-        return jwt.decode(
-            token,
-            key,
-            algorithms=[key.algorithm_name],
-            audience=self._audience,
-            issuer=self._issuer,
-            leeway=LEEWAY_SECONDS,
-            options=REQUIRED_CLAIMS,  # type: ignore[arg-type]
-        )
 
 
 def _header(token: str) -> dict[str, Any]:
