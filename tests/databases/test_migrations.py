@@ -34,6 +34,14 @@ revision, down_revision = "{name}", {after}
 def upgrade() -> None:
     op.execute("ALTER TABLE items ADD COLUMN {name} integer")
 """
+WAITING = """
+from alembic import op
+
+revision, down_revision = "{name}", {after}
+
+def upgrade() -> None:
+    op.execute("SELECT pg_sleep(60)")
+"""
 NEWEST = "8c41f0a2be95"  # of the example
 
 
@@ -183,6 +191,37 @@ def holding(server: Program, database: str, seconds: int) -> Iterator[None]:
     finally:
         done.set()
         thread.join()
+
+
+@pytest.mark.parametrize(
+    "which", ["", "AND pid IN (SELECT pid FROM pg_locks WHERE locktype = 'advisory')"]
+)
+def test_a_migrator_whose_connections_are_closed_says_so_and_is_safe_to_repeat(
+    orders: Path, postgres: Program, database: str, which: str
+) -> None:
+    address = in_database(postgres, database)
+    add(orders, WAITING, "first", NEWEST)
+
+    def close() -> bool:
+        sleeping = "datname = 'fresh' AND query = 'SELECT pg_sleep(60)' AND state = 'active'"
+        if not query(postgres, f"SELECT FROM pg_stat_activity WHERE {sleeping}"):
+            return False
+        ours = f"datname = 'fresh' {which}"
+        query(postgres, f"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE {ours}")
+        query(postgres, f"SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE {sleeping}")
+        return True
+
+    with ThreadPoolExecutor(1) as pool:
+        running = pool.submit(upgrade, orders, address)
+        baking.wait_until(close, 30)
+        failed = running.result()
+    add(orders, IN_TRANSACTION, "first", NEWEST)
+    repeated = upgrade(orders, address)
+
+    assert failed.returncode != 0
+    assert "safe to repeat" in failed.stdout
+    assert "Traceback" not in failed.stdout + failed.stderr
+    assert repeated.returncode == 0, repeated.stderr
 
 
 def test_migrations_pass_a_pooler_and_what_cannot_is_refused_with_a_way_out(

@@ -217,7 +217,35 @@ async def test_a_release_with_other_fields_does_not_read_the_old_ones_values(
 
     assert await newer.get(1, loaded) == ItemV2(id=1, unit="g")
     assert await items.get(1, load(1)) == Item(id=1, name="tea")
-    assert load.count == 1
+
+
+async def test_what_one_release_changes_is_not_kept_by_another_with_other_fields(
+    cache: Cache, load: Loads, items: Values[Item]
+) -> None:
+    newer = cache.values(
+        "items", create_model("Item", __base__=Item, unit=(str, "")), ttl_seconds=60
+    )
+    await newer.get(1, load(1))
+    load.names[1] = "green tea"
+    await items.delete(1)
+
+    found = await newer.get(1, load(1))
+
+    assert found is not None
+    assert found.name == "green tea"
+
+
+async def test_the_check_fails_when_values_can_be_stored_but_not_read(
+    cache: Cache, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def refuse(*_: bytes) -> list[bytes | None]:
+        raise OSError("no permission to run 'mget'")
+
+    monkeypatch.setattr(cache._store, "read", refuse)
+    (check,) = cache.checks()
+
+    with pytest.raises(CheckFailed, match="mget"):
+        await check.probe()
 
 
 async def test_a_value_that_a_stricter_release_refuses_is_loaded_again(

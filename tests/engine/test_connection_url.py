@@ -9,9 +9,10 @@ from urllib.parse import parse_qsl, quote, unquote, urlsplit
 
 import pytest
 
-from vitals import DatabaseSettings, SettingsRefused, load
+from vitals import CacheSettings, DatabaseSettings, SettingsRefused, load
+from vitals.cache import Cache
 from vitals.connection_url import checked, driver_options
-from vitals.database_engine import build_engine
+from vitals.database_engine import _turn_hosts, build_engine
 
 POSTGRES = ("postgresql", "postgres", "sqlite")
 # The kinds of URL of the providers' own documentation; the secrets are made up.
@@ -224,4 +225,59 @@ def test_a_password_that_is_not_encoded_works_or_is_refused_and_shown_nowhere(
         assert (urlsplit(used).hostname, urlsplit(used).port) in {("db", 5432), ("db", None)}
         if "{}@" in place and "app" in place and not re.search(r"%[\da-fA-F]{2}", password):
             assert used == f"{scheme}://app:{quote(password, safe='')}@db:5432/0"
-    assert 0 < taken < 1000
+    if scheme == "redis" and "?" in place:  # a parameter would sign no value of the cache
+        assert taken == 0
+    else:
+        assert 0 < taken < 1000
+
+
+CACHES = {
+    "Heroku": "rediss://:pw@ec2-1-2-3-4.compute-1.amazonaws.com:20580?ssl_cert_reqs=none",
+    "AWS ElastiCache": "rediss://app:pw@master.orders.abc123.euw1.cache.amazonaws.com:6379",
+    "Azure": "rediss://:Ab12=@orders.redis.cache.windows.net:6380/0",
+    "Google Memorystore": "redis://10.0.0.3:6379/0",
+    "Upstash": "rediss://default:pw@eu1-sure-crab-1.upstash.io:6379",
+    "Redis Cloud": "redis://default:pw@redis-1.c1.eu-west-1-1.ec2.redns.redis-cloud.com:12345",
+    "own authority": "rediss://db/1?ssl_cert_reqs=required&ssl_ca_certs=/etc/ca.pem&db=1",
+    "IPv6": "redis://[::1]:6379/0",
+}
+REFUSED_CACHES = [
+    *("redis://", "redis:///0", "redis://a:1,b:2/0", "redis://%2Ftmp%2Fredis.sock/0"),
+    *("redis://db/hunter2", "redis://db/-1", "redis://db?hunter2=1", "redis://db?family=6"),
+    *("redis://db?db=hunter2", "redis://db?decode_responses=true", "redis://db?protocol=hunter2"),
+    *("redis://db?ssl_cert_reqs=none", "rediss://db?ssl_cert_reqs=CERT_NONE", "redis://db?ssl=1"),
+    *("redis://db?password=hunter2", "valkeys://a:hunter2@db", "redis+sentinel://db"),
+]
+
+
+@pytest.mark.parametrize("kind", CACHES)
+def test_a_url_of_a_clouds_cache_is_accepted_and_a_cache_can_be_made(kind: str) -> None:
+    settings = load(CacheSettings, {"APP_ENVIRONMENT": "test", "APP_CACHE_URL": CACHES[kind]})
+
+    Cache(settings.cache_url.get_secret_value(), prefix="orders")
+
+
+@pytest.mark.parametrize("address", REFUSED_CACHES)
+def test_a_url_of_a_cache_that_cannot_work_is_refused_at_the_start(address: str) -> None:
+    with pytest.raises(SettingsRefused) as refused:
+        load(CacheSettings, {"APP_ENVIRONMENT": "test", "APP_CACHE_URL": address})
+
+    [line] = refused.value.faults
+    assert line.startswith("APP_CACHE_URL: found a secret (not shown); expected ")
+    assert "hunter2" not in line
+
+
+def test_the_hosts_of_a_url_take_turns_if_it_says_which_is_right() -> None:
+    for place in ("app:pw@one:1,two:2,three:3/x?", "app:pw@/x?host=one,two,three&port=1,2,3&"):
+        found, _ = driver_options(f"postgresql://{place}target_session_attrs=primary")
+        _turn_hosts(found)
+        hosts = found.get("host"), found.get("port")
+        assert "two:2,three:3,one:1" in found["dsn"] or hosts == (
+            ["two", "three", "one"],
+            [2, 3, 1],
+        )
+
+    found, _ = driver_options("postgresql://app:pw@one:1,two:2/x")
+    before = dict(found)
+    _turn_hosts(found)
+    assert found == before  # the first is the one that is wanted

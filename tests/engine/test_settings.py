@@ -147,6 +147,35 @@ def test_a_token_that_can_be_guessed_is_refused() -> None:
     assert line.startswith("APP_OPS_TOKEN: found a secret (not shown); expected random text")
 
 
+@pytest.mark.parametrize("sign", ["\n", " ", "é", "\x00"])
+def test_a_token_that_no_client_can_send_is_refused(sign: str) -> None:
+    for token in (f"{STRONG}{sign}", f"{sign}{STRONG}", f"{STRONG}{sign}x"):
+        [line] = faults(OPS_TOKEN=token)
+
+        assert line.startswith("APP_OPS_TOKEN: found a secret (not shown); expected ASCII")
+        assert STRONG not in line
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        *("https://", "https://h/a b", "https://h:99999/x", "https://user:pw@h/x", "https://ü.de/"),
+        *("https://h\n", "https:///x", "file:///", "file:///x\n", "http://h/x"),
+    ],
+)
+def test_an_address_of_keys_that_can_never_work_is_refused(url: str) -> None:
+    [line] = faults(AUTH_JWKS_URL=url)
+
+    assert line.startswith("APP_AUTH_JWKS_URL: ")
+
+
+@pytest.mark.parametrize("origin", ["https://x.io:443", "http://x.io:80", "https://x.io:65536"])
+def test_an_origin_that_no_browser_sends_is_refused(origin: str) -> None:
+    [line] = faults(CORS_ORIGINS=f"http://x.io:8080,https://x.io:80,{origin}")
+
+    assert line.startswith("APP_CORS_ORIGINS: ")
+
+
 @pytest.mark.parametrize(
     ("settings_type", "name", "value"),
     [

@@ -33,11 +33,11 @@ class Values(Generic[T]):
     """Values of one type, by name. Made by `Cache.values`."""
 
     def __init__(self, store: Store, key: str, kind: Any, ttl: float, secret: bytes) -> None:
-        self._store, self._ttl_seconds, self._secret = store, ttl, secret
-        self._type: TypeAdapter[T] = TypeAdapter(kind)
-        shape = hashlib.sha256(repr(self._type.json_schema()).encode()).hexdigest()[:8]
-        self._generation_key, self._prefix = key.encode(), f"{key}:{shape}:"
-        self._loading: dict[bytes, asyncio.Future[T | None]] = {}
+        self._store, self._loading = store, dict[bytes, asyncio.Future[T | None]]()
+        self._type, self._ttl_seconds = TypeAdapter[T](kind), ttl
+        # No part of the key: what one release deletes is deleted for another beside it too.
+        self._secret = secret + hashlib.sha256(repr(self._type.json_schema()).encode()).digest()
+        self._generation_key, self._prefix = key.encode(), f"{key}:{getattr(kind, '__name__', '')}:"
         self.stale = False  # a change may not have reached the store: clear it before it is used
 
     async def get(self, name: object, load: Callable[[], Awaitable[T | None]]) -> T | None:
@@ -115,8 +115,7 @@ class Values(Generic[T]):
     async def _write(self, key: bytes, generation: bytes, value: T) -> None:
         content = self._type.dump_json(value, by_alias=True, round_trip=True)
         try:
-            signed = self._signed(key, generation, content)
-            await self._store.write(key, signed, self._ttl_seconds)
+            await self._store.write(key, self._signed(key, generation, content), self._ttl_seconds)
         except FAILURES:  # it may arrive later, after the next change
             self.stale = True
 
@@ -169,9 +168,10 @@ class Cache:
         return {}
 
     async def _probe(self) -> None:
-        """Check that it stores values (a full server answers a ping); if so, use it from now on."""
+        """Check that it stores and reads (a full server answers a ping); then use it again."""
         try:
-            await self._store.write(f"{{{self._prefix}:}}checked".encode(), b"1", 60)
+            await self._store.write(key := f"{{{self._prefix}:}}checked".encode(), b"1", 60)
+            await self._store.read(key)
             for _, values in self._values:
                 if values.stale:
                     await values.clear()

@@ -10,6 +10,11 @@ HOST = rf"(?:[\w.-]+|%2[fF][^,:/?]+)(?::{PORT})?"
 HOSTS = rf"(?:\[[\da-fA-F:.]+\](?::{PORT})?|{HOST}(?:,{HOST})*)"
 URL = re.compile(rf"(?:([^@/?#]*)@)?({HOSTS}?(?:/[^/@?#]*)?)(?:\?([^@#]*))?")
 NOT_ENCODED = re.compile(r"\s|%00|%(?![\da-fA-F]{2})")
+CACHE = re.compile(
+    rf"(?:[\w.-]+|\[[\da-fA-F:.]+\])(?::{PORT})?(?:/\d*)?\?(?:&?(?:db=\d+|ssl_cert_reqs="
+    r"(?:none|optional|required)|ssl_check_hostname=(?:true|false)|ssl_ca_certs=/[^&]+))*"
+)
+FOR_CACHE = "one host, a number after /, no parameters but ssl_cert_reqs, ssl_ca_certs, db"
 EXPECTED = "a URL with hosts, ports and %2F for /, %40 @, %3F ?, %23 #, %25 % in its UTF-8 password"
 ANY = "user password dbname application_name options sslrootcert sslcert sslkey sslpassword"
 PARAMETERS = dict.fromkeys(ANY.split(), ".+") | {
@@ -49,11 +54,14 @@ def checked(text: str, *schemes: str) -> str:
         raise ValueError(EXPECTED)
     login, place, query = found.groups()
     if login is not None:
-        login = ":".join(quote(unquote(part), safe="") for part in login.split(":", 1))
-        place = f"{login}@{place}"
-    url = f"{scheme}://{place}" + (f"?{query}" if query else "")
+        login = ":".join(quote(unquote(part), safe="") for part in login.split(":", 1)) + "@"
+    url = f"{scheme}://{login or ''}{place}" + (f"?{query}" if query else "")
     if scheme.startswith("postgres"):
         driver_options(url)
+    if scheme.startswith("redis"):  # the client ignores some of it, or fails when it is made
+        is_plain_with_tls = scheme == "redis" and "ssl_" in (query or "")
+        if is_plain_with_tls or not CACHE.fullmatch(f"{place}?{query or ''}"):
+            raise ValueError(FOR_CACHE)
     return url
 
 
@@ -72,6 +80,8 @@ def driver_options(url: str) -> tuple[dict[str, Any], bool]:
         raise ValueError("hosts, a port for each or one for all, of PostgreSQL, not of CockroachDB")
     if "host" in given:
         options["host"] = given.pop("host").split(",")
+        if ports:
+            options["port"] = [int(port) for port in given.pop("port").split(",")]
     options["ssl"] = _tls(given)
     used = {name: value for name, value in options.items() if value}
     return used | {"dsn": f"{base}?{urlencode(given, quote_via=quote)}"}, is_pooled

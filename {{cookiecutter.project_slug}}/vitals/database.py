@@ -29,9 +29,9 @@ REMEDIES = {
     "migrations": "Apply the migrations of this version, or roll back to the previous one.",
     "pool": "Find the slow route below that holds connections; a larger pool is the last resort.",
 }
-# SQLSTATE classes of a temporary state: connection, authorization, catalog, transaction rollback,
-# resources, operator.
-TRANSIENT_STATES = ("08", "28", "3D", "40", "53", "57")
+# SQLSTATE classes of a temporary state: connection, read-only (it is a standby since a failover),
+# authorization, catalog, transaction rollback, resources, operator.
+TRANSIENT_STATES = ("08", "25006", "28", "3D", "40", "53", "57")
 # SQLite's messages in such a state; its other errors are defects of the code.
 TRANSIENT_MESSAGES = (
     "database is locked",

@@ -1,6 +1,8 @@
 """The engine for each kind of database: its driver, its limits, its options."""
 
+import asyncio
 import logging
+import re
 import time
 from collections.abc import Mapping
 from functools import partial
@@ -33,7 +35,7 @@ def build_engine(
     else:
         name, (options, is_pooled) = URL.create("postgresql+asyncpg"), driver_options(url)
         options = {"timeout": connect_seconds} | options
-        connect = _Connector(limits, is_pooled).connect
+        connect = _Connector(options, limits, is_pooled).connect
         hooks = {"do_connect": connect, "checkout": _refuse_closed, "invalidate": _abort}
     engine = create_async_engine(
         name, pool_size=size, max_overflow=0, pool_timeout=None, connect_args=options
@@ -102,11 +104,11 @@ POOLED = {
 class _Connector:
     """Connects to PostgreSQL, and remembers whether a pooler is in between."""
 
-    def __init__(self, limits: Mapping[str, int], is_pooled: bool) -> None:
-        self._limits, self._is_pooled = limits, is_pooled
+    def __init__(self, options: dict[str, Any], limits: Mapping[str, int], is_pooled: bool) -> None:
+        self._options, self._limits, self._is_pooled = options, limits, is_pooled
 
-    def connect(self, dialect: Any, _: object, __: object, options: dict[str, Any]) -> Any:
-        started = time.perf_counter()
+    def connect(self, dialect: Any, *_: object) -> Any:
+        started, options = time.perf_counter(), self._options
         try:
             if not self._is_pooled:
                 connection = dialect.connect(**options)
@@ -116,9 +118,14 @@ class _Connector:
             connection = dialect.connect(**options, **POOLED)
             connection.driver_connection.limits = self._limits
             return connection  # noqa: TRY300
+        except asyncio.CancelledError:
+            _turn_hosts(options)
+            raise
         except Exception as error:  # whatever it is, the database can't be used now
+            _turn_hosts(options)
             cause = error if isinstance(error, OSError) else error.__cause__ or error
-            failure = dialect.dbapi.OperationalError(f"{type(cause).__name__}: {cause}")
+            reason = str(cause) or "no answer in time"
+            failure = dialect.dbapi.OperationalError(f"{type(cause).__name__}: {reason}")
             failure.sqlstate = "08001"  # unable to establish a connection
             raise failure from error
         finally:
@@ -140,6 +147,17 @@ class _Connector:
             if answer != "SELECT 1":
                 driver.terminate()
         return answer == "SELECT 1"
+
+
+def _turn_hosts(options: dict[str, Any]) -> None:
+    """Begin with the next host of a list, if the URL says which of them is right.
+
+    asyncpg has one time limit for all, which a host that is gone without a word uses up.
+    """
+    if "target_session_attrs=" in options["dsn"]:
+        options["dsn"] = re.sub(r"(//(?:[^@/]*@)?)([^,/?]+),([^/?]+)", r"\1\3,\2", options["dsn"])
+        for each in (options.get("host", []), options.get("port", [])):
+            each += [each.pop(0)] if each else []
 
 
 def _set_pragmas(connection: Any, _: object) -> None:

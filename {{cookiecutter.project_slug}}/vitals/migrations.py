@@ -6,6 +6,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from typing import Any
 
+import asyncpg
 from alembic import context
 from alembic.util import CommandError
 from sqlalchemy import Connection, event, text
@@ -39,7 +40,7 @@ def run_migrations(url: str, **options: Any) -> None:
     """
     try:
         asyncio.run(_run(url, options))
-    except DBAPIError as error:
+    except (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError) as error:
         raise CommandError(
             f"{error}\nexpected a database that answers, no transaction that holds a lock for "
             "long, and migrations that fit its rows (a new column needs nullable=True or a "

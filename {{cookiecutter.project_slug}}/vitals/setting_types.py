@@ -12,7 +12,14 @@ from vitals import connection_url
 MIN_DISTINCT = 10  # characters: 16 random ones have fewer in one case of 10,000
 HOST = re.compile(r"(\*\.)?[a-z0-9]([a-z0-9.-]*[a-z0-9])?").fullmatch
 HEADER = re.compile(r"[A-Za-z0-9][A-Za-z0-9_.-]*").fullmatch
-ORIGIN = re.compile(r"https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:\d{1,5})?").fullmatch
+OWN_PORT = "http:.*:80$|https:.*:443$"  # browsers leave it out, so it would never match
+ORIGIN = re.compile(
+    rf"(?!{OWN_PORT})https?://[a-z0-9]([a-z0-9.-]*[a-z0-9])?(:{connection_url.PORT})?"
+).fullmatch
+KEY_URL = re.compile(
+    rf"(https://([\w.-]+|\[[\da-fA-F:.]+\])(:{connection_url.PORT})?(/[!-~]*)?|file:///[!-~]+)?",
+    re.ASCII,
+).fullmatch
 
 
 def url(*schemes: str) -> AfterValidator:
@@ -23,7 +30,10 @@ def url(*schemes: str) -> AfterValidator:
 
 
 def _strong(value: SecretStr) -> SecretStr:
-    if len(set(value.get_secret_value())) < MIN_DISTINCT:
+    text = value.get_secret_value()
+    if not (text.isascii() and text.isprintable() and " " not in text):
+        raise ValueError("ASCII without spaces and line breaks, which no client can send")
+    if len(set(text)) < MIN_DISTINCT:
         raise ValueError("random text, such as `openssl rand -base64 32` prints")
     return value
 
@@ -41,8 +51,8 @@ def _by_comma(is_valid: Callable[[str], object], rule: str) -> BeforeValidator:
 
 
 def _key_url(value: str) -> str:
-    if value and not value.startswith(("https://", "file:///")):
-        raise ValueError("a URL that starts with https:// or file:///")
+    if not KEY_URL(value):
+        raise ValueError("https://host/path or file:///path, without a password, ASCII only")
     return value
 
 

@@ -297,6 +297,31 @@ def test_extra_replaces_no_field_of_the_engine(
     assert "forged" not in failed
 
 
+@pytest.mark.parametrize("info", [("no", "such", "error"), (1,), (None, None, None)])
+def test_an_exc_info_that_holds_no_exception_raises_nothing(
+    info: Any, writer: Writer, file: Path, root: logging.Logger
+) -> None:
+    logs.install(writer, "json", "info")
+
+    root.error("it failed", exc_info=info)
+
+    writer.close()
+    assert json.loads(file.read_text())["event"] == "it failed"
+
+
+@pytest.mark.parametrize("value", [float("nan"), float("inf"), [float("nan")]])
+def test_a_number_that_json_lacks_leaves_a_line_of_json(
+    value: object, writer: Writer, file: Path, root: logging.Logger
+) -> None:
+    logs.install(writer, "json", "info")
+
+    root.info("measured", extra={"ratio": value})
+
+    writer.close()
+    assert "measured" in json.loads(file.read_text(), parse_constant=pytest.fail)["event"]
+    assert writer.errors == 1
+
+
 CONTROLS = [*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)]
 
 

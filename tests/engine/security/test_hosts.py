@@ -1,6 +1,7 @@
 """Allowed hosts, and the proxies whose headers are trusted."""
 
 from collections.abc import AsyncIterator
+from ipaddress import IPv6Address
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -14,7 +15,7 @@ from starlette.types import Receive, Scope, Send
 
 from tests.engine.applications import connect, install
 from vitals import testing
-from vitals.security.hosts import judge_by
+from vitals.security.hosts import OTHER, judge_by
 
 
 @pytest.fixture(scope="module")
@@ -105,6 +106,13 @@ async def test_two_hosts_in_one_request_are_400(client: httpx.AsyncClient) -> No
     hosts = [("host", "api.example.com"), ("host", "api.example.com")]
 
     assert (await client.get("/items", headers=hosts)).status_code == 400
+
+
+@pytest.mark.parametrize("letters", [b"abcd.example.org", b"abcdefgh.example"])
+def test_an_address_whose_bytes_spell_an_allowed_name_is_refused(letters: bytes) -> None:
+    host = f"[{IPv6Address(letters)}]".encode()
+
+    assert judge_by(("*.example.org", "abcdefgh.example"))(host) is OTHER
 
 
 @pytest.mark.parametrize("path", ["/livez", "/readyz", "/metrics"])

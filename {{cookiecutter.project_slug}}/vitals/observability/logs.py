@@ -105,7 +105,7 @@ def to_the_second(seconds: float) -> str:
 
 def as_json(fields: Mapping[str, Any]) -> str:
     """One line for machines; nothing in it can begin another, or move a terminal's cursor."""
-    return json.dumps(fields, default=str, separators=(",", ":")) + "\n"
+    return json.dumps(fields, default=str, separators=(",", ":"), allow_nan=False) + "\n"
 
 
 def as_text(fields: Mapping[str, Any]) -> str:
@@ -153,7 +153,7 @@ class _Handler(logging.Handler):
 def _fields(record: logging.LogRecord) -> dict[str, Any]:
     """The fields of a line, with all that its author gave as `extra`."""
     message = record.getMessage()[:MAX_TEXT]
-    error = record.exc_info[1] if record.exc_info else None
+    error = next((e for e in record.exc_info or () if isinstance(e, BaseException)), None)
     if error is not None:
         message = message.partition("\n")[0]  # asyncio shows the exception's text below it
     time = f"{to_the_second(record.created)}.{int(record.msecs):03d}Z"

@@ -35,7 +35,7 @@ def judge_by(allowed: Iterable[str]) -> Judge:
         if found is None or int(found[3] or 0) > 65_535:
             return INVALID
         try:
-            name = found[2] or IPv6Address(found[1].decode()).packed
+            name = found[2] or IPv6Address(found[1].decode()).exploded.encode()
         except AddressValueError:
             return INVALID
         return None if not names or name in names or name.endswith(below) else OTHER
