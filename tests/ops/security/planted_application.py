@@ -65,7 +65,19 @@ ITEMS = [
         "        item = await store.add(new)\n",
         '        item = await store.add(new)\n        logging.getLogger("x").info("%s", item)\n',
     ),
-    Fault({}, ROUTES, "from typing import", "import logging\nfrom typing import"),
+    Fault(  # only of a file that passes the first check of its type
+        {"SEC-207": "PUT /items/{item_id}/attachment body"},
+        ROUTES,
+        "        if not content.startswith(",
+        '        logging.getLogger("x").info("%r", content[:99])\n'
+        "        if not content.startswith(",
+    ),
+    Fault(
+        {"SEC-113": "app/items/routes.py from os import environ"},
+        ROUTES,
+        "from typing import",
+        "import logging\nfrom os import environ\nfrom typing import",
+    ),
     Fault(
         {"SEC-301": "POST /items Cache-Control"},
         ROUTES,

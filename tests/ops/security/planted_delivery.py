@@ -467,6 +467,7 @@ PACKAGES = [
     added("SEC-603", "scripts/two", " curl", "#!/bin/sh\ncurl -o i https://x.internal/i && sh i\n"),
     added("SEC-603", "scripts/three.sh", " bash", 'bash -c "$(curl https://x.internal/i)"\n'),
     added("SEC-603", "scripts/four.sh", " curl", "curl -sk https://x.internal/i > i\n"),
+    added("SEC-603", "scripts/five.py", " verify=False", "requests.post(x, verify=False)\n"),
     Fault(
         {"SEC-603": "deploy/Dockerfile ADD"},
         "deploy/Dockerfile",
@@ -603,6 +604,7 @@ SECRETS = [
         ":authorization:1",
         'headers = {"Authorization": "Bearer 9fK2mX7q' + 'Lr4TzW8vB3nYcD6s"}\n',
     ),
+    added("SEC-201", "docs/l.md", ":curl-user:1", "$ curl -u admin:Winter" + "2025! https://x\n"),
     added("SEC-202", ".gitleaksignore", ": hides", "x\n"),
 ]
 ALONE = {  # each is a run of its own
@@ -654,6 +656,13 @@ HARMLESS = [
         "",
         "kind: Role\nmetadata: {name: r}\nrules: [{resources: [pods], verbs: [get]}]\n",
     ),
+    added(
+        "",
+        "deploy/external.yaml",
+        "",
+        "kind: ExternalSecret\nspec: {data: [{secretKey: ops_token, remoteRef: {key: orders}}]}\n",
+    ),
+    added("", "docs/curl.md", "", '$ curl -u "$NAME:$PASSWORD" https://x.internal\n'),
     added("", ".github/workflows/more.yml", "", WORKFLOW),
     added("", "docs/password.md", "", "Set `password = …` in your own file.\n"),
     added("", "tests/unit/login.py", "", 'json = {"user": "a", "password": "wrong"}\n'),

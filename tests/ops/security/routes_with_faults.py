@@ -342,6 +342,7 @@ def logged(app: FastAPI, settings: vitals.Settings) -> None:
         log.info(settings.ops_token.get_secret_value())
 
     # SEC-207 the log environment
+    # SEC-113 app/planted.py os.environ))
     log.warning("%s", dict(os.environ))  # before the log is set up: on standard error
 
     # SEC-504 the log 'printed by hand'
@@ -361,6 +362,7 @@ def answered(app: FastAPI, settings: vitals.Settings) -> None:
     # SEC-208 GET /environment environment
     @app.get("/environment", openapi_extra=PUBLIC)
     def environment():
+        # SEC-113 app/planted.py os.environ)
         return dict(os.environ)
 
     # SEC-208 GET /hidden-environment environment

@@ -27,6 +27,8 @@ INDEX = (
     r"|^\[+tool\.(?:uv\.(?:index|sources)|poetry\.source)[^\n]*"
     r"|\bpip[\d.]* [^\n]*? -[if] [^\n]*|(?<!\w)git\+\w+:[^\n]*"
 )
+SETTING = r"\bAPP_(?!VERSION|COMMIT)[A-Z_]+\b"
+ENVIRONMENT = r"\bos\.(?:environ|getenv)\b[^\n]*|\bfrom os import [^\n]*\b(?:environ|getenv)\b"
 FETCH = r"\b(?:curl|wget)\b"
 FETCHED = (
     rf"{FETCH}[^\n;]*\|\s*(?:sudo\s+|env\s+|-\S+\s+)*(?:\S*/)?(?:\w*sh|python[\d.]*|perl|node)\b"
@@ -35,6 +37,7 @@ FETCHED = (
     r"|\bcurl\b[^\n;|]*\s(?:-[a-zA-Z]*k[a-zA-Z]*|--insecure)\b[^\n]*|--no-check-certificate\b"
     r"|GIT_SSL_NO_VERIFY|sslVerify\W+false|StrictHostKeyChecking\W+no|TLS_REJECT_UNAUTHORIZED"
     r"|--allow-un(?:authenticated|trusted)|DOCKER_TLS_CERTDIR\W+\"\"|tcp://[\w.-]+:2375"
+    r"|\bverify(?:_ssl|_certs)?=False\b|CERT_NONE|_create_unverified_context"
     r"|\bdocker (?:run|pull)\b[^\n]*(?::latest|--privileged|docker\.sock|[= ]host\b)[^\n]*"
     r"|^ADD\s+(?![^\n]*--checksum)[^\n]*(?:https?://|git@)[^\n]*"
 )
@@ -58,12 +61,11 @@ def _locks(seen: Evidence) -> Iterator[tuple[str, str]]:
                 yield file, line.strip()
 
 
-@check("SEC-113", "config/*.env", "move it there", "OWASP ASVS 13.4")
+@check("SEC-113", "a field of Settings, and config/*.env", "move it there", "OWASP ASVS 13.4")
 def settings_come_from_config(seen: Evidence) -> Found:
     """Settings come from config/ only, where they are checked"""
-    yield from _lines(
-        seen, r"\bAPP_(?!VERSION|COMMIT)[A-Z_]+\b", re.compile("deploy/.*ya?ml").match
-    )
+    yield from _lines(seen, SETTING, re.compile("deploy/.*ya?ml").match)
+    yield from _lines(seen, ENVIRONMENT, re.compile(r"app/.*\.py").match)
 
 
 @check("SEC-601", "a lock with hashes", "make lock, and --require-hashes", SUPPLY_CHAIN)
