@@ -4,10 +4,9 @@ import re
 from collections.abc import Iterator
 
 from vitals.ops.check.security import containers, tools
-from vitals.ops.check.security.checklist import check
+from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
-from vitals.ops.check.security.scripts import DOCKERFILE, SUPPLY_CHAIN
-from vitals.ops.check.security.tools import Found
+from vitals.ops.check.security.source import DOCKERFILE, SUPPLY_CHAIN
 
 PIPELINES = "OWASP CI/CD Security Risks"
 STORED, CIS = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4"
@@ -45,20 +44,20 @@ def _dockerfiles(seen: Evidence) -> Iterator[tuple[str, str]]:
 
 
 @check("SEC-201", "none", "replace it; if it is none, end the line with gitleaks:allow", STORED)
-def the_tree_holds_no_secret(seen: Evidence) -> Found:
+def the_tree_holds_no_secret(seen: Evidence) -> Findings:
     """The repository holds no secret"""
     yield from seen.once(tools.secrets_in_the_tree)
 
 
 @check("SEC-202", "none", "replace it: it is known, also without that commit", STORED)
-def the_history_holds_no_secret(seen: Evidence) -> Found:
+def the_history_holds_no_secret(seen: Evidence) -> Findings:
     """No secret was committed since the last release; HISTORY=all looks at all commits"""
     yield from seen.once(tools.secrets_in_the_history)
     yield from ((file, "hides secrets") for file in seen.files if file == ".gitleaksignore")
 
 
 @check("SEC-206", "none, and .env in .gitignore", "remove it", "OWASP ASVS 13.3")
-def local_files_stay_local(seen: Evidence) -> Found:
+def local_files_stay_local(seen: Evidence) -> Findings:
     """Files of local settings, keys and databases are not in the repository"""
     ignored = seen.text(".gitignore").split()
     if not {".env", "/.env", ".env*"} & set(ignored) or "!.env" in ignored:
@@ -67,13 +66,13 @@ def local_files_stay_local(seen: Evidence) -> Found:
 
 
 @check("SEC-604", "none", "`zizmor --offline .github` explains it", "GitHub security hardening")
-def workflows_are_sound(seen: Evidence) -> Found:
+def workflows_are_sound(seen: Evidence) -> Findings:
     """Workflows of GitHub have no weakness that zizmor knows"""
     yield from seen.once(tools.workflows)
 
 
 @check("SEC-606", "`make check`, without exception", "see how the template has it", PIPELINES)
-def pipelines_check(seen: Evidence) -> Found:
+def pipelines_check(seen: Evidence) -> Findings:
     """Pipelines run `make check`, and fail where it does"""
     pipelines = [
         (place, text) for place, text, _ in seen.once(containers.subjects) if PIPELINE(place)
@@ -87,13 +86,13 @@ def pipelines_check(seen: Evidence) -> Found:
 
 
 @check("SEC-607", "none", "make upgrade", "OWASP A06:2021")
-def no_advisory_is_open(seen: Evidence) -> Found:
+def no_advisory_is_open(seen: Evidence) -> Findings:
     """No advisory is open for a package that is shipped"""
     yield from seen.once(tools.advisories)
 
 
 @check("SEC-608", "a number other than 0", "USER 10001:10001 in the last stage", CIS)
-def the_image_is_not_root(seen: Evidence) -> Found:
+def the_image_is_not_root(seen: Evidence) -> Findings:
     """The image runs as a user without rights"""
     for file, text in _dockerfiles(seen):
         last = re.split(r"^FROM ", text, flags=re.MULTILINE)[-1]
@@ -103,7 +102,7 @@ def the_image_is_not_root(seen: Evidence) -> Found:
 
 
 @check("SEC-609", "a version, and a registry", "name both", SUPPLY_CHAIN)
-def images_are_exact(seen: Evidence) -> Found:
+def images_are_exact(seen: Evidence) -> Findings:
     """Every image is named by its version, and by its registry where Docker doesn't keep it"""
     named = list[tuple[str, str]]()
     for file, text in _dockerfiles(seen):
@@ -122,7 +121,7 @@ def images_are_exact(seen: Evidence) -> Found:
 
 
 @check("SEC-610", "a list of names that go in", "begin .dockerignore with *", CIS)
-def the_image_takes_named_files(seen: Evidence) -> Found:
+def the_image_takes_named_files(seen: Evidence) -> Findings:
     """Only files that are named go into the image"""
     others = [file for file in seen.files if file.endswith(".dockerignore")]
     for file in {".dockerignore", *others} if any(map(DOCKERFILE, seen.files)) else ():
