@@ -6,6 +6,12 @@ from tests.ops.security.planted import Fault
 
 MAIN, ROUTES, MODELS = "app/main.py", "app/items/routes.py", "app/items/models.py"
 SETTINGS, INSTALL = "app/settings.py", "    vitals.install(\n"
+QUOTE = """def f():
+    try:
+        g()
+    except ValueError as error:
+        return {}
+"""
 LAST = "        required=REQUIRED_CHECKS,\n"
 
 
@@ -84,6 +90,7 @@ ITEMS = [
         '  response.headers["Location"]',
         '  response.headers["Cache-Control"] = "public"; response.headers["Location"]',
     ),
+    Fault({"SEC-210": "app/quote.py"}, "app/quote.py", "", QUOTE.format("{'error': str(error)}")),
     Fault({"SEC-406": "GET /items limit"}, MODELS, "le=100,", "le=100_000,"),
     Fault({"SEC-406": "PUT /items/{item_id} body.name"}, MODELS, "max_length=200, ", ""),
     Fault({"SEC-406": "POST /items body.name"}, MODELS, "", ""),
@@ -155,6 +162,8 @@ ALONE = {  # what changes all answers has a project of its own
     "settings": [
         SECRET,
         *setting({"SEC-203": "APP_SMTP_PASSWORD"}, 'smtp_password: str = "placeholder"'),
+        *setting({"SEC-203": "APP_SECRET_KEY"}, 'secret_key: str = "placeholder"'),
+        *setting({"SEC-203": "APP_CHAT_TOKEN"}, 'chat_token: str = "placeholder"'),
         *setting(
             {"SEC-203": "APP_PAY_SECRET default"},
             'pay_secret: SecretStr = SecretStr("k3Yq8Zr2Lx7W")',  # pragma: allowlist secret
@@ -163,6 +172,7 @@ ALONE = {  # what changes all answers has a project of its own
     "the example": ITEMS,
 }
 HARMLESS = [
+    Fault({}, "app/no_quote.py", "", QUOTE.format("{'error': 'it is away'}")),
     SECRET,
     *setting({}, 'pay_secret: SecretStr = SecretStr("placeholder")'),
     setup(

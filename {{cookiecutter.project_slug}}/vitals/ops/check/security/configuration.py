@@ -54,7 +54,7 @@ def settings_hide_secrets(_: Evidence) -> Findings:
     settings_type = project_file.load_settings_type()
     hidden = secret_names(settings_type)
     for name, field in settings_type.model_fields.items():
-        if name not in hidden and SECRET.search(name):
+        if name not in hidden and (SECRET.search(name) or name.endswith("token")):
             yield f"APP_{name.upper()}", f"a {field.annotation} that logs and pages may show"
         default = getattr(field.default, "get_secret_value", str)()
         known = "" if "://" in default and "@" not in default else default

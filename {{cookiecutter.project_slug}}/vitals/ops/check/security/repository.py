@@ -13,7 +13,8 @@ STORED, CIS = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4"
 PIPELINE = re.compile(r"\.github/workflows/|\.git\w+-ci\.yml").match
 LOCAL = re.compile(
     r"(.*/)?(\.env(\.(?!example|sample|template).*)?|\.netrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)"
-    r"|.*\.(pem|key|p12|pfx|kdbx|keystore|jks|sqlite3?|db))"
+    r"|\.pgpass|\.my\.cnf|\.git-credentials|\.?htpasswd|kubeconfig.*"
+    r"|.*\.(pem|key|p12|pfx|kdbx|keystore|jks|sqlite3?|db|dump|tfstate))"
 ).fullmatch
 # The names of images that Docker itself keeps; others say which registry they come from.
 KNOWN = re.compile(
@@ -24,10 +25,12 @@ KNOWN = re.compile(
 EXACT = re.compile(r".+:v?\d(?!.*latest)[\w.-]*|.+@sha256:[0-9a-f]{64}").fullmatch
 BY_DEPLOY = ("none", "service:v0.0.0")
 IMAGES = r"^(?:.*\.)?image(?:\.name)?=(.+)|^images=(?:.*,)?newTag:(?!v?\d)(.*)"
-GITLAB = r"^(?:.*\.)?(?:image(?:\.name)?|services)=(?:.*name:)?([^,$\n]+)$"
+GITLAB = r"^(?:.*\.)?(?:image(?:\.name)?|services)=(?:.*name:)?([^,$\n]+|.*:latest)$"
 GOES_ON = (  # of a step or a job that runs `make check`
-    r"^(?:.*(?:continue-on-error|allow_failure):true,.*make check.*"
-    r"|(?:.*[=:])?make check *(?:\|\||;).*|(?P<job>.+)\.(?:allow_failure|continue-on-error)=true"
+    r"^(?:.*(?:continue-on-error:true|if:false),.*make check.*"
+    r"|(?:.*[=:])?make check *(?:\||;).*"
+    r"|(?P<by_hand>.+)\.script=make check.*(?=(?:\n.*)*\n(?P=by_hand)\.when=manual\n)"
+    r"|(?P<job>.+)\.(?:(?:allow_failure|continue-on-error)=true|if=false)"
     r"(?=(?:\n.*)*\n(?P=job)\.(?:script|steps|run)\b.*make check))$"
 )
 LETS_IN = re.compile(

@@ -7,7 +7,9 @@ from typing import Any
 
 PARSE = import_module("re._parser").parse  # private: nothing else reads patterns
 SECRET = re.compile(
-    r"(pass(word|wd|phrase)|secret|(api|private|signing)_?key)s?(_?(hash|digest))?$", re.IGNORECASE
+    r"(pass(word|wd|phrase)|pwd|secret|credential"
+    r"|(api|private|signing|secret|access|encryption|jwt|session)_?key)s?(_?(hash|digest|salt))?$",
+    re.IGNORECASE,
 )
 FORMATS = {
     "date": "2026-01-31",

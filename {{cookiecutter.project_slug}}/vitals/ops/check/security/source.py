@@ -24,7 +24,8 @@ LOCK = re.compile(r"(.*/)?(requirements|constraints)[^/]*\.txt").fullmatch
 PIN = re.compile(r"[\w.\[\],-]+==\S+( ;[^\\]+?)?( --hash=sha256:[0-9a-f]{64})+").fullmatch
 NOT_LOCKED = (
     r"\bpip[\d.]*\b(?![^\n;&|]*--require-hashes)[^\n;&|]*? install\b[^\n;&|]*"
-    r"|\b(?:pipx|uvx|npx|uv tool|easy_install|(?:npm|go|cargo|gem) install)\b[^\n;&|]*"
+    r"|\b(?:pipx|uvx|npx|uv tool|easy_install|(?:uv|poetry) add"
+    r"|(?:npm|go|cargo|gem|poetry|pipenv|conda) install)\b[^\n;&|]*"
 )
 INDEX = (
     r"(?:--(?:default-index|find-links|trusted-host)|index-url)\b[^\n]*|--index[ =][^\n]*://[^\n]*"
@@ -39,6 +40,8 @@ FETCHED = (
     rf"{FETCH}[^\n;]*\|\s*(?:sudo\s+|env\s+|-\S+\s+)*(?:\S*/)?(?:\w*sh|python[\d.]*|perl|node)\b"
     rf"|(?:\b\w*sh|python[\d.]*|eval|source|\s\.)\s[^\n;|]*[$<]?[(`]\s*{FETCH}[^\n]*"
     rf"|{FETCH}(?![^\n]*sha\d+sum)[^\n]*(?:&&|;)[^\n]*\b(?:\w*sh|chmod|python[\d.]*)\s[^\n]*"
+    rf"|{FETCH}[^\n]*(?:\s-\w*[oO]\s*|[/>])\s*(?:\S*/)?(?P<file>\w[\w.-]*)[^\n]*\n"
+    r"(?:(?![^\n]*sha\d+sum)[^\n]*\n){0,9}?[^\n]*\b(?:\w*sh|chmod|source|python[\d.]*)\s[^\n]*\b(?P=file)"
     r"|\bcurl\b[^\n;|]*\s(?:-[a-zA-Z]*k[a-zA-Z]*|--insecure)\b[^\n]*|--no-check-certificate\b"
     r"|GIT_SSL_NO_VERIFY|sslVerify\W+false|StrictHostKeyChecking\W+no|TLS_REJECT_UNAUTHORIZED"
     r"|--allow-un(?:authenticated|trusted)|DOCKER_TLS_CERTDIR\W+\"\"|tcp://[\w.-]+:2375"
@@ -121,7 +124,13 @@ def answers_do_not_quote_exceptions(_: Evidence) -> Findings:
     for file in sorted((shell.ROOT / "app").rglob("*.py")):
         for each in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(each, ast.ExceptHandler) and each.type and BROAD(ast.unparse(each.type)):
-                calls = (node for node in ast.walk(each) if isinstance(node, ast.Call))
-                for call in (c for c in calls if ANSWER(ast.unparse(c.func).rpartition(".")[2])):
-                    if any(isinstance(n, ast.Name) and n.id == each.name for n in ast.walk(call)):
-                        yield f"{file.relative_to(shell.ROOT)}:{call.lineno}", "quotes an exception"
+                for node in filter(_is_answer, ast.walk(each)):
+                    if any(isinstance(n, ast.Name) and n.id == each.name for n in ast.walk(node)):
+                        yield f"{file.relative_to(shell.ROOT)}:{node.lineno}", "quotes an exception"
+
+
+def _is_answer(node: ast.AST) -> bool:
+    """Whether a node makes an answer; a function that only handles the error makes none."""
+    if isinstance(node, ast.Call):
+        return bool(ANSWER(ast.unparse(node.func).rpartition(".")[2]))
+    return isinstance(node, ast.Return) and isinstance(node.value, ast.Dict)
