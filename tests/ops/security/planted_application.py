@@ -173,8 +173,11 @@ ALONE = {  # what changes all answers has a project of its own
 }
 HARMLESS = [
     Fault({}, "app/no_quote.py", "", QUOTE.format("{'error': 'it is away'}")),
+    Fault({}, "app/its_type.py", "", QUOTE.format("{'error': type(error).__name__}")),
     SECRET,
     *setting({}, 'pay_secret: SecretStr = SecretStr("placeholder")'),
+    Fault({}, SETTINGS, "", "\n    needs_token: bool = True\n"),
+    Fault({}, "config/common.env", "", "APP_NEEDS_TOKEN=true\n"),
     setup(
         {},
         '@app.middleware("http")\nasync def count(request, call_next):\n'

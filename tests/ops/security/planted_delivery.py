@@ -456,6 +456,7 @@ PACKAGES = [
         "WORKDIR /service\n",
         "WORKDIR /service\nENV PIP_INDEX_URL=x\n",
     ),
+    added("SEC-602", "deploy/pip.conf", " trusted-host", "trusted-host = x.internal\n"),
     added("SEC-602", "uv.toml", " index-url", 'index-url = "x"\n'),
     Fault(
         {"SEC-602": "pyproject.toml [[tool.uv.index]]"},
@@ -705,6 +706,8 @@ HARMLESS = [
         "kind: ExternalSecret\nspec: {data: [{secretKey: ops_token, remoteRef: {key: orders}}]}\n",
     ),
     added("", "scripts/sum.sh", "", "curl -o i https://x.internal/i\nsha256sum -c s\nsh i\n"),
+    added("", "scripts/data.sh", "", "curl -o a.json https://x.internal/i\npython b.py a.json\n"),
+    added("", "scripts/ask.sh", "", "curl -f http://orders-api:8000/livez\nmysql -p orders\n"),
     added("", "scripts/saved.sh", "", "curl -o page.json https://x.internal/i\nsh other.sh\n"),
     added("", "scripts/login.sh", "", 'docker login -u x -p "$PASSWORD" y\nmkdir -p /tmp/abcdef\n'),
     added("", "app/defaults.py", "", 'url = SecretStr("redis://cache:6379/0")\n'),

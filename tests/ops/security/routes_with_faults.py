@@ -430,6 +430,11 @@ def answered(app: FastAPI, settings: vitals.Settings) -> None:
     def users() -> list[User]:
         return []
 
+    # SEC-209 GET /users-by-team answer.*[].password_hash
+    @app.get("/users-by-team", openapi_extra=PUBLIC)
+    def users_by_team() -> dict[str, list[User]]:
+        return {}
+
     # SEC-209 GET /in-address api_key
     @app.get("/in-address", openapi_extra=PUBLIC)
     def in_address(api_key: Name): ...

@@ -54,7 +54,8 @@ def settings_hide_secrets(_: Evidence) -> Findings:
     settings_type = project_file.load_settings_type()
     hidden = secret_names(settings_type)
     for name, field in settings_type.model_fields.items():
-        if name not in hidden and (SECRET.search(name) or name.endswith("token")):
+        is_secret = SECRET.search(name) or name.endswith("token")
+        if is_secret and name not in hidden and field.annotation not in (bool, int, float):
             yield f"APP_{name.upper()}", f"a {field.annotation} that logs and pages may show"
         default = getattr(field.default, "get_secret_value", str)()
         known = "" if "://" in default and "@" not in default else default

@@ -28,7 +28,7 @@ NOT_LOCKED = (
     r"|(?:npm|go|cargo|gem|poetry|pipenv|conda) install)\b[^\n;&|]*"
 )
 INDEX = (
-    r"(?:--(?:default-index|find-links|trusted-host)|index-url)\b[^\n]*|--index[ =][^\n]*://[^\n]*"
+    r"(?:--default-index|find-links|trusted-host|index-url)\b[^\n]*|--index[ =][^\n]*://[^\n]*"
     r"|\b(?:PIP|UV)_(?:EXTRA_|DEFAULT_)?(?:INDEX|FIND_LINKS|TRUSTED|INSECURE|CONFIG_FILE)[^\n]*"
     r"|^\[+tool\.(?:uv\.(?:index|sources)|poetry\.source)[^\n]*"
     r"|\bpip[\d.]* [^\n]*? -[if] [^\n]*|(?<!\w)git\+\w+:[^\n]*"
@@ -41,7 +41,8 @@ FETCHED = (
     rf"|(?:\b\w*sh|python[\d.]*|eval|source|\s\.)\s[^\n;|]*[$<]?[(`]\s*{FETCH}[^\n]*"
     rf"|{FETCH}(?![^\n]*sha\d+sum)[^\n]*(?:&&|;)[^\n]*\b(?:\w*sh|chmod|python[\d.]*)\s[^\n]*"
     rf"|{FETCH}[^\n]*(?:\s-\w*[oO]\s*|[/>])\s*(?:\S*/)?(?P<file>\w[\w.-]*)[^\n]*\n"
-    r"(?:(?![^\n]*sha\d+sum)[^\n]*\n){0,9}?[^\n]*\b(?:\w*sh|chmod|source|python[\d.]*)\s[^\n]*\b(?P=file)"
+    r"(?:(?![^\n]*sha\d+sum)[^\n]*\n){0,9}?"
+    r"[^\n]*\b(?:\w*sh|source|python[\d.]*|chmod\s+\S+)\s+(?:-\S+\s+)*\S*\b(?P=file)"
     r"|\bcurl\b[^\n;|]*\s(?:-[a-zA-Z]*k[a-zA-Z]*|--insecure)\b[^\n]*|--no-check-certificate\b"
     r"|GIT_SSL_NO_VERIFY|sslVerify\W+false|StrictHostKeyChecking\W+no|TLS_REJECT_UNAUTHORIZED"
     r"|--allow-un(?:authenticated|trusted)|DOCKER_TLS_CERTDIR\W+\"\"|tcp://[\w.-]+:2375"
@@ -124,13 +125,22 @@ def answers_do_not_quote_exceptions(_: Evidence) -> Findings:
     for file in sorted((shell.ROOT / "app").rglob("*.py")):
         for each in ast.walk(ast.parse(file.read_text(encoding="utf-8"))):
             if isinstance(each, ast.ExceptHandler) and each.type and BROAD(ast.unparse(each.type)):
-                for node in filter(_is_answer, ast.walk(each)):
-                    if any(isinstance(n, ast.Name) and n.id == each.name for n in ast.walk(node)):
+                for node in (n for n in ast.walk(each) if isinstance(n, ast.Call | ast.Return)):
+                    if _is_answer(node) and _holds(node, each.name):
                         yield f"{file.relative_to(shell.ROOT)}:{node.lineno}", "quotes an exception"
 
 
-def _is_answer(node: ast.AST) -> bool:
+def _is_answer(node: ast.Call | ast.Return) -> bool:
     """Whether a node makes an answer; a function that only handles the error makes none."""
     if isinstance(node, ast.Call):
         return bool(ANSWER(ast.unparse(node.func).rpartition(".")[2]))
-    return isinstance(node, ast.Return) and isinstance(node.value, ast.Dict)
+    return isinstance(node.value, ast.Dict)
+
+
+def _holds(node: ast.AST, name: str | None) -> bool:
+    """Whether a node uses a variable, other than for its type."""
+    if isinstance(node, ast.Call) and ast.unparse(node.func) == "type":
+        return False
+    if isinstance(node, ast.Name):
+        return node.id == name
+    return any(_holds(inner, name) for inner in ast.iter_child_nodes(node))
