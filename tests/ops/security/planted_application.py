@@ -6,6 +6,12 @@ from tests.ops.security.planted import Fault
 
 MAIN, ROUTES, MODELS = "app/main.py", "app/items/routes.py", "app/items/models.py"
 SETTINGS, INSTALL = "app/settings.py", "    vitals.install(\n"
+QUOTE = """def f():
+    try:
+        g()
+    except ValueError as error:
+        return {}
+"""
 LAST = "        required=REQUIRED_CHECKS,\n"
 
 
@@ -65,13 +71,26 @@ ITEMS = [
         "        item = await store.add(new)\n",
         '        item = await store.add(new)\n        logging.getLogger("x").info("%s", item)\n',
     ),
-    Fault({}, ROUTES, "from typing import", "import logging\nfrom typing import"),
+    Fault(  # only of a file that passes the first check of its type
+        {"SEC-207": "PUT /items/{item_id}/attachment body"},
+        ROUTES,
+        "        if not content.startswith(",
+        '        logging.getLogger("x").info("%r", content[:99])\n'
+        "        if not content.startswith(",
+    ),
+    Fault(
+        {"SEC-113": "app/items/routes.py from os import environ"},
+        ROUTES,
+        "from typing import",
+        "import logging\nfrom os import environ\nfrom typing import",
+    ),
     Fault(
         {"SEC-301": "POST /items Cache-Control"},
         ROUTES,
         '  response.headers["Location"]',
         '  response.headers["Cache-Control"] = "public"; response.headers["Location"]',
     ),
+    Fault({"SEC-210": "app/quote.py"}, "app/quote.py", "", QUOTE.format("{'error': str(error)}")),
     Fault({"SEC-406": "GET /items limit"}, MODELS, "le=100,", "le=100_000,"),
     Fault({"SEC-406": "PUT /items/{item_id} body.name"}, MODELS, "max_length=200, ", ""),
     Fault({"SEC-406": "POST /items body.name"}, MODELS, "", ""),
@@ -143,6 +162,8 @@ ALONE = {  # what changes all answers has a project of its own
     "settings": [
         SECRET,
         *setting({"SEC-203": "APP_SMTP_PASSWORD"}, 'smtp_password: str = "placeholder"'),
+        *setting({"SEC-203": "APP_SECRET_KEY"}, 'secret_key: str = "placeholder"'),
+        *setting({"SEC-203": "APP_CHAT_TOKEN"}, 'chat_token: str = "placeholder"'),
         *setting(
             {"SEC-203": "APP_PAY_SECRET default"},
             'pay_secret: SecretStr = SecretStr("k3Yq8Zr2Lx7W")',  # pragma: allowlist secret
@@ -151,8 +172,12 @@ ALONE = {  # what changes all answers has a project of its own
     "the example": ITEMS,
 }
 HARMLESS = [
+    Fault({}, "app/no_quote.py", "", QUOTE.format("{'error': 'it is away'}")),
+    Fault({}, "app/its_type.py", "", QUOTE.format("{'error': type(error).__name__}")),
     SECRET,
     *setting({}, 'pay_secret: SecretStr = SecretStr("placeholder")'),
+    Fault({}, SETTINGS, "", "\n    needs_token: bool = True\n"),
+    Fault({}, "config/common.env", "", "APP_NEEDS_TOKEN=true\n"),
     setup(
         {},
         '@app.middleware("http")\nasync def count(request, call_next):\n'

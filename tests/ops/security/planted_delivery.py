@@ -456,6 +456,7 @@ PACKAGES = [
         "WORKDIR /service\n",
         "WORKDIR /service\nENV PIP_INDEX_URL=x\n",
     ),
+    added("SEC-602", "deploy/pip.conf", " trusted-host", "trusted-host = x.internal\n"),
     added("SEC-602", "uv.toml", " index-url", 'index-url = "x"\n'),
     Fault(
         {"SEC-602": "pyproject.toml [[tool.uv.index]]"},
@@ -467,6 +468,11 @@ PACKAGES = [
     added("SEC-603", "scripts/two", " curl", "#!/bin/sh\ncurl -o i https://x.internal/i && sh i\n"),
     added("SEC-603", "scripts/three.sh", " bash", 'bash -c "$(curl https://x.internal/i)"\n'),
     added("SEC-603", "scripts/four.sh", " curl", "curl -sk https://x.internal/i > i\n"),
+    added("SEC-603", "scripts/six.sh", " curl", "curl -o i.sh https://x.internal/i\nsh ./i.sh\n"),
+    added("SEC-603", "scripts/seven.sh", " wget", "wget https://x.internal/b/i\nchmod +x i\n"),
+    added("SEC-601", "scripts/eight.sh", " poetry", "poetry install\n"),
+    added("SEC-206", "deploy/.pgpass", ": is", "x\n"),
+    added("SEC-603", "scripts/five.py", " verify=False", "requests.post(x, verify=False)\n"),
     Fault(
         {"SEC-603": "deploy/Dockerfile ADD"},
         "deploy/Dockerfile",
@@ -502,6 +508,24 @@ PACKAGES = [
 ]
 PIPELINES = [
     added(
+        "SEC-606",
+        ".github/workflows/off.yml",
+        " jobs.planted.steps=if:false,run:make check",
+        WORKFLOW.replace("run: make check", "{if: false, run: make check}"),
+    ),
+    added(
+        "SEC-606",
+        ".github/workflows/never.yml",
+        " jobs.planted.if=false",
+        WORKFLOW.replace("    runs-on", "    if: false\n    runs-on"),
+    ),
+    added(
+        "SEC-606",
+        ".github/workflows/piped.yml",
+        " jobs.planted.steps=run:make check | tee",
+        WORKFLOW.replace("make check", "make check | tee log"),
+    ),
+    added(
         "SEC-604",
         ".github/workflows/injected.yml",
         ":template-injection:",
@@ -536,6 +560,7 @@ JOB = """include: [{remote: 'https://x.internal/ci.yml'}, {project: a/b, file: c
 planted:
   image: docker:latest
   allow_failure: true
+  services: ["$CI_REGISTRY_IMAGE/builder:latest"]
   variables: {PIP_EXTRA_INDEX_URL: x}
   script:
     - curl https://x.internal/i | sh
@@ -548,13 +573,22 @@ GITLAB = [
             "SEC-603": ".gitlab-ci.yml curl",
             "SEC-605": ".gitlab-ci.yml include=remote:https://x.internal",
             "SEC-606": ".gitlab-ci.yml planted.allow_failure=true",
-            "SEC-609": ".gitlab-ci.yml docker:latest",
+            "SEC-609": ".gitlab-ci.yml $CI_REGISTRY_IMAGE/builder:latest",
         },
         ".gitlab-ci.yml",
         "",
         JOB,
     ),
-    Fault({"SEC-605": ".gitlab-ci.yml include=file:c.yml,project:a/b"}, ".gitlab-ci.yml", "", ""),
+    Fault(
+        {
+            "SEC-605": ".gitlab-ci.yml include=file:c.yml,project:a/b",
+            "SEC-606": ".gitlab-ci.yml by-hand.script=make check",
+            "SEC-609": ".gitlab-ci.yml docker:latest",
+        },
+        ".gitlab-ci.yml",
+        "",
+        "by-hand:\n  when: manual\n  script: [make check]\n",
+    ),
 ]
 WORDS = "hunter" + "2"  # a line with both halves would be a finding of the template's own scan
 SECRETS = [
@@ -603,6 +637,17 @@ SECRETS = [
         ":authorization:1",
         'headers = {"Authorization": "Bearer 9fK2mX7q' + 'Lr4TzW8vB3nYcD6s"}\n',
     ),
+    added(
+        "SEC-201",
+        "docs/l.md",
+        ":password-argument:1",
+        "$ curl -u admin:Winter" + "2025! https://x\n",
+    ),
+    added("SEC-201", "app/m.py", ":quoted-password:1", f'key = SecretStr("{WORDS}")\n'),
+    added("SEC-201", "docs/n.xml", ":quoted-password:1", f"<password>{WORDS}</password>\n"),
+    added("SEC-201", "docs/o.json", ":name-", f'{{"key": "password", "value": "{WORDS}"}}\n'),
+    added("SEC-201", "scripts/p.sh", ":password-argument:1", f"sshpass -p '{WORDS}' ssh x\n"),
+    added("SEC-201", "scripts/q.sh", ":password-argument:1", f"docker login -u x -p {WORDS} y\n"),
     added("SEC-202", ".gitleaksignore", ": hides", "x\n"),
 ]
 ALONE = {  # each is a run of its own
@@ -654,6 +699,19 @@ HARMLESS = [
         "",
         "kind: Role\nmetadata: {name: r}\nrules: [{resources: [pods], verbs: [get]}]\n",
     ),
+    added(
+        "",
+        "deploy/external.yaml",
+        "",
+        "kind: ExternalSecret\nspec: {data: [{secretKey: ops_token, remoteRef: {key: orders}}]}\n",
+    ),
+    added("", "scripts/sum.sh", "", "curl -o i https://x.internal/i\nsha256sum -c s\nsh i\n"),
+    added("", "scripts/data.sh", "", "curl -o a.json https://x.internal/i\npython b.py a.json\n"),
+    added("", "scripts/ask.sh", "", "curl -f http://orders-api:8000/livez\nmysql -p orders\n"),
+    added("", "scripts/saved.sh", "", "curl -o page.json https://x.internal/i\nsh other.sh\n"),
+    added("", "scripts/login.sh", "", 'docker login -u x -p "$PASSWORD" y\nmkdir -p /tmp/abcdef\n'),
+    added("", "app/defaults.py", "", 'url = SecretStr("redis://cache:6379/0")\n'),
+    added("", "docs/curl.md", "", '$ curl -u "$NAME:$PASSWORD" https://x.internal\n'),
     added("", ".github/workflows/more.yml", "", WORKFLOW),
     added("", "docs/password.md", "", "Set `password = …` in your own file.\n"),
     added("", "tests/unit/login.py", "", 'json = {"user": "a", "password": "wrong"}\n'),

@@ -342,6 +342,7 @@ def logged(app: FastAPI, settings: vitals.Settings) -> None:
         log.info(settings.ops_token.get_secret_value())
 
     # SEC-207 the log environment
+    # SEC-113 app/planted.py os.environ))
     log.warning("%s", dict(os.environ))  # before the log is set up: on standard error
 
     # SEC-504 the log 'printed by hand'
@@ -361,6 +362,7 @@ def answered(app: FastAPI, settings: vitals.Settings) -> None:
     # SEC-208 GET /environment environment
     @app.get("/environment", openapi_extra=PUBLIC)
     def environment():
+        # SEC-113 app/planted.py os.environ)
         return dict(os.environ)
 
     # SEC-208 GET /hidden-environment environment
@@ -427,6 +429,11 @@ def answered(app: FastAPI, settings: vitals.Settings) -> None:
     @app.get("/users", openapi_extra=PUBLIC)
     def users() -> list[User]:
         return []
+
+    # SEC-209 GET /users-by-team answer.*[].password_hash
+    @app.get("/users-by-team", openapi_extra=PUBLIC)
+    def users_by_team() -> dict[str, list[User]]:
+        return {}
 
     # SEC-209 GET /in-address api_key
     @app.get("/in-address", openapi_extra=PUBLIC)

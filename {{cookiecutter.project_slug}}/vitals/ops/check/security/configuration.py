@@ -1,13 +1,15 @@
-"""Checks of the settings of staging and production."""
+"""Checks of the settings: their types, and their values in staging and production."""
 
 import re
 from collections.abc import Callable
 from ipaddress import ip_network
 from typing import Any
 
-from vitals.ops.check.security.checklist import check
+from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
-from vitals.ops.check.security.tools import Found
+from vitals.ops.check.security.schemas import SECRET
+from vitals.ops.run import project_file
+from vitals.settings import PLACEHOLDERS, secret_names
 
 CORS, CONSUMPTION = "OWASP WSTG-CLNT-07", "OWASP API4:2023"
 MAX_MEBIBYTES, MAX_SECONDS = 10, 60
@@ -24,7 +26,7 @@ ANYONES = re.compile(
 )
 
 
-def _wrong(seen: Evidence, name: str, is_wrong: Callable[[Any], object]) -> Found:
+def _wrong(seen: Evidence, name: str, is_wrong: Callable[[Any], object]) -> Findings:
     for environment, settings in seen.settings.items():
         if is_wrong(value := getattr(settings, name)):
             text = ",".join(value) if isinstance(value, tuple) else str(value).lower()
@@ -32,7 +34,7 @@ def _wrong(seen: Evidence, name: str, is_wrong: Callable[[Any], object]) -> Foun
 
 
 @check("SEC-111", "jwt", "set APP_AUTH=jwt in config/common.env", "OWASP API2:2023")
-def tokens_are_required(seen: Evidence) -> Found:
+def tokens_are_required(seen: Evidence) -> Findings:
     """Staging and production require tokens where a route does, of an issuer that has HTTPS"""
     if not all(each.public for each in seen.service.operations):
         yield from _wrong(seen, "auth", lambda auth: auth == "off")
@@ -41,45 +43,60 @@ def tokens_are_required(seen: Evidence) -> Found:
 
 
 @check("SEC-112", "false", "set APP_DOCS=false in config/common.env", "OWASP API9:2023")
-def the_description_is_not_public(seen: Evidence) -> Found:
+def the_description_is_not_public(seen: Evidence) -> Findings:
     """Staging and production don't serve the description of the API"""
     yield from _wrong(seen, "docs", bool)
 
 
+@check("SEC-203", "SecretStr, with a placeholder", "secret://name in config/", "OWASP ASVS 13.3.1")
+def settings_hide_secrets(_: Evidence) -> Findings:
+    """A setting that is a secret has a type that hides it, and no real value as its default"""
+    settings_type = project_file.load_settings_type()
+    hidden = secret_names(settings_type)
+    for name, field in settings_type.model_fields.items():
+        is_secret = SECRET.search(name) or name.endswith("token")
+        if is_secret and name not in hidden and field.annotation not in (bool, int, float):
+            yield f"APP_{name.upper()}", f"a {field.annotation} that logs and pages may show"
+        default = getattr(field.default, "get_secret_value", str)()
+        known = "" if "://" in default and "@" not in default else default
+        if name in hidden and known and not any(word in known for word in PLACEHOLDERS):
+            yield f"APP_{name.upper()} default", "a real value"
+
+
 @check("SEC-311", "the service's own names", "set APP_ALLOWED_HOSTS", "OWASP WSTG-INPV-17")
-def hosts_are_named(seen: Evidence) -> Found:
+def hosts_are_named(seen: Evidence) -> Findings:
     """Staging and production answer to their own host names only"""
     yield from _wrong(seen, "allowed_hosts", lambda all_: not all_ or any(map(_anyones, all_)))
 
 
 @check("SEC-315", "https:// origins", "remove it from APP_CORS_ORIGINS", CORS)
-def origins_use_https(seen: Evidence) -> Found:
+def origins_use_https(seen: Evidence) -> Findings:
     """Pages that may read answers use HTTPS, and none is on a developer's machine"""
     yield from _wrong(seen, "cors_origins", lambda all_: OPEN.search(",".join(all_)))
 
 
 @check("SEC-316", "the proxies' own networks", "narrow APP_TRUSTED_PROXIES", "OWASP ASVS 4.1.3")
-def trusted_proxies_are_few(seen: Evidence) -> Found:
+def trusted_proxies_are_few(seen: Evidence) -> Findings:
     """Only the service's own proxies are trusted about a client's address"""
     yield from _wrong(seen, "trusted_proxies", lambda all_: sum(map(_public, all_)) > MOST_PUBLIC)
 
 
 @check("SEC-413", f"at most {MAX_MEBIBYTES} MiB", "lower it, or accept the finding", CONSUMPTION)
-def sizes_are_limited(seen: Evidence) -> Found:
+def sizes_are_limited(seen: Evidence) -> Findings:
     """The limits of sizes are low in staging and production"""
     for name in ("max_body_bytes", "max_upload_bytes", "max_header_bytes"):
         yield from _wrong(seen, name, lambda size: size > MAX_MEBIBYTES * 1024 * 1024)
 
 
 @check("SEC-414", f"at most {MAX_SECONDS} s", "lower it, or accept the finding", CONSUMPTION)
-def times_are_limited(seen: Evidence) -> Found:
+def times_are_limited(seen: Evidence) -> Findings:
     """The limits of times are low in staging and production"""
     for name in ("request_read_seconds", "request_seconds"):
         yield from _wrong(seen, name, lambda seconds: seconds > MAX_SECONDS)
 
 
 @check("SEC-510", "json, and info or above", "set it in config/common.env", "OWASP ASVS 13.4.2")
-def the_log_is_for_machines(seen: Evidence) -> Found:
+def the_log_is_for_machines(seen: Evidence) -> Findings:
     """Staging and production log JSON, and nothing for debugging"""
     yield from _wrong(seen, "log_format", lambda kind: kind != "json")
     yield from _wrong(seen, "log_level", lambda level: level == "debug")

@@ -4,17 +4,17 @@ import re
 from collections.abc import Iterator
 
 from vitals.ops.check.security import containers, tools
-from vitals.ops.check.security.checklist import check
+from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
-from vitals.ops.check.security.scripts import DOCKERFILE, SUPPLY_CHAIN
-from vitals.ops.check.security.tools import Found
+from vitals.ops.check.security.source import DOCKERFILE, SUPPLY_CHAIN
 
 PIPELINES = "OWASP CI/CD Security Risks"
 STORED, CIS = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4"
 PIPELINE = re.compile(r"\.github/workflows/|\.git\w+-ci\.yml").match
 LOCAL = re.compile(
     r"(.*/)?(\.env(\.(?!example|sample|template).*)?|\.netrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)"
-    r"|.*\.(pem|key|p12|pfx|kdbx|keystore|jks|sqlite3?|db))"
+    r"|\.pgpass|\.my\.cnf|\.git-credentials|\.?htpasswd|kubeconfig.*"
+    r"|.*\.(pem|key|p12|pfx|kdbx|keystore|jks|sqlite3?|db|dump|tfstate))"
 ).fullmatch
 # The names of images that Docker itself keeps; others say which registry they come from.
 KNOWN = re.compile(
@@ -25,10 +25,12 @@ KNOWN = re.compile(
 EXACT = re.compile(r".+:v?\d(?!.*latest)[\w.-]*|.+@sha256:[0-9a-f]{64}").fullmatch
 BY_DEPLOY = ("none", "service:v0.0.0")
 IMAGES = r"^(?:.*\.)?image(?:\.name)?=(.+)|^images=(?:.*,)?newTag:(?!v?\d)(.*)"
-GITLAB = r"^(?:.*\.)?(?:image(?:\.name)?|services)=(?:.*name:)?([^,$\n]+)$"
+GITLAB = r"^(?:.*\.)?(?:image(?:\.name)?|services)=(?:.*name:)?([^,$\n]+|.*:latest)$"
 GOES_ON = (  # of a step or a job that runs `make check`
-    r"^(?:.*(?:continue-on-error|allow_failure):true,.*make check.*"
-    r"|(?:.*[=:])?make check *(?:\|\||;).*|(?P<job>.+)\.(?:allow_failure|continue-on-error)=true"
+    r"^(?:.*(?:continue-on-error:true|if:false),.*make check.*"
+    r"|(?:.*[=:])?make check *(?:\||;).*"
+    r"|(?P<by_hand>.+)\.script=make check.*(?=(?:\n.*)*\n(?P=by_hand)\.when=manual\n)"
+    r"|(?P<job>.+)\.(?:(?:allow_failure|continue-on-error)=true|if=false)"
     r"(?=(?:\n.*)*\n(?P=job)\.(?:script|steps|run)\b.*make check))$"
 )
 LETS_IN = re.compile(
@@ -45,20 +47,20 @@ def _dockerfiles(seen: Evidence) -> Iterator[tuple[str, str]]:
 
 
 @check("SEC-201", "none", "replace it; if it is none, end the line with gitleaks:allow", STORED)
-def the_tree_holds_no_secret(seen: Evidence) -> Found:
+def the_tree_holds_no_secret(seen: Evidence) -> Findings:
     """The repository holds no secret"""
     yield from seen.once(tools.secrets_in_the_tree)
 
 
 @check("SEC-202", "none", "replace it: it is known, also without that commit", STORED)
-def the_history_holds_no_secret(seen: Evidence) -> Found:
+def the_history_holds_no_secret(seen: Evidence) -> Findings:
     """No secret was committed since the last release; HISTORY=all looks at all commits"""
     yield from seen.once(tools.secrets_in_the_history)
     yield from ((file, "hides secrets") for file in seen.files if file == ".gitleaksignore")
 
 
 @check("SEC-206", "none, and .env in .gitignore", "remove it", "OWASP ASVS 13.3")
-def local_files_stay_local(seen: Evidence) -> Found:
+def local_files_stay_local(seen: Evidence) -> Findings:
     """Files of local settings, keys and databases are not in the repository"""
     ignored = seen.text(".gitignore").split()
     if not {".env", "/.env", ".env*"} & set(ignored) or "!.env" in ignored:
@@ -67,13 +69,13 @@ def local_files_stay_local(seen: Evidence) -> Found:
 
 
 @check("SEC-604", "none", "`zizmor --offline .github` explains it", "GitHub security hardening")
-def workflows_are_sound(seen: Evidence) -> Found:
+def workflows_are_sound(seen: Evidence) -> Findings:
     """Workflows of GitHub have no weakness that zizmor knows"""
     yield from seen.once(tools.workflows)
 
 
 @check("SEC-606", "`make check`, without exception", "see how the template has it", PIPELINES)
-def pipelines_check(seen: Evidence) -> Found:
+def pipelines_check(seen: Evidence) -> Findings:
     """Pipelines run `make check`, and fail where it does"""
     pipelines = [
         (place, text) for place, text, _ in seen.once(containers.subjects) if PIPELINE(place)
@@ -87,13 +89,13 @@ def pipelines_check(seen: Evidence) -> Found:
 
 
 @check("SEC-607", "none", "make upgrade", "OWASP A06:2021")
-def no_advisory_is_open(seen: Evidence) -> Found:
+def no_advisory_is_open(seen: Evidence) -> Findings:
     """No advisory is open for a package that is shipped"""
     yield from seen.once(tools.advisories)
 
 
 @check("SEC-608", "a number other than 0", "USER 10001:10001 in the last stage", CIS)
-def the_image_is_not_root(seen: Evidence) -> Found:
+def the_image_is_not_root(seen: Evidence) -> Findings:
     """The image runs as a user without rights"""
     for file, text in _dockerfiles(seen):
         last = re.split(r"^FROM ", text, flags=re.MULTILINE)[-1]
@@ -103,7 +105,7 @@ def the_image_is_not_root(seen: Evidence) -> Found:
 
 
 @check("SEC-609", "a version, and a registry", "name both", SUPPLY_CHAIN)
-def images_are_exact(seen: Evidence) -> Found:
+def images_are_exact(seen: Evidence) -> Findings:
     """Every image is named by its version, and by its registry where Docker doesn't keep it"""
     named = list[tuple[str, str]]()
     for file, text in _dockerfiles(seen):
@@ -122,7 +124,7 @@ def images_are_exact(seen: Evidence) -> Found:
 
 
 @check("SEC-610", "a list of names that go in", "begin .dockerignore with *", CIS)
-def the_image_takes_named_files(seen: Evidence) -> Found:
+def the_image_takes_named_files(seen: Evidence) -> Findings:
     """Only files that are named go into the image"""
     others = [file for file in seen.files if file.endswith(".dockerignore")]
     for file in {".dockerignore", *others} if any(map(DOCKERFILE, seen.files)) else ():

@@ -176,7 +176,10 @@ class Requests:
                 return {"data": made}
             if media_type == "multipart/form-data":
                 lists = {n: v if isinstance(v, list) else [v] for n, v in made.items()}
-                names = {n: "a.txt" for n, f in schema.get("properties", {}).items() if is_file(f)}
+                kind_of_file = "a.png" if kind == MALFORMED else "a.txt"
+                names = {
+                    n: kind_of_file for n, f in schema.get("properties", {}).items() if is_file(f)
+                }
                 return {"files": [(n, (names.get(n), str(v))) for n in lists for v in lists[n]]}
             sent["Content-Type"] = media_type
             return {"content": body}

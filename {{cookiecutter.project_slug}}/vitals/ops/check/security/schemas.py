@@ -7,7 +7,9 @@ from typing import Any
 
 PARSE = import_module("re._parser").parse  # private: nothing else reads patterns
 SECRET = re.compile(
-    r"(pass(word|wd|phrase)|secret|(api|private|signing)_?key)s?(_?(hash|digest))?$", re.IGNORECASE
+    r"(pass(word|wd|phrase)|pwd|secret"
+    r"|(api|private|signing|secret|access|encryption|jwt|session)_?key)s?(_?(hash|digest|salt))?$",
+    re.IGNORECASE,
 )
 FORMATS = {
     "date": "2026-01-31",
@@ -110,6 +112,8 @@ def fields(
     inside = [(at, each) for key in ("anyOf", "oneOf") for each in schema.get(key, ())]
     inside += [(f"{at}.{name}", field) for name, field in schema.get("properties", {}).items()]
     inside += [(f"{at}[]", schema["items"])] if "items" in schema else []
+    values = schema.get("additionalProperties")
+    inside += [(f"{at}.*", values)] if isinstance(values, Mapping) else []
     for place, each in inside if schema not in above else ():  # a model may hold itself
         yield from fields(each, schemas, place, (*above, schema))
 

@@ -7,7 +7,6 @@ import secrets
 import shutil
 import sys
 import tempfile
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +15,6 @@ from vitals.ops.check.security.gather import files_of_the_repository
 from vitals.ops.run import git, shell
 from vitals.ops.run.steps import Refused
 
-Found = Iterator[tuple[str, str]]
 BIN = Path(sys.executable).parent
 RULES = ".gitleaks.toml"
 IN_FOLDER = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh"]
