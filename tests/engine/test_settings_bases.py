@@ -87,9 +87,10 @@ def complete(settings_type: type[Settings], folder: Path, **given: str) -> dict[
         if name not in secret_names(settings_type)
     }
     values |= dict.fromkeys(secret_names(settings_type), "secret://strong")
-    urls = {"database_url": "postgresql", "cache_url": "redis"}
+    urls = {"database_url": ("postgresql", "name"), "cache_url": ("redis", "0")}
     for name in urls.keys() & values.keys():
-        (folder / name).write_text(f"{urls[name]}://app:{STRONG}@host/name")
+        scheme, path = urls[name]
+        (folder / name).write_text(f"{scheme}://app:{STRONG}@host/{path}")
         values[name] = f"secret://{name}"
     values |= {"environment": "staging", "secrets_dir": str(folder), "auth": "off"} | given
     return {f"APP_{name.upper()}": value for name, value in values.items()}
