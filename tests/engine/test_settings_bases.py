@@ -165,11 +165,14 @@ def test_a_placeholder_is_refused_in_a_deployment(
 def test_the_placeholder_of_a_url_is_its_password(
     settings_type: type[Settings], folder: Path
 ) -> None:
-    urls = {"APP_DATABASE_URL": "postgresql", "APP_CACHE_URL": "rediss"}
+    urls = {
+        "APP_DATABASE_URL": "postgresql://app:example@host/name",
+        "APP_CACHE_URL": "rediss://app:example@host/0",
+    }
     environ = complete(settings_type, folder)
 
     for name in urls.keys() & environ.keys():
-        [line] = faults(settings_type, environ | {name: f"{urls[name]}://app:example@host/name"})
+        [line] = faults(settings_type, environ | {name: urls[name]})
         assert line.startswith(f"{name}: found a secret (not shown); expected a real one")
 
 
