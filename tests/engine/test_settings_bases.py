@@ -89,7 +89,7 @@ def complete(settings_type: type[Settings], folder: Path, **given: str) -> dict[
     values |= dict.fromkeys(secret_names(settings_type), "secret://strong")
     urls = {"database_url": "postgresql", "cache_url": "redis"}
     for name in urls.keys() & values.keys():
-        (folder / name).write_text(f"{urls[name]}://app:{STRONG}@host/name")
+        (folder / name).write_text(f"{urls[name]}://app:{STRONG}@host/0")
         values[name] = f"secret://{name}"
     values |= {"environment": "staging", "secrets_dir": str(folder), "auth": "off"} | given
     return {f"APP_{name.upper()}": value for name, value in values.items()}
@@ -168,7 +168,7 @@ def test_the_placeholder_of_a_url_is_its_password(
     environ = complete(settings_type, folder)
 
     for name in urls.keys() & environ.keys():
-        [line] = faults(settings_type, environ | {name: f"{urls[name]}://app:example@host/name"})
+        [line] = faults(settings_type, environ | {name: f"{urls[name]}://app:example@host/0"})
         assert line.startswith(f"{name}: found a secret (not shown); expected a real one")
 
 
