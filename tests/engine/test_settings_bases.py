@@ -87,10 +87,9 @@ def complete(settings_type: type[Settings], folder: Path, **given: str) -> dict[
         if name not in secret_names(settings_type)
     }
     values |= dict.fromkeys(secret_names(settings_type), "secret://strong")
-    urls = {"database_url": ("postgresql", "name"), "cache_url": ("redis", "0")}
+    urls = {"database_url": "postgresql", "cache_url": "redis"}
     for name in urls.keys() & values.keys():
-        scheme, path = urls[name]
-        (folder / name).write_text(f"{scheme}://app:{STRONG}@host/{path}")
+        (folder / name).write_text(f"{urls[name]}://app:{STRONG}@host/0")
         values[name] = f"secret://{name}"
     values |= {"environment": "staging", "secrets_dir": str(folder), "auth": "off"} | given
     return {f"APP_{name.upper()}": value for name, value in values.items()}
@@ -165,14 +164,11 @@ def test_a_placeholder_is_refused_in_a_deployment(
 def test_the_placeholder_of_a_url_is_its_password(
     settings_type: type[Settings], folder: Path
 ) -> None:
-    urls = {
-        "APP_DATABASE_URL": "postgresql://app:example@host/name",
-        "APP_CACHE_URL": "rediss://app:example@host/0",
-    }
+    urls = {"APP_DATABASE_URL": "postgresql", "APP_CACHE_URL": "rediss"}
     environ = complete(settings_type, folder)
 
     for name in urls.keys() & environ.keys():
-        [line] = faults(settings_type, environ | {name: urls[name]})
+        [line] = faults(settings_type, environ | {name: f"{urls[name]}://app:example@host/0"})
         assert line.startswith(f"{name}: found a secret (not shown); expected a real one")
 
 
