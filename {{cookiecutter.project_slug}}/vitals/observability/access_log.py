@@ -94,8 +94,8 @@ class AccessLog:
                 f"{self._opening}{THOUSANDTHS[trunc((now - second) * 1000)]}{before}"
                 f'{stats.request_id}","trace_id":"{trace_id}{between}'
                 f"{us // 1000}{THOUSANDTHS[us % 1000]}{costs}{stats.bytes_out}"
-                f',"error":"{stats.error}","client":{_quoted(client[0] if client else "")}'
-                f',"subject":{_quoted(stats.subject)},"outcome":"{outcome}"}}\n'
+                f',"error":"{stats.error}"{_who(client and client[0], stats.subject)}'
+                f',"outcome":"{outcome}"}}\n'
             )
             if more or self._as_text:
                 fields = json.loads(line)
@@ -144,9 +144,10 @@ class AccessLog:
 
 
 @lru_cache(maxsize=1_024)
-def _quoted(text: str) -> str:
-    """A text of a client's, cut: a proxy passes on what X-Forwarded-For held."""
-    return json.dumps(text[:MAX_TEXT])
+def _who(client: str | None, subject: str) -> str:
+    """The fields of the caller, cut: a proxy passes on what X-Forwarded-For held."""
+    address, name = json.dumps((client or "")[:MAX_TEXT]), json.dumps(subject[:MAX_TEXT])
+    return f',"client":{address},"subject":{name}'
 
 
 def _more_fields(stats: RequestStats) -> dict[str, object]:

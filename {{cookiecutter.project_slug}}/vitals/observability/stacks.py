@@ -15,11 +15,12 @@ def log_on_signal(loop: asyncio.AbstractEventLoop) -> None:
     """Log the stacks at each SIGUSR1."""
     signal.signal(
         signal.SIGUSR1,
-        lambda *_: log.warning("stacks of all threads and tasks:\n%s", "".join(_stacks(loop))),
+        lambda *_: log.warning("stacks of all threads and tasks:\n%s", "".join(current(loop))),
     )
 
 
-def _stacks(loop: asyncio.AbstractEventLoop) -> Iterator[str]:
+def current(loop: asyncio.AbstractEventLoop) -> Iterator[str]:
+    """The stack of each thread, then of each task of a loop."""
     for ident, running in sys._current_frames().items():  # noqa: SLF001 - the documented way
         yield f"thread {ident}\n" + "".join(traceback.format_stack(running))
     for task in asyncio.all_tasks(loop):

@@ -107,7 +107,7 @@ def _checking(scope: Scope, receive: Receive, limit: int, *, is_json: bool) -> R
         received += len(body)
         if received > limit:
             await _discard(receive, message)
-            if scope["state"]["in_flight"].started:
+            if "started" in scope["state"]:
                 return {"type": "http.disconnect"}  # too late for an error
             raise HTTPException(413, _too_large(limit), CLOSE)  # any other is hidden by a 400
         if is_json and len(first) < 4:

@@ -36,19 +36,18 @@ log = logging.getLogger(__name__)
 class InFlight:
     """A request that is being answered."""
 
-    __slots__ = ("_send", "end", "expires", "started", "state", "task")
+    __slots__ = ("_send", "end", "expires", "state", "task")
 
     def __init__(self, scope: Scope, send: Send, expires: float) -> None:
         self._send = send
         self.expires = expires
         self.state = scope.setdefault("state", {})
         self.task = cast("asyncio.Task[None]", asyncio.current_task())
-        self.started = False
         self.end = ""
 
     def send(self, message: Message) -> Awaitable[None]:
         """Send on, and note how far the answer is; what runs after it has no time-out."""
-        self.started = True
+        self.state["started"] = True
         if message["type"] == "http.response.body":
             if message.get("more_body"):
                 return self._send_part(message)
@@ -80,7 +79,6 @@ class RequestTimeout:
         if end := request.state.get("end"):
             await _refuse(end, scope, receive, send)
             return
-        request.state["in_flight"] = request
         self._in_flight.add(request)
         if self._sweeper is None:
             self._sweeper = loop.call_later(SWEEP_SECONDS, self._sweep, loop)
@@ -90,7 +88,7 @@ class RequestTimeout:
             if not request.end:
                 raise
             request.task.uncancel()  # it was cancelled here, and it ends here
-            if not request.started:
+            if "started" not in request.state:
                 await _refuse(request.end, scope, receive, send)
             elif request.end in CANCEL_REASONS:
                 status, reason = CANCEL_REASONS[request.end]

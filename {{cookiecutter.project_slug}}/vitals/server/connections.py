@@ -61,8 +61,9 @@ class Connection(Upgradable):
     def parse(self) -> None:
         """Parse what came, until a request waits for its answer."""
         for _ in range(MAX_PARTS):
-            if not self.parts or self.state == State.HANDLING or self._refused:
-                self.transport.hold(held=len(self.parts) > MAX_UNREAD)
+            if not self.parts.waiting or self.state == State.HANDLING or self._refused:
+                if (held := self.parts.waiting > MAX_UNREAD) is not self.transport.held:
+                    self.transport.hold(held=held)
                 return
             if self.websocket is not None:
                 self._pass_on()
@@ -115,7 +116,7 @@ class Connection(Upgradable):
         if self.state == State.DISCARD:
             self._await_request()
         else:
-            self._enter(State.HANDLING, math.inf)
+            self.state, self.deadline = State.HANDLING, math.inf
             self.cycle.more_body = False
             self.cycle.message_event.set()
 
@@ -132,7 +133,7 @@ class Connection(Upgradable):
             self.state = State.DISCARD
             self.limiter.awaiting_body.pop(self, None)
             self.limiter.idle[self] = None
-        if self.parts:
+        if self.parts.waiting:
             self.parse()
 
     def _await_request(self) -> None:
@@ -182,7 +183,7 @@ class Connection(Upgradable):
 
     def close(self) -> None:
         """Close; but while the client still sends, a reset would take the answer from it."""
-        if self.state == State.BODY or (self.parts and self.state == State.HANDLING):
+        if self.state == State.BODY or (self.parts.waiting and self.state == State.HANDLING):
             self._linger()
         else:
             self.transport.wrapped.close()

@@ -76,7 +76,11 @@ class ConnectionLimiter:
         seconds = self.settings.request_seconds
         stalled = [c for c in self.open if c.transport.stalls(now, seconds) or c.floods()]
         for connection in stalled:
-            log.warning("a client that reads too slowly was cut: %s", connection.client)
+            log.warning(
+                "a client was cut: it read less than 1 KiB/s of an answer for APP_REQUEST_SECONDS, "
+                "or flooded a websocket: %s",
+                connection.client,
+            )
             self.abort(connection)
         late = (c for c in self.open if c.deadline < now)
         for connection in list(islice(late, MAX_PER_SWEEP)):

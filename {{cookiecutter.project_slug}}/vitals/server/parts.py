@@ -25,17 +25,16 @@ class Parts:
     def __init__(self, max_bytes: int) -> None:
         self._max_bytes = max_bytes
         self._unread, self._at = b"", 0
+        self.waiting = 0  # bytes that are not taken yet
         self.counted = 0  # bytes of this head, or since the last part of a body
         self._line = b""  # of the chunks, as far as it came
         self.left = 0  # bytes until the end of the body or of its chunk
 
-    def __len__(self) -> int:
-        return len(self._unread) - self._at
-
     def add(self, data: bytes) -> None:
         """Append what came."""
-        rest = self._unread[self._at :]
-        self._unread, self._at = rest + data if rest else data, 0
+        if self.waiting:
+            data = self._unread[self._at :] + data
+        self._unread, self._at, self.waiting = data, 0, len(data)
 
     def next(self, *, in_body: bool) -> bytes:
         """Take the next part; it is empty if there are bytes, but too many before a body."""
@@ -53,6 +52,7 @@ class Parts:
             if in_body:
                 self._line = part if self._line.endswith(b"\n") else self._line + part
         self._at += len(part)
+        self.waiting -= len(part)
         return part
 
     def take(self, size: int | None = None) -> bytes:
@@ -60,6 +60,7 @@ class Parts:
         end = None if size is None else self._at + size
         taken = self._unread[self._at : end]
         self._at += len(taken)
+        self.waiting -= len(taken)
         return taken
 
     def on_chunk_header(self) -> None:

@@ -46,6 +46,7 @@ def serve(app: FastAPI, settings: Settings) -> int:
         )
         return 1
     gc.collect()
+    gc.set_threshold(10_000, 20, 50)  # a request leaves no cycles to look for
     gc.freeze()  # JSON with many lists causes collections: they need not walk the application
     Server(app, settings).run([listener])
     return 0

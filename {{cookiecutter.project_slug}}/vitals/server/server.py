@@ -173,6 +173,9 @@ class Server(uvicorn.Server):
 
     def _end_process(self) -> None:
         """End what hangs, such as a thread; it failed only if a request is without its answer."""
-        log.error("something hung at the stop: the process was ended")
-        logs.stdout.close(0.1)
-        os._exit(1 if self.server_state.tasks else 0)
+        try:
+            found = "".join(stacks.current(self._loop))
+            log.error("the stop hung, so the process is ended. Fix what waits here:\n%s", found)
+        finally:
+            logs.stdout.close(0.1)
+            os._exit(1 if self.server_state.tasks else 0)

@@ -14,7 +14,7 @@ class Transport:
     """Counts what is written and can be held; its connection closes it and hands it over."""
 
     def __init__(self, wrapped: asyncio.Transport, connection: Any) -> None:
-        self.wrapped, self.written = wrapped, 0
+        self.wrapped, self.written, self._write = wrapped, 0, wrapped.write
         self.held = self.paused = self._stopped = False
         self.is_closing = wrapped.is_closing  # asked for each request
         self.close, self.set_protocol = connection.close, connection.hand_over
@@ -26,7 +26,7 @@ class Transport:
 
     def write(self, data: bytes) -> None:
         self.written += len(data)
-        self.wrapped.write(data)
+        self._write(data)
 
     def stalls(self, now: float, seconds: float) -> bool:
         """Whether data waits for a client that has not read enough of it for so many seconds."""

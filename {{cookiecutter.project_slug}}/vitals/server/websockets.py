@@ -1,6 +1,7 @@
 """Websockets: a connection stays the transport's protocol, and passes on what comes."""
 
 import math
+from abc import ABC, abstractmethod
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -15,7 +16,7 @@ MAX_FRAMES = 10_000  # of one message
 HANDSHAKE_SECONDS = 0.05  # until the next look whether a websocket is open
 
 
-class Upgradable(HttpToolsProtocol):
+class Upgradable(HttpToolsProtocol, ABC):
     """A connection that can become a websocket, which is the only upgrade (RFC 9110, 7.8)."""
 
     limiter: ConnectionLimiter
@@ -25,13 +26,13 @@ class Upgradable(HttpToolsProtocol):
     deadline: float
     websocket: Any = None
 
+    @abstractmethod
     def parse(self) -> None:
         """Parse what came."""
-        raise NotImplementedError
 
+    @abstractmethod
     def refuse(self, status: int) -> None:
         """Parse no more of what came, and answer why."""
-        raise NotImplementedError
 
     def _should_upgrade(self) -> bool:
         """Whether it asks for a websocket (RFC 6455, 4.1) and the application has one."""
@@ -63,8 +64,8 @@ class Upgradable(HttpToolsProtocol):
             wait_seconds = HANDSHAKE_SECONDS
         elif not self.transport.paused:
             websocket.data_received(self.parts.take(SLICE))
-        self.transport.hold(held=bool(self.parts))
-        if self.parts and not self.transport.paused and not self.transport.is_closing():
+        self.transport.hold(held=self.parts.waiting > 0)
+        if self.parts.waiting and not self.transport.paused and not self.transport.is_closing():
             self.loop.call_later(wait_seconds, self.parse)
 
     def resumed(self) -> None:
