@@ -110,7 +110,8 @@ class RunningEngine(NamedTuple):
         request_id = answer.headers["X-Request-ID"]
         deadline = time.monotonic() + 10
         while time.monotonic() < deadline:
-            lines = [json.loads(line) for line in self.log.read_text().splitlines()]
+            whole, _, _ = self.log.read_text().rpartition("\n")  # the last may be half there
+            lines = [json.loads(line) for line in whole.splitlines()]
             found = [line for line in lines if line.get("request_id") == request_id]
             if any(line.get("event") == "request" for line in found):
                 return found

@@ -13,14 +13,13 @@ from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from vitals.probes import PROBES
 from vitals.security.body_limit import MAX_DISCARDED, content_length
-from vitals.server.limits import State
+from vitals.server.limits import CANCEL_SECONDS, State
 from vitals.server.parts import Parts, ignore_upgrade
 from vitals.server.transport import CLOSE, Transport
 from vitals.server.websockets import Upgradable
 
 MAX_UNREAD = 65_536  # bytes that wait for an answer; above it nothing is read
 MAX_PARTS = 500  # that are parsed before others have their turn
-CANCEL_SECONDS = 2.0  # for a handler that was asked to end
 
 
 class Connection(Upgradable):

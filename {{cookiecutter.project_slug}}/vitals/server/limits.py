@@ -11,6 +11,7 @@ from typing import Any
 from vitals.settings import Settings
 
 MAX_PER_SWEEP = 100  # so that ending many connections does not delay other requests
+CANCEL_SECONDS = 2.0  # for a handler that was asked to end
 Connection = Any  # of vitals.server.connections, which imports this module
 
 log = logging.getLogger(__name__)
