@@ -14,11 +14,11 @@ import pytest
 
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
-    {"problems", "validation", "request_stats", "dependency", "probes"}
+    {"problems", "validation", "request_stats", "dependency", "probes", "units"}
     | {"settings", "settings_loader", "setting_types", "connection_url"},
     {"database", "database_engine", "migrations", "cache", "cache_stores"},
     {"status", "security", "health", "observability", "docs", "openapi"},
-    {"installation", "engine", "outermost", "server"},
+    {"installation", "engine", "outermost", "server", "commands"},
     {"testing"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}
