@@ -18,7 +18,7 @@ LEVELS = (
     | {"settings", "settings_loader", "setting_types", "connection_url"},
     {"database", "database_engine", "migrations", "cache", "cache_stores"},
     {"status", "security", "health", "observability", "docs", "openapi"},
-    {"installation", "engine", "outermost", "server", "commands"},
+    {"installation", "engine", "outermost", "server", "commands", "options"},
     {"testing"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

@@ -1,16 +1,13 @@
 """The engine of one application: its parts, built from arguments and put together."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from vitals import docs, openapi, outermost, problems
-from vitals.dependency import Check, Dependency
 from vitals.health import routes as health_routes
 from vitals.health.checks import Checks
 from vitals.health.event_loop import EventLoop
@@ -19,7 +16,7 @@ from vitals.observability.access_log import AccessLog
 from vitals.observability.metric_types import DURATION_BUCKETS
 from vitals.observability.middleware import ObservabilityMiddleware
 from vitals.observability.observed_request import Answers
-from vitals.problems import ErrorResponse
+from vitals.options import Options
 from vitals.request_stats import write_unit
 from vitals.security import cors, guard, headers
 from vitals.security.callers import Verify
@@ -29,33 +26,10 @@ from vitals.settings import Settings, SettingsRefused, redacted
 from vitals.status import routes as status_routes
 from vitals.status.history import History
 from vitals.status.recent_errors import RecentErrors
-from vitals.status.reporter import Section, StatusReporter
+from vitals.status.reporter import StatusReporter
 
 TRIAL = ("local", "test")  # here everyone passes where tokens are not verified
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Options:
-    """The arguments of `vitals.install`, completed; `own` says that `settings` were given."""
-
-    settings: Settings
-    own: bool
-    name: str
-    dependencies: tuple[Dependency, ...]
-    checks: Iterable[Check]
-    required: Collection[str]
-    runbook: str
-    prefix: str
-    problems: bool
-    guard: bool
-    security: bool
-    reraise: bool
-    guards: Collection[Callable[..., Any]]
-    public: Collection[str]
-    verify: Verify | None
-    error_response: ErrorResponse | None
-    sections: Mapping[str, Section]
 
 
 class Engine:

@@ -9,7 +9,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from vitals.dependency import Check, Dependency
-from vitals.engine import Engine, Options
+from vitals.engine import Engine
+from vitals.options import Options
 from vitals.problems import ErrorResponse
 from vitals.security.callers import Verify
 from vitals.settings import Settings
