@@ -16,11 +16,11 @@ from fastapi import FastAPI, Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from fastapi.routing import iter_route_contexts
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from vitals import request_stats
+from vitals.framework import routes_with_prefixes
 
 MEDIA_TYPE = "application/problem+json"
 MAX_ERRORS = 20
@@ -162,7 +162,7 @@ async def _http_exception(request: Request, error: Any) -> Response:
 def _methods(request: Request) -> set[str]:
     """All methods of a path (RFC 9110, 15.5.6); the framework names those of one route."""
     path, methods = request.scope["path"], set[str]()
-    for route in iter_route_contexts(request.app.routes):
+    for route in routes_with_prefixes(request.app.routes):
         if (pattern := getattr(route, "path_regex", None)) and pattern.match(path):
             methods |= route.methods or set()
     return methods | ({"HEAD"} if "GET" in methods else set())

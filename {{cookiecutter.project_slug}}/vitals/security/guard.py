@@ -8,10 +8,10 @@ A route says it by a security dependency (`Security(caller, scopes=[…])`, at a
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from fastapi.routing import iter_route_contexts
 from fastapi.security.base import SecurityBase
 from starlette.routing import Host, Mount, WebSocketRoute
 
+from vitals.framework import routes_with_prefixes
 from vitals.security.callers import CallerDependency
 
 FIX = 'dependencies=[Security(vitals.caller, scopes=["…"])], or openapi_extra=vitals.PUBLIC'
@@ -47,7 +47,7 @@ def websockets(app: Any) -> list[str]:
 
 def _every_route(app: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
     """Each route with its whole path: of routers, mounted applications, websockets, frontends."""
-    for route in iter_route_contexts(app.routes):
+    for route in routes_with_prefixes(app.routes):
         path = prefix + (getattr(route, "path_format", "") or getattr(route, "path", "") or "")
         inner = getattr(route, "app", None)
         original = getattr(route, "original_route", route)
