@@ -39,11 +39,11 @@ def endpoint(seen: list[Any], name: str) -> Any:
 
 def marks(scope: Scope) -> dict[str, Any]:
     """What a search leaves in the scope; objects by their identity."""
-    kept = {k: v for k, v in scope.items() if not k.endswith(VOLATILE)}
-    kept["fastapi"] = {k: id(v) for k, v in scope.get("fastapi", {}).items()}
-    kept["has_fastapi"] = "fastapi" in scope
+    left = {k: v for k, v in scope.items() if not k.endswith(VOLATILE)}
+    left["fastapi"] = {k: id(v) for k, v in scope.get("fastapi", {}).items()}
+    left["has_fastapi"] = "fastapi" in scope
     return {
-        k: v if isinstance(v, (str, bytes, dict, bool, list)) else id(v) for k, v in kept.items()
+        k: v if isinstance(v, (str, bytes, dict, bool, list)) else id(v) for k, v in left.items()
     }
 
 

@@ -104,14 +104,14 @@ class Database:
                 yield session
             return
         session, deadline = self._sessions(), asyncio.timeout(self._deadline_seconds)
-        opened = Transaction(session, asyncio.current_task())
-        self._open.set(opened)
+        ours = Transaction(session, asyncio.current_task())
+        self._open.set(ours)
         try:
             async with deadline:
                 await self._connect(session)
                 try:
                     yield session
-                    if opened.has_failed:
+                    if ours.has_failed:
                         raise RuntimeError(FAILED_INSIDE)
                     await session.commit()
                 finally:
