@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.engine.tutorial import bodies, dependencies, forms, parameters
+from tests.engine.tutorial import applications, bodies, dependencies, errors, forms, middleware, parameters, responses, security
 from tests.engine.tutorial.pages import DIFFERENCES, PAGES, run
 
 

@@ -39,7 +39,7 @@ def install(app: FastAPI, *, enabled: bool) -> None:
     app.router.routes[:] = [r for r in app.routes if getattr(r, "path", "") not in theirs]
     app.openapi_url = app.docs_url = app.redoc_url = None
     if enabled:
-        app.include_router(_router(app))
+        app.router.routes += _router(app).routes
 
 
 def _router(app: FastAPI) -> APIRouter:

@@ -6,7 +6,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-from fastapi import Depends, FastAPI
+from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp
 
 from vitals import docs, openapi, outermost, problems
@@ -138,8 +138,9 @@ class Engine:
             "releaseId": settings.commit,
             "serviceId": options.name,
         }
+        own = APIRouter()  # beside the application's router: its global dependencies and ids end there
         health = health_routes.router(self.checks, about, self._operators.accepts)
-        self._app.include_router(health, prefix=options.prefix)
+        own.include_router(health, prefix=options.prefix)
         routers = [metrics.router(self._metrics), status_routes.router(self._reporter)]
         routers += [
             dependency.operators_router()
@@ -148,7 +149,8 @@ class Engine:
         ]
         for router in routers:
             guarded = [Depends(self._operators)]
-            self._app.include_router(router, prefix=options.prefix, dependencies=guarded)
+            own.include_router(router, prefix=options.prefix, dependencies=guarded)
+        self._app.router.routes += own.routes
 
     def _observed(self, stack: ASGIApp) -> ASGIApp:
         """The application's stack with the engine's middleware around it."""

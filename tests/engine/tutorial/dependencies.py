@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Cookie, Depends, FastAPI, Header, HTTPException, Request
 
-from tests.engine.tutorial.pages import Asks, ask, page
+from tests.engine.tutorial.pages import OPERATOR, Asks, ask, page, send
 
 
 @page("tutorial/dependencies", differs=["error shape"])
@@ -100,9 +100,14 @@ def global_dependencies(app: FastAPI) -> Asks:
     async def teas() -> str:
         return "tea"
 
+    async def probes_need_no_token(app: FastAPI) -> None:
+        assert (await send(app, "GET", "/livez")).status_code == 200
+        assert (await send(app, "GET", "/metrics", headers=OPERATOR)).status_code == 200
+
     return [
         ask("GET /teas", '"tea"', headers={"X-Token": "right"}),
         ask("GET /teas", status=400, headers={"X-Token": "x"}),
+        probes_need_no_token,
     ]
 
 
