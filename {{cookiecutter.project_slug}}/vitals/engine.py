@@ -9,7 +9,7 @@ from typing import Any
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp
 
-from vitals import docs, openapi, outermost, problems
+from vitals import docs, openapi, outermost
 from vitals.dependency import Check, Dependency
 from vitals.health import routes as health_routes
 from vitals.health.checks import Checks
@@ -97,7 +97,6 @@ class Engine:
         app.state.vitals = self
         if options.own:
             tracing.install(app, options.name)
-        problems.install(app, only_problems=not options.problems)
         if options.problems:
             openapi.install(app)
         if options.security:
@@ -138,7 +137,9 @@ class Engine:
             "releaseId": settings.commit,
             "serviceId": options.name,
         }
-        own = APIRouter()  # beside the application's router: its global dependencies and ids end there
+        own = (
+            APIRouter()
+        )  # beside the application's router: its global dependencies and ids end there
         health = health_routes.router(self.checks, about, self._operators.accepts)
         own.include_router(health, prefix=options.prefix)
         routers = [metrics.router(self._metrics), status_routes.router(self._reporter)]

@@ -17,6 +17,7 @@ from fastapi import FastAPI
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitals import problems
+from vitals.security import guard
 
 WRAPPED = "_vitals_stack"
 CLOSE_SECONDS = 0.5  # for each part; at the stop, nothing that matters is left to it
@@ -28,8 +29,8 @@ log = logging.getLogger(__name__)
 def wrap(app: FastAPI, wrapper: Callable[[ASGIApp], ASGIApp], *, answer_errors: bool) -> None:
     """Have `wrapper` wrap the application's stack, whenever it is built.
 
-    With `answer_errors` an unhandled exception is answered as a problem, unless the application
-    has a handler of its own for it by then.
+    Every Problem is answered then, and with `answer_errors` every error, as a problem: those of
+    mounted applications too. A handler of the application's own that is there by then stays.
     """
     kind = type(app)
 
@@ -41,9 +42,8 @@ def wrap(app: FastAPI, wrapper: Callable[[ASGIApp], ASGIApp], *, answer_errors: 
         middleware_stack = property(attrgetter(WRAPPED), set_stack)  # type: ignore[assignment]
 
         def build_middleware_stack(self) -> ASGIApp:
-            handlers = self.exception_handlers
-            if answer_errors and not {500, Exception} & handlers.keys():
-                handlers[Exception] = problems.unhandled
+            for each in (self, *guard.mounted(self)):
+                problems.install(each, only_problems=not answer_errors)
             return super().build_middleware_stack()
 
     for name in ("__name__", "__qualname__", "__module__"):

@@ -107,7 +107,7 @@ FOUND: dict[str, tuple[Add, list[str]]] = {
     ),
     "a frontend": (
         lambda app, tmp: app.frontend("/ui", directory=folder_with_page(tmp)),
-        ["/ui"],
+        ["GET HEAD /ui"],
     ),
 }
 GUARDED: dict[str, Add] = {

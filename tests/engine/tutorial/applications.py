@@ -161,7 +161,11 @@ def sub_applications(app: FastAPI) -> Asks:
     app.mount("/sub", sub)
     return [
         ask("GET /sub/teas/3", [3, "/sub"], route="/sub/teas/{number}"),
-        ask("GET /sub/openapi.json", lambda a: a.json()["info"]["title"] == "sub", route="__mounted__"),
+        ask(
+            "GET /sub/openapi.json",
+            lambda a: a.json()["info"]["title"] == "sub",
+            route="__mounted__",
+        ),
         ask("GET /sub/broken", lambda a: "hunter2" not in a.text, 500),
         ask("GET /sub/none", status=404, route="__mounted__"),
     ]
@@ -194,7 +198,7 @@ def events(app: FastAPI) -> Asks:
 
     @app.get("/teas")
     async def teas(request: Request) -> str:
-        return request.app.state.model
+        return str(request.app.state.model)
 
     return [ask("GET /teas", '"loaded"')]
 

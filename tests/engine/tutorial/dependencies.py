@@ -13,15 +13,14 @@ def dependencies(app: FastAPI) -> Asks:
     async def paging(q: str | None = None, skip: int = 0, limit: int = 100) -> dict[str, Any]:
         return {"q": q, "skip": skip, "limit": limit}
 
-    Paging = Annotated[dict[str, Any], Depends(paging)]
     routes = APIRouter(prefix="/teas")  # a feature's router, as in app/items
 
     @routes.get("")
-    async def teas(paging: Paging) -> Any:
+    async def teas(paging: Annotated[dict[str, Any], Depends(paging)]) -> Any:
         return paging
 
     @routes.get("/users")
-    def users(paging: Paging, request: Request) -> Any:
+    def users(paging: Annotated[dict[str, Any], Depends(paging)], request: Request) -> Any:
         return [paging["limit"], request.query_params["limit"]]
 
     app.include_router(routes)

@@ -96,7 +96,7 @@ def cors(app: FastAPI) -> Asks:
     asked = {"origin": origin, "access-control-request-method": "GET"}
 
     def allowed(answer: Any) -> bool:
-        return answer.headers["access-control-allow-origin"] == origin
+        return bool(answer.headers["access-control-allow-origin"] == origin)
 
     return [
         ask("GET /teas", allowed, headers={"origin": origin}),
@@ -121,7 +121,9 @@ def advanced(app: FastAPI) -> Asks:
 
     app.add_middleware(Tagged)
     return [
-        ask("GET /teas", lambda a: a.headers["content-encoding"] == "gzip" and len(a.json()) == 500),
+        ask(
+            "GET /teas", lambda a: a.headers["content-encoding"] == "gzip" and len(a.json()) == 500
+        ),
         ask("GET /teas", "Invalid host header", 400, OUTSIDE, headers={"host": "other"}),
     ]
 
@@ -146,4 +148,6 @@ def body_in_middleware(app: FastAPI) -> Asks:
         response.headers["X-Items"] = str(len(json.loads(body)))
         return response
 
-    return [ask("POST /sizes", lambda a: (a.headers["x-items"], a.text) == ("3", "3"), json=[1] * 3)]
+    return [
+        ask("POST /sizes", lambda a: (a.headers["x-items"], a.text) == ("3", "3"), json=[1] * 3)
+    ]

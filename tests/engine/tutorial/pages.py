@@ -131,6 +131,8 @@ async def check(app: FastAPI, asked: Ask) -> None:
     answer = await send(app, asked.method, asked.path, **asked.sent)
 
     assert answer.status_code == asked.status, f"{asked.request}: {answer.text}"
+    if asked.status >= 400 and not isinstance(asked.answer, (str, dict)):
+        assert answer.headers["content-type"] == "application/problem+json", answer.text
     if callable(asked.answer):
         said = asked.answer(answer)
         assert said or said is None, f"{asked.request}: {answer.headers} {answer.text}"
@@ -159,7 +161,7 @@ async def run(page: Page, folder: Path) -> None:
 
 
 async def talk(app: FastAPI, path: str, *texts: str, headers: dict[str, str] | None = None) -> Any:
-    """Open a websocket, send each text and wait for one answer; return what came, or the refusal."""
+    """Open a websocket and send texts, each after the last answer; return these or a refusal."""
     to_app, from_app = asyncio.Queue[Message](), asyncio.Queue[Message]()
     path, _, query = path.partition("?")
     raw = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]

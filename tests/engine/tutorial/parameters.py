@@ -11,7 +11,7 @@ from pydantic import AfterValidator, BaseModel, Field
 from tests.engine.tutorial.pages import Asks, ask, page
 
 
-@page("tutorial/first-steps")
+@page("tutorial/first-steps", differs=["HEAD"])
 def first_steps(app: FastAPI) -> Asks:
     @app.get("/")
     async def root() -> dict[str, str]:

@@ -2,9 +2,9 @@
 
 from collections.abc import AsyncIterator, Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import FastAPI, Path as PathParameter, Response, status
+from fastapi import FastAPI, Response, status
 from fastapi.responses import (
     FileResponse,
     HTMLResponse,
@@ -80,7 +80,7 @@ def extra_models(app: FastAPI) -> Asks:
         return Stored(**user.model_dump(exclude={"password"}), digest="x" + user.password)
 
     @app.get("/either/{kind}", response_model=User | Robot)
-    async def either(kind: Annotated[str, PathParameter()]) -> Any:
+    async def either(kind: str) -> Any:
         return {"model": "r2"} if kind == "robot" else {"name": "ada"}
 
     @app.get("/weights")

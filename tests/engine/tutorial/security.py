@@ -178,7 +178,9 @@ def other_schemes(app: FastAPI) -> Asks:
     async def digest(sent: Annotated[HTTPAuthorizationCredentials, Depends(HTTPDigest())]) -> str:
         return sent.scheme
 
-    async def bearer_of(sent: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())]) -> str:
+    async def bearer_of(
+        sent: Annotated[HTTPAuthorizationCredentials, Depends(HTTPBearer())],
+    ) -> str:
         return sent.credentials
 
     openid = OpenIdConnect(openIdConnectUrl="https://example.com/openid")
