@@ -1,15 +1,12 @@
 """Pages about whole applications: routers, mounts, middleware, lifespan, description."""
 
 import asyncio
-import warnings
-from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, BackgroundTasks, Depends, FastAPI, Header, Request, Response
 from fastapi.routing import APIRoute
-from fastapi.staticfiles import StaticFiles
 from pydantic import BaseModel
 
 import vitals
@@ -109,68 +106,6 @@ def metadata(app: FastAPI) -> Asks:
     ]
 
 
-@page("tutorial/static-files", differs=["CSP"], install={"public": ["/static"]})
-def static_files(app: FastAPI) -> Asks:
-    app.mount("/static", StaticFiles(directory=SITE, html=True), name="static")
-
-    @app.get("/address")
-    async def address(request: Request) -> str:
-        return str(request.url_for("static", path="app.js"))
-
-    label = "__mounted__"
-    return [
-        ask("GET /static/app.js", lambda a: "document" in a.text, route=label),
-        ask("GET /static/", INDEX, route=label),
-        ask("HEAD /static/app.js", "", route=label),
-        ask("GET /static/none.js", lambda a: a.json()["status"] == 404, 404, label),
-        ask("POST /static/app.js", status=405, route=label),
-        ask("GET /address", '"http://test/static/app.js"'),
-    ]
-
-
-@page("tutorial/frontend", differs=["CSP"], install={"public": ["/"]})
-def frontend(app: FastAPI) -> Asks:
-    @app.get("/api/teas")
-    async def teas() -> str:
-        return "tea"
-
-    app.frontend("/", directory=SITE)
-    label, browser = "__unmatched__", {"accept": "text/html"}
-    return [
-        ask("GET /", INDEX, route=label),
-        ask("GET /app.js", lambda a: "document" in a.text, route=label),
-        ask("GET /dashboard/me", INDEX, route=label, headers=browser),
-        ask("GET /none.js", status=404, route=label),
-        ask("GET /api/teas", '"tea"'),
-        ask("GET /items/x", status=422, route="/items/{item_id}"),
-    ]
-
-
-@page("advanced/sub-applications")
-def sub_applications(app: FastAPI) -> Asks:
-    sub = FastAPI(title="sub")
-
-    @sub.get("/teas/{number}")
-    async def tea(number: int, request: Request) -> list[Any]:
-        return [number, request.scope["root_path"]]
-
-    @sub.get("/broken")
-    async def broken() -> None:
-        raise RuntimeError("hunter2")
-
-    app.mount("/sub", sub)
-    return [
-        ask("GET /sub/teas/3", [3, "/sub"], route="/sub/teas/{number}"),
-        ask(
-            "GET /sub/openapi.json",
-            lambda a: a.json()["info"]["title"] == "sub",
-            route="__mounted__",
-        ),
-        ask("GET /sub/broken", lambda a: "hunter2" not in a.text, 500),
-        ask("GET /sub/none", status=404, route="__mounted__"),
-    ]
-
-
 @page("advanced/behind-a-proxy")
 def root_path(app: FastAPI) -> Asks:
     @app.get("/teas")
@@ -184,23 +119,6 @@ def root_path(app: FastAPI) -> Asks:
         ask("GET /api/v1/teas", found, route="/teas", **given),
         ask("GET /teas", ["", "http://test/teas"]),
     ]
-
-
-@page("advanced/events")
-def events(app: FastAPI) -> Asks:
-    @asynccontextmanager
-    async def lifespan(app: FastAPI) -> AsyncIterator[dict[str, Any]]:
-        app.state.model = "loaded"
-        yield {"client": "open"}
-        app.state.model = "closed"
-
-    app.include_router(APIRouter(lifespan=lifespan))
-
-    @app.get("/teas")
-    async def teas(request: Request) -> str:
-        return str(request.app.state.model)
-
-    return [ask("GET /teas", '"loaded"')]
 
 
 @page("advanced/settings")
@@ -237,20 +155,6 @@ def custom_route(app: FastAPI) -> Asks:
     router.get("/timed")(lambda: "a")
     app.include_router(router)
     return [ask("GET /timed", lambda a: a.headers["x-timed"] == "yes")]
-
-
-@page("advanced/wsgi")
-def wsgi(app: FastAPI) -> Asks:
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # the page's other package isn't installed here
-        from starlette.middleware.wsgi import WSGIMiddleware
-
-    def old(environ: dict[str, Any], start: Callable[..., Any]) -> Iterable[bytes]:
-        start("200 OK", [("Content-Type", "text/plain")])
-        return [environ["PATH_INFO"].encode()]
-
-    app.mount("/old", WSGIMiddleware(old))
-    return [ask("GET /old/a/b", "/a/b", route="__mounted__")]
 
 
 @page("tutorial/http-query")

@@ -66,6 +66,16 @@ def ask(request: str, answer: Any = None, status: int = 200, route: str = "", **
     return Ask(request, answer, status, route, sent)
 
 
+def header(name: str, value: str) -> Callable[[httpx.Response], bool]:
+    """An answer with this header."""
+    return lambda answer: answer.headers[name] == value
+
+
+def member(name: str, value: Any) -> Callable[[httpx.Response], bool]:
+    """An answer with this member in its JSON."""
+    return lambda answer: bool(answer.json()[name] == value)
+
+
 Asks = Sequence[Ask | Callable[[FastAPI], Any]]
 
 
@@ -164,7 +174,8 @@ async def talk(app: FastAPI, path: str, *texts: str, headers: dict[str, str] | N
     """Open a websocket and send texts, each after the last answer; return these or a refusal."""
     to_app, from_app = asyncio.Queue[Message](), asyncio.Queue[Message]()
     path, _, query = path.partition("?")
-    raw = [(name.encode(), value.encode()) for name, value in (headers or {}).items()]
+    given = {"host": "test"} | (headers or {})
+    raw = [(name.encode(), value.encode()) for name, value in given.items()]
     scope: dict[str, Any] = {"type": "websocket", "path": path, "root_path": "", "headers": raw}
     scope |= {"query_string": query.encode(), "subprotocols": [], "state": {}, "asgi": {}}
     scope |= {"extensions": {"websocket.http.response": {}}, "http_version": "1.1"}
