@@ -1,7 +1,7 @@
 # Each target sets up what it needs, from nothing but python3 (with venv), make and git.
 SHELL := /bin/sh
 .DEFAULT_GOAL := help
-.PHONY: help demo test test-all bench manifest lock change notes check release changelog .venv .venv/demo .venv/ready
+.PHONY: help demo test test-all bench manifest engine lock change notes check release changelog .venv .venv/demo .venv/ready
 
 PYTHON ?= python3
 PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py tests
@@ -62,10 +62,14 @@ changelog: .venv/ready ## Print the notes of all releases; VERSION=v1.2.0 prints
 manifest: ## Renew vitals/MANIFEST, the engine's checksums: make test refuses a stale one
 	@cd '$(PROJECT)' && $(PYTHON) -m vitals.ops.check.engine write
 
+engine: .venv/ready ## Build the engine's wheel, for applications that exist already, into DEST=build/dist
+	uv build --quiet --no-config --wheel --out-dir '$(or $(DEST),build/dist)'
+
 lock: .venv/ready ## Renew the hash locks: the template's own, and those of every variant
 	echo uv | $(COMPILE) - --output-file requirements-uv.txt > /dev/null
 	.venv/bin/python locks.py
-	$(COMPILE) --constraint '$(PROJECT)/requirements-dev.txt' pyproject.toml --output-file requirements.txt > /dev/null
+	.venv/bin/python -c 'import tomllib; print(*tomllib.load(open("pyproject.toml", "rb"))["dependency-groups"]["dev"], sep="\n")' | \
+	  $(COMPILE) - --constraint '$(PROJECT)/requirements-dev.txt' --output-file requirements.txt > /dev/null
 	echo cookiecutter | $(COMPILE) - --constraint requirements.txt --output-file requirements-generate.txt > /dev/null
 	$(COMPILE) --constraint '$(PROJECT)/requirements.txt' benchmarks/peers.in --output-file benchmarks/requirements-peers.txt > /dev/null
 

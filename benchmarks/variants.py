@@ -44,7 +44,7 @@ def visibility(routes: int) -> FastAPI:
     access_log = AccessLog(Metrics({}, list, []), "json", "info")
 
     def observed(stack: Any) -> Any:
-        return ObservabilityMiddleware(stack, stack, None, access_log, Answers(server_timing=True))
+        return ObservabilityMiddleware(stack, stack, None, Answers(access_log, server_timing=True))
 
     app = with_routes(FastAPI(telemetry=NONE), routes)
     outermost.wrap(app, observed, answer_errors=True)
@@ -70,8 +70,8 @@ def layers(routes: int) -> FastAPI:
             build_middleware(stack, settings),
             stack,
             None,
-            access_log,
             Answers(
+                access_log,
                 server_timing=True,
                 headers=headers.raw(headers.FIXED),
                 defaults=headers.raw(headers.DEFAULTS),

@@ -64,7 +64,8 @@ def _started(code: str) -> list[float]:
 
 async def scrape() -> None:
     """The longest time by the clock on the wall that others waited for /metrics."""
-    from vitals.observability.metrics import DURATION_BUCKETS, Metrics
+    from vitals.observability.metric_types import DURATION_BUCKETS
+    from vitals.observability.metrics import Metrics
 
     metrics = Metrics({}, list, [])
     while len(metrics_lines := (await metrics.text()).splitlines()) < SERIES:
@@ -135,7 +136,7 @@ async def random_paths() -> None:
     app = FastAPI(telemetry=variants.NONE)
     outermost.wrap(
         app,
-        lambda stack: ObservabilityMiddleware(stack, stack, None, access_log, Answers()),
+        lambda stack: ObservabilityMiddleware(stack, stack, None, Answers(access_log)),
         answer_errors=True,
     )
     for _ in range(500):

@@ -107,7 +107,7 @@ def metrics() -> dict[str, tuple[str, str]]:
     """Type and meaning of each metric, from the table behind /metrics."""
     (table,) = [
         node.value
-        for node in ast.walk(parsed("vitals/observability/metrics.py"))
+        for node in ast.walk(parsed("vitals/observability/metric_types.py"))
         if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "METRICS"
     ]
     return ast.literal_eval(table)

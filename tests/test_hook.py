@@ -89,7 +89,7 @@ def test_the_templates_address_is_kept_without_credentials(given, recorded):
 
 
 def test_the_templates_own_lock_fits_what_it_asks_for():
-    required = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["dependencies"]
+    required = tomllib.loads((ROOT / "pyproject.toml").read_text())["dependency-groups"]["dev"]
     lock = (ROOT / "requirements.txt").read_text()
     pins = dict(re.findall(r"^([a-z0-9-]+)==([^ ;]+)", lock, re.MULTILINE))
 

@@ -478,7 +478,7 @@ async def test_the_operators_path_clears_one_feature_and_logs_it(
         answer = await client.delete("/cache/items")
 
     await items.get(1, load(1))
-    assert answer.json() == {"cleared": "items"}
+    assert answer.json() == {"feature": "items", "cleared": 1}
     assert load.count == 2
     assert "cache cleared" in caplog.messages
 

@@ -191,3 +191,22 @@ async def test_without_a_server_each_command_fails_at_once(monkeypatch: pytest.M
     with pytest.raises(FAILURES):
         await store.read(b"a")
     await store.close()
+
+
+@pytest.mark.parametrize(("last", "removed"), [(b"0", 2), (b"7", None)])
+async def test_values_under_a_prefix_are_removed_unless_finding_them_takes_long(
+    store: RemoteStore, server: Server, last: bytes, removed: int | None
+) -> None:
+    seen = list[bytes]()
+
+    def answers(command: bytes) -> bytes:
+        seen.append(command)
+        if command.startswith(b"DEL"):
+            return b":%d\r\n" % (len(command.split()) - 1)
+        return b"*2\r\n$1\r\n%b\r\n*2\r\n$3\r\na:1\r\n$3\r\na:2\r\n" % last
+
+    server.answers = answers
+
+    assert await store.remove(b"[a]:") == removed
+    assert b"MATCH \\[a\\]:* COUNT 1000" in seen[0]
+    assert len(seen) <= cache_stores.MAX_SCANS

@@ -15,10 +15,11 @@ import pytest
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
     {"problems", "validation", "validation_errors", "request_stats", "dependency", "probes"}
+    | {"units"}
     | {"settings", "settings_loader", "setting_types", "connection_url"},
     {"database", "database_engine", "migrations", "cache", "cache_stores"},
     {"status", "security", "health", "observability", "docs", "openapi"},
-    {"installation", "engine", "outermost", "server"},
+    {"installation", "engine", "outermost", "server", "commands", "options"},
     {"testing"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

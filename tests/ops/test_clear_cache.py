@@ -18,7 +18,7 @@ TOKEN = "0123456789abcdef"
 class Service(BaseHTTPRequestHandler):
     def do_DELETE(self) -> None:
         known = self.headers["Authorization"] == f"Bearer {TOKEN}"
-        content = b'{"cleared": "items"}' if known else b'{"title": "Unauthorized"}'
+        content = b'{"feature": "items", "cleared": 3}' if known else b'{"title": "Unauthorized"}'
         self.send_response(200 if known and self.path == "/cache/items" else 401)
         self.end_headers()
         self.wfile.write(content)
@@ -45,7 +45,7 @@ def test_the_feature_is_cleared(
 
     clear_cache.main()
 
-    assert f"{url}: the cache of items is cleared" in capsys.readouterr().out
+    assert f"{url}: the cache of items is cleared (3 values)" in capsys.readouterr().out
 
 
 def test_a_refusal_says_what_the_service_said(url: str) -> None:

@@ -12,22 +12,30 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vitals.commands import command, open_dependencies
     from vitals.dependency import Check, CheckFailed, Dependency
     from vitals.installation import install
+    from vitals.observability.own_metrics import counter, gauge, histogram
     from vitals.problems import Problem
     from vitals.request_stats import add_call, add_field, request_id
     from vitals.security.callers import PUBLIC, Caller, caller
+    from vitals.security.request_timeout import deadline
     from vitals.server.serve import main, serve
     from vitals.settings import CacheSettings, DatabaseSettings, Settings, SettingsRefused, load
+    from vitals.units import unit
 
 _HOMES = {
+    "vitals.commands": ("command", "open_dependencies"),
     "vitals.dependency": ("Check", "CheckFailed", "Dependency"),
     "vitals.installation": ("install",),
+    "vitals.observability.own_metrics": ("counter", "gauge", "histogram"),
     "vitals.problems": ("Problem",),
     "vitals.request_stats": ("add_call", "add_field", "request_id"),
     "vitals.security.callers": ("PUBLIC", "Caller", "caller"),
+    "vitals.security.request_timeout": ("deadline",),
     "vitals.server.serve": ("main", "serve"),
     "vitals.settings": ("CacheSettings", "DatabaseSettings", "Settings", "SettingsRefused", "load"),
+    "vitals.units": ("unit",),
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
@@ -45,11 +53,18 @@ __all__ = [
     "add_call",
     "add_field",
     "caller",
+    "command",
+    "counter",
+    "deadline",
+    "gauge",
+    "histogram",
     "install",
     "load",
     "main",
+    "open_dependencies",
     "request_id",
     "serve",
+    "unit",
 ]
 
 

@@ -185,16 +185,17 @@ class Cache:
         routes = APIRouter(include_in_schema=False)
 
         @routes.delete("/cache/{feature}")
-        async def clear_cache(feature: str) -> dict[str, str]:
+        async def clear_cache(feature: str) -> dict[str, str | int | None]:
             if not (named := [values for name, values in self._values if name == feature]):
                 expected = f"one of {sorted({name for name, _ in self._values})}"
                 raise Problem(404, "no such feature has a cache", expected=expected)
             try:
                 for values in named:
                     await values.clear()
+                cleared = await self._store.remove(f"{{{self._prefix}:{feature}}}:".encode())
             except FAILURES as error:
                 raise Problem(503, "the cache is not available", retry_safe=True) from error
-            log.info("cache cleared", extra={"feature": feature})
-            return {"cleared": feature}
+            log.info("cache cleared", extra={"feature": feature, "cleared": cleared})
+            return {"feature": feature, "cleared": cleared}
 
         return routes

@@ -1,6 +1,7 @@
 """Where the cache keeps bytes: in this process, or on a server that speaks Redis."""
 
 import asyncio
+import re
 import time
 from collections import OrderedDict
 from typing import Any, TypeAlias
@@ -14,6 +15,7 @@ FAILURES = (RedisError, OSError)  # what a store raises; TimeoutError is an OSEr
 FAILURES_IN_A_ROW = 3  # fewer may be chance
 MAX_LOCAL_BYTES, KEY_BYTES = 32 * 2**20, 300  # in all; what a key takes beside its text and value
 MAX_COMMANDS = 1000  # in one write
+MAX_SCANS = 10  # of 1000 keys each, to find some
 TICKS, TICK_SECONDS = 10, 0.005  # 50 ms in all: a slower cache is no help
 
 
@@ -42,6 +44,14 @@ class LocalStore:
     async def delete(self, key: bytes) -> None:
         if entry := self._values.pop(key, None):
             self._bytes -= len(key) + len(entry[1]) + KEY_BYTES
+
+    async def remove(self, prefix: bytes) -> int | None:
+        """Delete what is under keys with a prefix; the number of values."""
+        keys = [key for key in self._values if key.startswith(prefix)]
+        found = [value for value in await self.read(*keys) if value is not None]
+        for key in keys:
+            await self.delete(key)
+        return len(found)
 
     async def close(self) -> None:
         """Nothing is open."""
@@ -72,6 +82,20 @@ class RemoteStore:
 
     async def delete(self, key: bytes) -> None:
         await self._send("DEL", key)
+
+    async def remove(self, prefix: bytes) -> int | None:
+        """The same; nothing, and None, if there are too many keys of others to look through."""
+        pattern, found, cursor = (
+            re.sub(rb"([\[\]*?\\])", rb"\\\1", prefix) + b"*",
+            set[bytes](),
+            b"0",
+        )
+        for _ in range(MAX_SCANS):
+            cursor, keys = await self._send("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
+            found.update(keys)
+            if cursor == b"0":
+                return int(await self._send("DEL", *found)) if found else 0
+        return None
 
     async def close(self) -> None:
         if self._sending is not None:

@@ -1,24 +1,23 @@
 """The engine of one application: its parts, built from arguments and put together."""
 
 import logging
-from collections.abc import AsyncIterator, Callable, Collection, Iterable, Mapping
+from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
-from typing import Any
 
 from fastapi import APIRouter, Depends, FastAPI
 from starlette.types import ASGIApp
 
 from vitals import docs, openapi, outermost
-from vitals.dependency import Check, Dependency
 from vitals.health import routes as health_routes
 from vitals.health.checks import Checks
 from vitals.health.event_loop import EventLoop
-from vitals.observability import metrics, tracing
+from vitals.observability import background_tasks, metrics, own_metrics, tracing
 from vitals.observability.access_log import AccessLog
+from vitals.observability.metric_types import DURATION_BUCKETS
 from vitals.observability.middleware import ObservabilityMiddleware
 from vitals.observability.observed_request import Answers
-from vitals.problems import ErrorResponse
+from vitals.options import Options
+from vitals.request_stats import write_unit
 from vitals.security import cors, guard, headers
 from vitals.security.callers import Verify
 from vitals.security.middleware import build_middleware
@@ -27,33 +26,10 @@ from vitals.settings import Settings, SettingsRefused, redacted
 from vitals.status import routes as status_routes
 from vitals.status.history import History
 from vitals.status.recent_errors import RecentErrors
-from vitals.status.reporter import Section, StatusReporter
+from vitals.status.reporter import StatusReporter
 
 TRIAL = ("local", "test")  # here everyone passes where tokens are not verified
 log = logging.getLogger(__name__)
-
-
-@dataclass(frozen=True)
-class Options:
-    """The arguments of `vitals.install`, completed; `own` says that `settings` were given."""
-
-    settings: Settings
-    own: bool
-    name: str
-    dependencies: tuple[Dependency, ...]
-    checks: Iterable[Check]
-    required: Collection[str]
-    runbook: str
-    prefix: str
-    problems: bool
-    guard: bool
-    security: bool
-    reraise: bool
-    guards: Collection[Callable[..., Any]]
-    public: Collection[str]
-    verify: Verify | None
-    error_response: ErrorResponse | None
-    sections: Mapping[str, Section]
 
 
 class Engine:
@@ -74,9 +50,7 @@ class Engine:
         about = settings.model_dump(include={"version", "commit", "environment"})
         gauges = [self._operators.counts.copy, *(part.gauges for part in self._parts)]
         self._metrics = metrics.Metrics(about, self.checks.states, gauges)
-        self._history = History(
-            self._metrics.series, metrics.DURATION_BUCKETS, prefix=options.prefix
-        )
+        self._history = History(self._metrics.series, DURATION_BUCKETS, prefix=options.prefix)
         recent_errors = RecentErrors(options.prefix)
         self._access_log = AccessLog(
             self._metrics, settings.log_format, settings.log_level, recent_errors=recent_errors
@@ -87,7 +61,7 @@ class Engine:
             self.checks,
             self._history,
             recent_errors,
-            sections=options.sections,
+            sections={"Metrics": own_metrics.values} | dict(options.sections),
             runbook=options.runbook,
         )
 
@@ -95,6 +69,7 @@ class Engine:
         """Put everything on the application. Nothing is opened before it starts."""
         app, options = self._app, self._options
         app.state.vitals = self
+        background_tasks.observe()
         if options.own:
             tracing.install(app, options.name)
         if options.problems:
@@ -165,10 +140,10 @@ class Engine:
             fixed, defaults = headers.FIXED | https | vary, headers.DEFAULTS
         return ObservabilityMiddleware(
             stack,
-            outermost.with_lifespan(stack, lambda: outermost.open_all(self._parts), self._inside),
+            outermost.with_lifespan(stack, self._outside, self._inside),
             mark=self,
-            access_log=self._access_log,
             answers=Answers(
+                self._access_log,
                 server_timing=settings.server_timing,
                 headers=headers.raw(fixed),
                 defaults=headers.raw(defaults),
@@ -178,9 +153,17 @@ class Engine:
         )
 
     @asynccontextmanager
+    async def _outside(self) -> AsyncIterator[None]:
+        """What is open before the application's own lifespan starts, and after it ends."""
+        write_unit.set(self._access_log.write_unit)  # of what that lifespan lets run
+        async with outermost.open_all(self._parts):
+            yield
+
+    @asynccontextmanager
     async def _inside(self, _: object) -> AsyncIterator[None]:
         """What happens when it has started: the guard, then the first result of each check."""
         self.refuse_unguarded()
+        self._metrics.check_gauges()
         async with outermost.open_all((self.checks, self._history)):
             yield
 

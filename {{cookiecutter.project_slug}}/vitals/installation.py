@@ -2,6 +2,9 @@
 
 import logging
 from collections.abc import Callable, Collection, Iterable, Mapping
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError
+from importlib.metadata import version as version_of
 from pathlib import Path
 from typing import Any, Literal
 
@@ -9,7 +12,8 @@ from fastapi import FastAPI
 from pydantic import SecretStr
 
 from vitals.dependency import Check, Dependency
-from vitals.engine import Engine, Options
+from vitals.engine import Engine
+from vitals.options import Options
 from vitals.problems import ErrorResponse
 from vitals.security.callers import Verify
 from vitals.settings import Settings
@@ -68,7 +72,7 @@ def install(
     index: no effect yet.
 
     Raises ValueError for a name in `required` without a check, and for `databases`, `redis` and
-    `folder`, which are not available yet.
+    `folder`, which are not available yet; ImportError beside another package named `vitals`.
     """
     if databases or redis or folder:
         raise ValueError("databases, redis and folder: not available in this version")
@@ -77,6 +81,7 @@ def install(
         return
     own = settings is not None
     if settings is None:
+        _refuse_namesake()
         settings = Settings.model_construct(
             environment=environment,
             version=version or app.version,
@@ -102,3 +107,10 @@ def install(
         sections=sections or {},
     )
     Engine(app, options).attach()
+
+
+def _refuse_namesake() -> None:
+    """The index has another package with this import name: files of both would be mixed."""
+    with suppress(PackageNotFoundError):
+        found = version_of("vitals")
+        raise ImportError(f"the package vitals {found} has this import name. Fix: uninstall it")

@@ -19,12 +19,12 @@ from fastapi import FastAPI, Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
-from fastapi.routing import iter_route_contexts
 from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
 from vitals import request_stats, validation_errors
+from vitals.framework import routes_with_prefixes
 
 MEDIA_TYPE = "application/problem+json"
 IDEMPOTENT = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")  # RFC 9110, 9.2.2
@@ -174,7 +174,7 @@ def _methods(request: Request) -> set[str]:
     """All methods of a path (RFC 9110, 15.5.6); the framework names those of one route."""
     path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
     methods = set[str]()
-    for route in iter_route_contexts(request.app.routes):
+    for route in routes_with_prefixes(request.app.routes):
         if (pattern := getattr(route, "path_regex", None)) and pattern.match(path):
             methods |= route.methods or set()
     return methods | ({"HEAD"} if "GET" in methods else set()) or {"GET", "HEAD"}  # of a file

@@ -1,39 +1,52 @@
-"""The stats of the running request: its calls, their time and its cache result.
+"""The stats of the running request or job: its calls, their time and its cache result.
 
 Each call to a database, cache or other service adds to them; the log line, the metrics and
-Server-Timing show them. Outside a request nothing is recorded.
+Server-Timing show them. Outside a request or job nothing is recorded.
 """
 
 from collections import Counter
+from collections.abc import Callable, Mapping
 from contextvars import ContextVar
-from typing import Literal
+from typing import Any, Literal
 
 CacheResult = Literal["hit", "miss", "bypass", "error"]
 MAX_FIELDS = 10  # of your own on the line of a request
 MAX_TEXT = 200  # characters of each
+MAX_CALLS = 10_000  # of one request; further ones are only counted
 
 
 class RequestStats:
     """What one request costs. Shared by all tasks and threads that work for it."""
 
     __slots__ = (
-        *("bytes_out", "cache", "cache_reason", "calls"),
+        *("bytes_out", "cache", "cache_reason", "calls", "closed"),
         *("error", "fields", "request_id", "subject"),
     )
 
     def __init__(self, request_id: str) -> None:
         self.request_id = request_id
         self.calls: list[tuple[str, float, str]] = []  # only appended to: safe from any thread
+        self.closed = False
         self.cache: CacheResult | Literal["none"] = "none"
         self.cache_reason = ""
         self.bytes_out = 0
         self.error = ""
-        self.fields: dict[str, object] | None = None
+        self.fields: dict[str, Any] | None = None
         self.subject = ""
 
-    def add(self, kind: str, ms: float, statement: str) -> None:
-        """Count one call."""
-        self.calls.append((kind, ms, statement))
+    def add(self, kind: str, ms: float, detail: str) -> None:
+        """Count one call; none once the line is written, by a task that outlives the request."""
+        if self.closed:
+            return
+        if len(self.calls) < MAX_CALLS:
+            self.calls.append((kind, ms, detail))
+        else:
+            self.fields = self.fields or {}
+            self.fields["calls_not_counted"] = self.fields.get("calls_not_counted", 0) + 1
+
+    def unit_writer(self) -> "WriteUnit | None":
+        """What writes the lines of units of work inside of this."""
+        return write_unit.get()
 
     def route(self) -> str:
         """The label of the route that handles it, or an empty text."""
@@ -50,19 +63,25 @@ class RequestStats:
 
     def statements(self) -> list[tuple[str, int]]:
         """The number of times that each statement ran, the most frequent first."""
-        return Counter(statement for _, _, statement in self.calls if statement).most_common()
+        texts = (detail for kind, _, detail in self.calls if kind == "db" and detail)
+        return Counter(texts).most_common()
 
 
+WriteUnit = Callable[[str, RequestStats, float, str, Mapping[str, Any]], None]
+write_unit: ContextVar[WriteUnit | None] = ContextVar("write_unit", default=None)
 current: ContextVar[RequestStats | None] = ContextVar("request_stats", default=None)
 
 
-def add_call(kind: str, ms: float, statement: str = "") -> None:
-    """Count one call of a kind ("db", "http"), its milliseconds and, for "db", its statement.
+def add_call(kind: str, ms: float, detail: str = "") -> None:
+    """Count one call of a kind ("db", "http"), its milliseconds, its statement or dependency.
 
-    `http` joins the line of the running request as `http_calls` and `http_ms`.
+    `http` joins the line of the running request as `http_calls` and `http_ms`, and the metric
+    `dependency_call_duration_seconds`. Raises ValueError if the kind is no identifier.
     """
+    if not kind.isidentifier():  # it becomes the name of a field and of a timing
+        raise ValueError(f"kind of a call: got {kind!r}; expected an identifier, such as 'http'")
     if (stats := current.get()) is not None:
-        stats.add(kind, ms, statement)
+        stats.add(kind, float(ms), str(detail))
 
 
 def add_field(name: str, value: str | float | None) -> None:

@@ -63,11 +63,11 @@ async def test_a_line_has_the_fields_of_the_contract(
 ) -> None:
     answer = await client.get("/spend/0?password=hunter2", headers={"Authorization": "hunter2"})
 
-    line = lines.last()
+    line = json.loads(lines[0])
     assert list(line) == FIELDS.split()
     assert line["event"] == "request"
     assert line["bytes_out"] == len(answer.content)
-    assert "hunter2" not in lines[-1]
+    assert "hunter2" not in "".join(lines)
 
 
 async def test_no_call_is_counted_for_another_request(
@@ -75,8 +75,10 @@ async def test_no_call_is_counted_for_another_request(
 ) -> None:
     await asyncio.gather(*(client.get(f"/spend/{calls % 12}") for calls in range(120)))
 
-    counted = sorted(json.loads(line)["db_calls"] for line in lines)
-    assert counted == sorted(calls % 12 + 1 for calls in range(120))
+    found = [json.loads(line) for line in lines]
+    counted = sorted(line["db_calls"] for line in found if line["event"] == "request")
+    assert counted == sorted(calls % 12 for calls in range(120))
+    assert [line["db_calls"] for line in found if line["event"] == "task"] == [1] * 120
 
 
 async def test_a_statement_that_runs_ten_times_in_one_request_is_logged_as_a_warning(
@@ -87,7 +89,7 @@ async def test_a_statement_that_runs_ten_times_in_one_request_is_logged_as_a_war
 
     await client.get("/spend/20")
 
-    assert lines.last()["db_repeats"] == 10
+    assert json.loads(lines[-2])["db_repeats"] == 10
     assert [record.levelname for record in caplog.records] == ["WARNING"]
 
 

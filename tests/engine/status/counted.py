@@ -2,7 +2,8 @@
 
 from collections.abc import Iterable, Mapping
 
-from vitals.observability.metrics import CALL_BUCKETS, DURATION_BUCKETS, Metrics
+from vitals.observability.metric_types import CALL_BUCKETS, DURATION_BUCKETS
+from vitals.observability.metrics import Metrics
 from vitals.status.history import History
 
 

@@ -1,4 +1,4 @@
-"""The access log: one line and the metrics of each request, written when it is over.
+"""The access log: one line and the metrics of each request and unit, written when it is over.
 
 What depends on method, route and status alone is prepared once, so that a request costs a
 look-up, a few list elements and one text.
@@ -7,14 +7,15 @@ look-up, a few list elements and one text.
 import json
 import logging
 from bisect import bisect_left
-from collections.abc import Callable
-from functools import lru_cache
+from collections.abc import Callable, Mapping
 from math import trunc
 from time import time
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from vitals.observability import logs
-from vitals.observability.metrics import CALL_BUCKETS, DURATION_BUCKETS, Histogram, Metrics
+from vitals.observability.line_fields import more_fields, who
+from vitals.observability.metric_types import CALL_BUCKETS, DURATION_BUCKETS, Histogram
+from vitals.observability.metrics import Metrics
 from vitals.observability.route_label import UNMATCHED
 from vitals.probes import POLLED
 from vitals.request_stats import MAX_TEXT, RequestStats
@@ -25,11 +26,12 @@ METHODS = frozenset(
 )
 OTHER_METHOD = "_OTHER"
 MANY_REPEATS = 10  # of one statement in one request: one query for each row of another
-NOTICED_MS = 1  # a shorter wait for a connection gets no field
 COSTS = ',"db_calls":%d,"db_ms":%.3f,"db_repeats":%d,"cache":"%s","bytes_out":'
 NO_COSTS = COSTS % (0, 0, 0, "none")
 THOUSANDTHS = tuple(f".{number:03d}" for number in range(1000))
 DB_SECONDS = "db_client_operation_duration_seconds"
+CALL_SECONDS = "dependency_call_duration_seconds"
+DATABASES_OWN = ("db_failed", "db_connect", "pool_wait")  # on the line only
 log = logging.getLogger("vitals.requests")
 
 
@@ -72,16 +74,22 @@ class AccessLog:
         seconds: float,
         outcome: str = "completed",
         client: tuple[str, int] | None = None,
+        counted_seconds: float = 0,
     ) -> None:
-        """Write the line of a request and count it; `outcome` is how its answer ended."""
+        """Write the line of a request and count it; `outcome` is how its answer ended.
+
+        A stream is counted with `counted_seconds`, those until its first byte.
+        """
         prepared = self._prepared.get((method, route, status))
         before, between, took, called = prepared or self._prepare(method, route, status)
-        took.counts[bisect_left(DURATION_BUCKETS, seconds)] += 1  # `observe`, without a call
-        took.sum += seconds
+        counted_seconds = counted_seconds or seconds
+        took.counts[bisect_left(DURATION_BUCKETS, counted_seconds)] += 1  # `observe`, in line
+        took.sum += counted_seconds
         costs, more = NO_COSTS, None
         if stats.calls or stats.cache != "none" or stats.fields:
-            costs = self._look_closer(stats, route, called)
-            more = _more_fields(stats)
+            counted = self._count_calls(stats, route)
+            called.observe(counted[0])
+            costs, more = COSTS % (*counted, stats.cache), more_fields(stats)
         else:
             called.counts[0] += 1
         if status >= 500 and self._recent_errors is not None:
@@ -94,7 +102,7 @@ class AccessLog:
                 f"{self._opening}{THOUSANDTHS[trunc((now - second) * 1000)]}{before}"
                 f'{stats.request_id}","trace_id":"{trace_id}{between}'
                 f"{us // 1000}{THOUSANDTHS[us % 1000]}{costs}{stats.bytes_out}"
-                f',"error":"{stats.error}"{_who(client and client[0], stats.subject)}'
+                f',"error":"{stats.error}"{who(client and client[0], stats.subject)}'
                 f',"outcome":"{outcome}"}}\n'
             )
             if more or self._as_text:
@@ -102,26 +110,67 @@ class AccessLog:
                 line = self._format(fields | (more or {}) | fields)  # none of these is replaced
             self._write_line(line)
 
-    def _look_closer(self, stats: RequestStats, route: str, called: Histogram) -> str:
-        """Count calls and cache results; return their part of the line."""
-        calls, ms = stats.total("db")
-        called.observe(calls)
+    def write_unit(
+        self,
+        event: str,
+        stats: RequestStats,
+        seconds: float,
+        outcome: str,
+        fields: Mapping[str, Any],
+    ) -> None:
+        """Write the line of a job, a task or a websocket, which `fields` name, and count it."""
+        name = str(fields.get(event, ""))
+        label = str(fields.get("route") or name)
+        costs = json.loads(
+            f"{{{COSTS[1:]}{stats.bytes_out}}}" % (*self._count_calls(stats, label), stats.cache)
+        )
+        level = logging.ERROR if outcome == "error" else logging.INFO
+        if name:
+            labels = {"job": name, "outcome": outcome}
+            self.metrics.histogram("job_duration_seconds", DURATION_BUCKETS, labels).observe(
+                seconds
+            )
+        if level == logging.ERROR and self._recent_errors is not None:
+            self._recent_errors.failed(event, label, 500, stats.error, stats.request_id)
+        if level >= self._level:
+            now = time()
+            line = {
+                "time": f"{logs.to_the_second(now)}{THOUSANDTHS[int(now % 1 * 1000)]}Z",
+                "level": logging.getLevelName(level).lower(),
+                "event": event,
+                "request_id": stats.request_id,
+                **fields,
+                "duration_ms": round(seconds * 1000, 3),
+                **costs,
+                "error": stats.error,
+                "subject": stats.subject[:MAX_TEXT],
+                "outcome": outcome,
+            }
+            self._write_line(self._format(line | more_fields(stats) | line))
+
+    def count_handshake(self, route: str, status: int, seconds: float) -> None:
+        """Count the handshake of a websocket as the request that it is."""
+        self._prepare("GET", route, status).seconds.observe(seconds)
+
+    def _count_calls(self, stats: RequestStats, route: str) -> tuple[int, float, int]:
+        """Count calls and cache results; return those of the database, their ms, the repeats."""
         labels = {"http_route": route}
         if stats.cache != "none":
             self.metrics.count("cache_requests_total", labels | {"result": stats.cache})
-        if not calls:
-            return COSTS % (0, 0, 0, stats.cache)
-        operations = self.metrics.histogram(DB_SECONDS, DURATION_BUCKETS, labels)
-        for kind, each_ms, _ in stats.calls:
+        for kind, ms, detail in stats.calls:
             if kind == "db":
-                operations.observe(each_ms / 1000)
-        statement, repeats = stats.statements()[0]
+                histogram = self.metrics.histogram(DB_SECONDS, DURATION_BUCKETS, labels)
+                histogram.observe(ms / 1000)
+            elif kind not in DATABASES_OWN:
+                of = {"kind": kind, "dependency": detail[:MAX_TEXT]}
+                self.metrics.histogram(CALL_SECONDS, DURATION_BUCKETS, of).observe(ms / 1000)
+        statement, repeats = next(iter(stats.statements()), ("", 0))
         if repeats >= MANY_REPEATS:
             fields = {"statement": statement, "repeats": repeats}
             log.warning("one statement ran many times in one request", extra=fields)
             if self._recent_errors is not None:
                 self._recent_errors.repeated(route, statement, repeats, stats.request_id)
-        return COSTS % (calls, ms, repeats, stats.cache)
+        return *stats.total("db"), repeats
 
     def _prepare(self, method: str, route: str, status: int) -> Prepared:
         if method not in METHODS:
@@ -141,21 +190,3 @@ class AccessLog:
         if method != OTHER_METHOD:  # clients can invent any number of them
             self._prepared[method, route, status] = prepared
         return prepared
-
-
-@lru_cache(maxsize=1_024)
-def _who(client: str | None, subject: str) -> str:
-    """The fields of the caller, cut: a proxy passes on what X-Forwarded-For held."""
-    address, name = json.dumps((client or "")[:MAX_TEXT]), json.dumps(subject[:MAX_TEXT])
-    return f',"client":{address},"subject":{name}'
-
-
-def _more_fields(stats: RequestStats) -> dict[str, object]:
-    """The fields of the line that only some requests have."""
-    more = dict(stats.fields or {})
-    for kind, (calls, ms) in stats.totals().items():
-        if kind != "db" and (kind != "pool_wait" or ms >= NOTICED_MS):
-            more |= {f"{kind}_calls": calls, f"{kind}_ms": round(ms, 3)}
-    if stats.cache_reason:
-        more["cache_reason"] = stats.cache_reason
-    return more

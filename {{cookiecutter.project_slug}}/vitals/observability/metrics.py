@@ -5,54 +5,27 @@ lists, changed only in the event loop's thread and written out when asked.
 """
 
 import asyncio
-from bisect import bisect_left
+import logging
+import os
+import time
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import suppress
 from itertools import accumulate
+from pathlib import Path
 
 from fastapi import APIRouter, Response
 
 from vitals.health.checks import CheckState
-from vitals.observability import logs
+from vitals.observability import logs, own_metrics
+from vitals.observability.metric_types import METRICS, OF_PARTS, Histogram, Labels, labels_text
 
-DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
-CALL_BUCKETS = (0, 1, 2, 3, 5, 10, 20, 50)
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
+MAX_SERIES = 10_000  # of one histogram
+STARTED = time.time()
 AT_A_TIME = 50  # histograms written out before other requests get their turn
-METRICS = {
-    "http_server_request_duration_seconds": ("histogram", "time until the answer was sent"),
-    "http_server_active_requests": ("gauge", "requests that are being answered"),
-    "http_server_request_db_calls": ("histogram", "statements of one request"),
-    "db_client_operation_duration_seconds": ("histogram", "time of one statement"),
-    "db_client_connections_in_use": ("gauge", "connections that requests hold"),
-    "db_client_connections_max": ("gauge", "connections that requests may hold"),
-    "cache_requests_total": ("counter", "requests by the result of the cache"),
-    "health_check_up": ("gauge", "1 if the check passes, 0 if it fails"),
-    "health_check_duration_seconds": ("gauge", "time of the check's last run"),
-    "event_loop_lag_seconds": ("gauge", "lag of the event loop"),
-    "log_lines_dropped_total": ("counter", "log lines that could not be written"),
-    "operator_login_failures_total": ("counter", "wrong operators' tokens"),
-    "log_errors_total": ("counter", "log calls that could not be written as they are"),
-    "app_info": ("gauge", "what runs here"),
-}
 OTHER_GAUGE = ("gauge", "a gauge of a dependency")
-
-Labels = Mapping[str, str]
-
-
-class Histogram:
-    """The number of values in each bucket, and their sum."""
-
-    __slots__ = ("bounds", "counts", "sum")
-
-    def __init__(self, bounds: Sequence[float]) -> None:
-        self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
-        self.sum = 0.0
-
-    def observe(self, value: float) -> None:
-        """Count one value."""
-        self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
+log = logging.getLogger(__name__)
 
 
 class Metrics:
@@ -65,7 +38,8 @@ class Metrics:
         gauges: Iterable[Callable[[], Mapping[str, float]]],
     ) -> None:
         self.active = 0
-        self._about = _labels(about)
+        self._open = Counter[tuple[str, str]]()
+        self._about = labels_text(about)
         self._states = states
         self._gauges = tuple(gauges)
         self._histograms: dict[str, dict[str, Histogram]] = {}
@@ -73,18 +47,29 @@ class Metrics:
 
     def histogram(self, name: str, bounds: Sequence[float], labels: Labels) -> Histogram:
         """The one histogram with this name and these labels."""
-        children = self._histograms.setdefault(name, {})
-        return children.setdefault(_labels(labels), Histogram(bounds))
+        children, key = self._histograms.setdefault(name, {}), labels_text(labels)
+        if key not in children and len(children) >= MAX_SERIES:
+            self.count("metric_series_dropped_total", {"metric": name})
+            return Histogram(bounds)
+        return children.setdefault(key, Histogram(bounds))
 
     def count(self, name: str, labels: Labels) -> None:
         """Add one to a counter."""
-        key = name, _labels(labels)
+        key = name, labels_text(labels)
         self._counts[key] = self._counts.get(key, 0) + 1
+
+    def add_open(self, name: str, route: str) -> None:
+        """Add one to a gauge of what is open."""
+        self._open[name, labels_text({"http_route": route})] += 1
+
+    def remove_open(self, name: str, route: str) -> None:
+        """Take one from a gauge of what is open."""
+        self._open[name, labels_text({"http_route": route})] -= 1
 
     def series(self) -> Iterator[tuple[str, str, Sequence[int], float]]:
         """Each series: name, labels, the buckets of a histogram, its sum or the value."""
-        for name, children in self._histograms.items():
-            for labels, histogram in children.items():
+        for name, children in self._all_histograms():
+            for labels, histogram in tuple(children.items()):
                 yield name, labels, histogram.counts, histogram.sum
         for name, labels, value in self._samples():
             yield name, labels, (), value
@@ -92,7 +77,7 @@ class Metrics:
     async def text(self) -> str:
         """Everything in Prometheus' text format; the event loop is never held for long."""
         parts: list[str] = []
-        for name, children in self._histograms.items():
+        for name, children in self._all_histograms():
             parts.append(_head(name))
             for done, (labels, histogram) in enumerate(tuple(children.items())):
                 parts += _lines(name, labels, histogram)
@@ -105,18 +90,39 @@ class Metrics:
             last = name
         return "".join(parts)
 
+    def check_gauges(self) -> None:
+        """Raise ValueError for gauges of dependencies that can't be shown beside the others."""
+        known = {*own_metrics.names(), *METRICS} - {*OF_PARTS}
+        for gauges in self._gauges:
+            for name in gauges():
+                if name in known or not own_metrics.NAME(name):
+                    raise ValueError(f"gauge {name!r}: a metric has this name, or none can have it")
+                known.add(name)
+
+    def _all_histograms(self) -> list[tuple[str, Mapping[str, Histogram]]]:
+        return [*self._histograms.items(), *own_metrics.histograms()]
+
     def _samples(self) -> Iterator[tuple[str, str, float]]:
         yield "app_info", self._about, 1
         yield "http_server_active_requests", "", self.active
         yield "log_lines_dropped_total", "", logs.stdout.dropped
         yield "log_errors_total", "", logs.stdout.errors
-        for (name, labels), value in self._counts.items():
+        yield "process_start_time_seconds", "", STARTED
+        if memory := _resident_bytes():
+            yield "process_resident_memory_bytes", "", memory
+        for (name, labels), value in (*self._counts.items(), *self._open.items()):
             yield name, labels, value
+        yield from own_metrics.samples()
         for gauges in self._gauges:
-            for name, value in gauges().items():
+            try:
+                values = gauges()
+            except Exception:  # one broken gauge must not hide the others
+                log.exception("the gauges of a dependency can't be read")
+                continue
+            for name, value in values.items():
                 yield name, "", value
         for state in self._states():
-            labels = _labels({"check": state.name})
+            labels = labels_text({"check": state.name})
             yield "health_check_up", labels, int(state.up)
             yield "health_check_duration_seconds", labels, state.duration_seconds
 
@@ -133,22 +139,22 @@ def router(metrics: Metrics) -> APIRouter:
 
 
 def _head(name: str) -> str:
-    kind, text = METRICS.get(name, OTHER_GAUGE)
+    kind, text = METRICS.get(name) or own_metrics.about(name) or OTHER_GAUGE
     return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
 
 
-def _labels(labels: Labels) -> str:
-    return ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items())
-
-
-def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+def _resident_bytes() -> int:
+    """The memory that this process holds; 0 where the system does not say."""
+    with suppress(OSError, ValueError, IndexError):
+        return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
+    return 0
 
 
 def _lines(name: str, labels: str, histogram: Histogram) -> list[str]:
     totals = list(accumulate(histogram.counts))
-    bounds = (*histogram.bounds, "+Inf")
+    bounds, more = (*histogram.bounds, "+Inf"), labels and f"{labels},"
+    of = labels and f"{{{labels}}}"
     return [
-        *(f'{name}_bucket{{{labels},le="{b}"}} {n}\n' for b, n in zip(bounds, totals, strict=True)),
-        f"{name}_sum{{{labels}}} {histogram.sum}\n{name}_count{{{labels}}} {totals[-1]}\n",
+        *(f'{name}_bucket{{{more}le="{b}"}} {n}\n' for b, n in zip(bounds, totals, strict=True)),
+        f"{name}_sum{of} {histogram.sum}\n{name}_count{of} {totals[-1]}\n",
     ]

@@ -7,16 +7,13 @@ template's `make bench` counts instructions): every request runs through it.
 
 import logging
 from collections.abc import Awaitable
-from time import perf_counter
 
 from starlette.requests import ClientDisconnect
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitals import problems
-from vitals.observability import tracing
-from vitals.observability.access_log import AccessLog
+from vitals.observability import tracing, websockets
 from vitals.observability.observed_request import Answers, ObservedRequest
-from vitals.observability.route_label import route_label
 from vitals.request_stats import current
 
 MARK = "vitals"  # in the scope of a request that is being watched
@@ -25,7 +22,7 @@ log = logging.getLogger("vitals.requests")
 
 
 class ObservabilityMiddleware:
-    """Watches each request of `app`; another kind of scope goes to `others`.
+    """Watches each request and websocket of `app`; a lifespan goes to `others`.
 
     `mark` is put into the scope; a request that has one is watched already. With `head_as_get`
     HEAD is answered by the route for GET. With `reraise` an unhandled error is raised again, for
@@ -37,7 +34,6 @@ class ObservabilityMiddleware:
         app: ASGIApp,
         others: ASGIApp,
         mark: object,
-        access_log: AccessLog,
         answers: Answers,
         *,
         head_as_get: bool = False,
@@ -46,27 +42,29 @@ class ObservabilityMiddleware:
         self.app = app
         self.others = others
         self.mark = mark
-        self.access_log = access_log
         self.answers = answers
         self.head_as_get = head_as_get
         self.reraise = reraise
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or MARK in scope:
-            scope.setdefault(MARK, self.mark)  # a websocket's caller is verified by it
+        kind = scope["type"]
+        if kind == "lifespan" or MARK in scope:
             await self.others(scope, receive, send)
+            return
+        scope[MARK] = self.mark
+        if kind == "websocket":
+            app, answers, reraise = self.app, self.answers, self.reraise
+            await websockets.observe(app, answers, scope, receive, send, reraise=reraise)
             return
         method = scope["method"]
         if is_head := method == "HEAD" and self.head_as_get:
             scope = {**scope, "method": "GET"}  # a copy: the server has to see HEAD
-        scope[MARK] = self.mark
-        request = ObservedRequest(self.answers, scope, receive, send)
+        request = ObservedRequest(self.answers, method, scope, receive, send)
         send_on = _without_body(request.on_send) if is_head else request.on_send
         token = current.set(request)
         if self.answers.traced:
             tracing.hide_query()
-        access_log = self.access_log
-        access_log.metrics.active += 1
+        self.answers.access_log.metrics.active += 1
         try:
             await self.app(scope, request.on_receive, send_on)
         except ClientDisconnect:
@@ -79,15 +77,8 @@ class ObservabilityMiddleware:
             request.gone = True
             raise
         finally:
-            access_log.metrics.active -= 1
-            status, ended = request.status, request.ended
-            outcome = "error" if request.error else "completed"
-            if request.gone or not ended:
-                status, outcome = request.unfinished()
-            seconds = (ended or perf_counter()) - request.started
-            trace_id = tracing.trace_id() if self.answers.traced else ""
-            route, client = route_label(scope), scope.get("client")
-            access_log.write(request, trace_id, method, route, status, seconds, outcome, client)
+            if not request.closed:
+                request.finish()
             current.reset(token)
             if request.calls and (outer := current.get()) is not None:  # a test's budget
                 outer.calls += request.calls

@@ -8,8 +8,9 @@ from time import perf_counter
 from starlette.types import Message, Receive, Scope, Send
 
 from vitals.observability import tracing
+from vitals.observability.access_log import AccessLog
 from vitals.observability.route_label import route_label
-from vitals.request_stats import RequestStats
+from vitals.request_stats import RequestStats, WriteUnit
 
 GONE = 499  # the client went away: nginx's number
 KNOWN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}").fullmatch
@@ -17,14 +18,20 @@ Headers = Sequence[tuple[bytes, bytes]]
 
 
 class Answers:
-    """What is added to every answer.
+    """What is added to every answer, and who logs it.
 
     `headers` are fixed ones; `defaults` are added to an answer that has none under the name.
     """
 
     def __init__(
-        self, *, server_timing: bool = False, headers: Headers = (), defaults: Headers = ()
+        self,
+        access_log: AccessLog,
+        *,
+        server_timing: bool = False,
+        headers: Headers = (),
+        defaults: Headers = (),
     ) -> None:
+        self.access_log = access_log
         self.server_timing = server_timing
         self.headers = headers
         self.defaults = dict(defaults)
@@ -43,17 +50,18 @@ class Answers:
 class ObservedRequest(RequestStats):
     """The stats of a request, filled from its ASGI messages."""
 
-    __slots__ = ("answers", "ended", "gone", "receive", "scope", "send", "started", "status")
+    __slots__ = (
+        *("answers", "ended", "first_byte", "gone", "head", "method"),
+        *("receive", "scope", "send", "started", "status"),
+    )
 
-    def __init__(self, answers: Answers, scope: Scope, receive: Receive, send: Send) -> None:
+    def __init__(
+        self, answers: Answers, method: str, scope: Scope, receive: Receive, send: Send
+    ) -> None:
         # RequestStats' part too: a call would cost every request hundreds of instructions.
-        for name, value in scope["headers"]:
-            if name == b"x-request-id" and KNOWN_ID(value):
-                self.request_id = str(value, "ascii")
-                break
-        else:
-            self.request_id = next(_new_ids)
+        self.request_id = new_id(scope["headers"])
         self.calls = []
+        self.closed = False
         self.cache = "none"
         self.cache_reason = ""
         self.bytes_out = 0
@@ -61,18 +69,22 @@ class ObservedRequest(RequestStats):
         self.fields = None
         self.subject = ""
         self.answers = answers
+        self.method = method
         self.scope = scope
         self.receive = receive
         self.send = send
         self.started = perf_counter()
-        self.ended = 0.0
+        self.ended = self.first_byte = 0.0
         self.status = 0
         self.gone = False
 
-    def add(self, kind: str, ms: float, statement: str) -> None:
-        self.calls.append((kind, ms, statement))
+    def add(self, kind: str, ms: float, detail: str) -> None:
+        super().add(kind, ms, detail)
         if self.answers.traced:
-            tracing.add_span(kind, ms, statement)
+            tracing.add_span(kind, ms, detail)
+
+    def unit_writer(self) -> WriteUnit:
+        return self.answers.access_log.write_unit
 
     def route(self) -> str:
         return route_label(self.scope)
@@ -89,9 +101,11 @@ class ObservedRequest(RequestStats):
             self.bytes_out += len(message.get("body", b""))
             if not message.get("more_body", False):
                 self.ended = perf_counter()
+            elif not self.first_byte:
+                self._begin_stream(message)
         elif kind == "http.response.start":
             self.status = message["status"]
-            given = message.get("headers", ())  # may be shared: it stays as it is
+            given = self.head = message.get("headers", ())  # may be shared: it stays as it is
             own = (b"x-request-id", self.request_id.encode())
             answers = self.answers
             fixed = answers.fixed(given) if answers.defaults else answers.headers
@@ -100,6 +114,32 @@ class ObservedRequest(RequestStats):
             else:
                 message["headers"] = [*given, own, *fixed]
         return self.send(message)
+
+    def _begin_stream(self, message: Message) -> None:
+        """Note the first byte of an answer in parts, unless its first part is all of it."""
+        length = next((value for name, value in self.head if name == b"content-length"), b"")
+        if not length.isdigit() or int(length) > len(message.get("body", b"")):
+            self.first_byte = perf_counter()
+            self.answers.access_log.metrics.add_open("http_server_open_streams", self.route())
+
+    def finish(self) -> None:
+        """Write the line: when the answer is over, or before what runs in the background."""
+        self.closed = True
+        answers, status, seconds, counted = self.answers, self.status, 0.0, 0.0
+        outcome = "error" if self.error else "completed"
+        if self.gone or not self.ended:
+            status, outcome = self.unfinished()
+        seconds = (self.ended or perf_counter()) - self.started
+        route, client = route_label(self.scope), self.scope.get("client")
+        metrics = answers.access_log.metrics
+        metrics.active -= 1
+        if self.first_byte:
+            counted = self.first_byte - self.started
+            self.fields = {**(self.fields or {}), "first_byte_ms": round(counted * 1000, 3)}
+            metrics.remove_open("http_server_open_streams", route)
+        trace_id = tracing.trace_id() if answers.traced else ""
+        write = answers.access_log.write
+        write(self, trace_id, self.method, route, status, seconds, outcome, client, counted)
 
     def unfinished(self) -> tuple[int, str]:
         """The status and the outcome of an answer that has no end, whatever its head said."""
@@ -118,6 +158,14 @@ class ObservedRequest(RequestStats):
         if self.cache != "none":
             text += f', cache;desc="{self.cache}"'.encode()
         return text
+
+
+def new_id(headers: Headers) -> str:
+    """The caller's ID, if it is a good one, or a new one."""
+    for name, value in headers:
+        if name == b"x-request-id" and KNOWN_ID(value):
+            return str(value, "ascii")
+    return next(_new_ids)
 
 
 def _make_ids() -> Iterator[str]:

@@ -8,37 +8,39 @@ import os
 from time import time_ns
 
 from fastapi import FastAPI
-from fastapi.telemetry import TelemetryConfig
-from opentelemetry import trace
 
+from vitals.framework import configure_telemetry
 from vitals.probes import POLLED
 
-OFF: TelemetryConfig = {"tracing": False, "metrics": False, "logs": False}
+try:
+    from opentelemetry import trace
+except ImportError:  # an application without traces
+    trace = None  # type: ignore[assignment]
+
+OFF = {"tracing": False, "metrics": False, "logs": False}
 
 
 def is_on() -> bool:
-    """Whether an endpoint for traces is configured."""
-    return bool(os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    """Whether an endpoint for traces is configured, and the packages are there."""
+    return bool(trace and os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
 
 
 def install(app: FastAPI, service: str) -> None:
-    """Configure the framework's own telemetry; its argument is kept in a private attribute.
+    """Configure the framework's own telemetry.
 
     Its log records are left out: they hold messages of exceptions.
     """
-    config: TelemetryConfig = app._telemetry  # noqa: SLF001
     if not is_on():
-        config.update(OFF)
+        configure_telemetry(app, OFF)
         return
     os.environ.setdefault("OTEL_SERVICE_NAME", service)
-    config.update(
-        {
-            "auto_configure": True,
-            "exclude": lambda scope: scope.get("path") in POLLED,
-            "operation_spans": False,
-            "logs": False,
-        }
-    )
+    config = {
+        "auto_configure": True,
+        "exclude": lambda scope: scope.get("path") in POLLED,
+        "operation_spans": False,
+        "logs": False,
+    }
+    configure_telemetry(app, config)
 
 
 def hide_query() -> None:

@@ -9,10 +9,10 @@ import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
-from fastapi.routing import iter_route_contexts
 from fastapi.security.base import SecurityBase
 from starlette.routing import Host, Mount, WebSocketRoute
 
+from vitals.framework import routes_with_prefixes
 from vitals.security.callers import CallerDependency
 
 SCOPES = 'dependencies=[Security(vitals.caller, scopes=["…"])]'
@@ -55,7 +55,7 @@ def websockets(app: Any) -> list[str]:
 
 def mounted(app: Any) -> Iterator[Any]:
     """The applications that are mounted in an application, and in those."""
-    for route in iter_route_contexts(app.routes):
+    for route in routes_with_prefixes(app.routes):
         inner = getattr(route, "app", None)
         if isinstance(getattr(route, "original_route", route), Mount | Host) and hasattr(
             inner, "routes"
@@ -72,7 +72,7 @@ def _every_route(
 
     Of routers, mounted applications, websockets and frontends.
     """
-    for route in iter_route_contexts(app.routes):
+    for route in routes_with_prefixes(app.routes):
         path = prefix + (getattr(route, "path_format", "") or getattr(route, "path", "") or "")
         inner = getattr(route, "app", None)
         original = getattr(route, "original_route", route)

@@ -6,7 +6,6 @@ and bodies, and the time-out. Proxies and CORS are only installed where they are
 """
 
 from starlette.types import ASGIApp
-from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
 
 from vitals.probes import BY_ADDRESS
 from vitals.security.body_limit import BodyLimit
@@ -24,6 +23,8 @@ def build_middleware(app: ASGIApp, settings: Settings, prefix: str = "") -> ASGI
     if settings.cors_origins:
         app = CORS(app, settings.cors_origins, settings.cors_headers)
     if settings.trusted_proxies:
+        from uvicorn.middleware.proxy_headers import ProxyHeadersMiddleware
+
         # Its types are those of another package: ASGI's all the same.
         app = ProxyHeadersMiddleware(app, [*settings.trusted_proxies])  # type: ignore[assignment,arg-type]
     return app

@@ -1,4 +1,4 @@
-"""Request time-outs: cancels handlers that run longer than allowed.
+"""Request time-outs: cancels handlers that run longer than allowed, and handshakes of websockets.
 
 An answer that began can't change its status any more: the connection is closed, and `cut` at
 `scope["state"]` has the status that it is logged and counted with.
@@ -10,10 +10,11 @@ sweep over the requests in flight costs far less than a timer for each.
 import asyncio
 import logging
 import math
-from collections.abc import Awaitable
+from collections.abc import Awaitable, Callable
 from time import monotonic
 from typing import cast
 
+from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitals import problems
@@ -28,9 +29,22 @@ CANCEL_REASONS = {
     "malformed": (400, "the request's body is malformed"),
     "large": (431, "the trailers of the request, or what stands between its chunks, is too large"),
 }
-
+DEADLINE = "deadline"  # of one route, at scope["state"]
 
 log = logging.getLogger(__name__)
+
+
+def deadline(seconds: float | None) -> Callable[[HTTPConnection], Awaitable[None]]:
+    """Give a route its own time instead of APP_REQUEST_SECONDS; None for as long as it takes.
+
+    `dependencies=[Depends(vitals.deadline(None))]`. It is the handler's time until the end of its
+    answer, a stream included; a client that reads slowly takes none of it.
+    """
+
+    async def set_deadline(connection: HTTPConnection) -> None:
+        connection.scope.setdefault("state", {})[DEADLINE] = seconds
+
+    return set_deadline
 
 
 class InFlight:
@@ -52,6 +66,8 @@ class InFlight:
             if message.get("more_body"):
                 return self._send_part(message)
             self.expires = math.inf
+        elif message["type"] == "websocket.accept":
+            self.expires = math.inf
         return self._send(message)
 
     async def _send_part(self, message: Message) -> None:
@@ -71,7 +87,7 @@ class RequestTimeout:
         self._sweeper: asyncio.TimerHandle | None = None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
+        if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
         loop = asyncio.get_running_loop()
@@ -100,6 +116,9 @@ class RequestTimeout:
     def _sweep(self, loop: asyncio.AbstractEventLoop) -> None:
         now = monotonic()
         for request in self._in_flight:
+            if DEADLINE in request.state and request.expires < math.inf:
+                seconds = request.state.pop(DEADLINE)
+                request.expires += math.inf if seconds is None else seconds - self._seconds
             end = request.state.get("end") or (now >= request.expires and "late")
             if end and not request.end:
                 request.end = end

@@ -5,11 +5,13 @@ import os
 import socket
 import sys
 from collections.abc import Callable
+from importlib.util import find_spec
 from typing import Any
 
 from fastapi import FastAPI
 
 from vitals.observability import logs
+from vitals.security import guard
 from vitals.server.server import Server
 from vitals.settings import Settings, SettingsRefused, load
 
@@ -31,11 +33,12 @@ def serve(app: FastAPI, settings: Settings) -> int:
     """Serve until a signal ends it.
 
     Returns the exit status: 1 if the port is not available, 2 if a route doesn't say who may
-    call it.
+    call it, or needs a library that is missing.
     """
     logs.install(logs.stdout, settings.log_format, settings.log_level)
     try:
         app.state.vitals.refuse_unguarded()
+        _require_websockets(app)
         listener = bind(settings.host, settings.port)
     except SettingsRefused as refusal:
         return _refuse(refusal)
@@ -56,6 +59,14 @@ def _refuse(refusal: SettingsRefused) -> int:
     lines = [*refusal.faults, "Not started. Correct the lines above and start again."]
     sys.stderr.write("\n".join(lines) + "\n")
     return 2
+
+
+def _require_websockets(app: FastAPI) -> None:
+    """Refuse websockets whose handshakes nothing here would answer."""
+    paths = guard.websockets(app)
+    if paths and not any(find_spec(name) for name in ("websockets", "wsproto")):
+        fix = "add websockets to the dependencies in pyproject.toml, then make lock"
+        raise SettingsRefused([f"{paths[0]}: a websocket needs a library. Fix: {fix}"])
 
 
 def bind(host: str, port: int) -> socket.socket:

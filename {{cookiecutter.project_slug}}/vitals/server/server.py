@@ -30,7 +30,10 @@ CANCEL_GRACE_SECONDS = 0.6  # for requests that were cancelled
 LIFESPAN_SECONDS = 1.5  # for everything to be closed
 STOP_SECONDS = 2.8  # for all that comes after the time for running requests
 HURRY_SECONDS = 0.9  # for everything, after a second signal
-NO_NEWS = ("ASGI callable returned without completing response", "Invalid UTF-8 sequence")
+NO_NEWS = (
+    *("ASGI callable returned without completing", "Invalid UTF-8 sequence"),
+    *('%s - "WebSocket %s"', "connection open", "connection closed"),  # with the query
+)
 
 log = logging.getLogger(__name__)
 

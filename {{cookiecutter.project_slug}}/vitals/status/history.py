@@ -22,7 +22,8 @@ SLOT_SECONDS = 15.0
 MAX_ROUTES = 250
 OTHERS = "__other__"
 MAX_TOTAL = 2**32 - 1  # totals wrap around; differences stay right
-ROUTE = re.compile(r'http_route="((?:[^"\\]|\\.)*)"')
+ROUTE = re.compile(r'(?:http_route|job)="((?:[^"\\]|\\.)*)"')
+IS_ERROR = re.compile('http_response_status_code="5|outcome="error')
 ESCAPED = re.compile(r"\\(.)")
 # A route's row: its requests by duration, then these.
 ERRORS, DB_CALLS, STATEMENTS, STATEMENT_US, CACHE_LOOKUPS, CACHE_HITS = range(-6, 0)
@@ -112,9 +113,9 @@ class History:
 
 
 def _add(row: list[int], name: str, labels: str, counts: Sequence[int], value: float) -> None:
-    if name == "http_server_request_duration_seconds":
+    if name in ("http_server_request_duration_seconds", "job_duration_seconds"):
         row[: len(counts)] = map(add, row, counts)
-        row[ERRORS] += sum(counts) if 'http_response_status_code="5' in labels else 0
+        row[ERRORS] += sum(counts) if IS_ERROR.search(labels) else 0
     elif name == "http_server_request_db_calls":
         row[DB_CALLS] += int(value)
     elif name == "db_client_operation_duration_seconds":

@@ -66,7 +66,7 @@ class StatusReporter:
             "repeats": repeats,
             "failures": self.recent_errors.failures(),
             "gauges": {n: value for n, value in self.history.gauges.items() if isfinite(value)},
-            "sections": {title: _values(read) for title, read in self.sections.items()},
+            "sections": {t: rows for t, read in self.sections.items() if (rows := _values(read))},
             "settings": self.settings,
         }
 

@@ -17,8 +17,8 @@ from vitals.ops.run.steps import Refused
 TIMEOUT_SECONDS = 30
 
 
-def clear(url: str, feature: str, token: str) -> None:
-    """Clear the cache of one feature of the service at `url`.
+def clear(url: str, feature: str, token: str) -> int | None:
+    """Clear the cache of one feature of the service at `url`; return how many values, if known.
 
     Raises `Refused` with what the service said. Safe to repeat.
     """
@@ -35,6 +35,8 @@ def clear(url: str, feature: str, token: str) -> None:
             "give the token in APP_OPS_TOKEN" if answer.status_code == 401 else "safe to repeat",
             answer.text,
         )
+    cleared: int | None = answer.json()["cleared"]
+    return cleared
 
 
 def address(environ: Mapping[str, str], root: Path) -> str:
@@ -66,8 +68,9 @@ def main() -> None:
             "`make clear-cache FEATURE=items ENV=staging`",
         )
     url = address(os.environ, shell.ROOT)
-    clear(url, feature, token(os.environ))
-    steps.say(f"{url}: the cache of {feature} is cleared")
+    cleared = clear(url, feature, token(os.environ))
+    many = "all" if cleared is None else cleared
+    steps.say(f"{url}: the cache of {feature} is cleared ({many} values)")
 
 
 if __name__ == "__main__":

@@ -1,0 +1,64 @@
+"""The engine's metrics by name, their buckets, and how labels are written."""
+
+from bisect import bisect_left
+from collections.abc import Mapping, Sequence
+
+DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+CALL_BUCKETS = (0, 1, 2, 3, 5, 10, 20, 50)
+METRICS = {
+    "http_server_request_duration_seconds": (
+        "histogram",
+        "time until the answer was sent, or the first byte of a stream",
+    ),
+    "http_server_active_requests": ("gauge", "requests that are being answered"),
+    "http_server_open_streams": ("gauge", "answers in parts that are being sent"),
+    "http_server_open_websockets": ("gauge", "websockets that are open"),
+    "http_server_request_db_calls": ("histogram", "statements of one request"),
+    "db_client_operation_duration_seconds": ("histogram", "time of one statement"),
+    "db_client_connections_in_use": ("gauge", "connections that requests hold"),
+    "db_client_connections_max": ("gauge", "connections that requests may hold"),
+    "cache_requests_total": ("counter", "requests by the result of the cache"),
+    "health_check_up": ("gauge", "1 if the check passes, 0 if it fails"),
+    "health_check_duration_seconds": ("gauge", "time of the check's last run"),
+    "event_loop_lag_seconds": ("gauge", "lag of the event loop"),
+    "dependency_call_duration_seconds": ("histogram", "time of one call of a dependency"),
+    "job_duration_seconds": ("histogram", "time of a job or a background task"),
+    "metric_series_dropped_total": ("counter", "values without a series: there were too many"),
+    "process_resident_memory_bytes": ("gauge", "memory of this process"),
+    "process_start_time_seconds": ("gauge", "when this process started, in Unix time"),
+    "log_lines_dropped_total": ("counter", "log lines that could not be written"),
+    "operator_login_failures_total": ("counter", "wrong operators' tokens"),
+    "log_errors_total": ("counter", "log calls that could not be written as they are"),
+    "app_info": ("gauge", "what runs here"),
+}
+
+OF_PARTS = (  # given by dependencies and other parts, as gauges
+    *("db_client_connections_in_use", "db_client_connections_max"),
+    *("event_loop_lag_seconds", "operator_login_failures_total"),
+)
+Labels = Mapping[str, str]
+
+
+class Histogram:
+    """The number of values in each bucket, and their sum."""
+
+    __slots__ = ("bounds", "counts", "sum")
+
+    def __init__(self, bounds: Sequence[float]) -> None:
+        self.bounds = bounds
+        self.counts = [0] * (len(bounds) + 1)
+        self.sum = 0.0
+
+    def observe(self, value: float) -> None:
+        """Count one value."""
+        self.counts[bisect_left(self.bounds, value)] += 1
+        self.sum += value
+
+
+def labels_text(labels: Labels) -> str:
+    """Labels as the text format writes them."""
+    return ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items())
+
+
+def _escape(value: str) -> str:
+    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -1,0 +1,129 @@
+"""Websockets: a line at the end of each, its handshake counted as a request, a gauge."""
+
+import logging
+from time import perf_counter
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+from starlette.websockets import WebSocketDisconnect
+
+from vitals.observability.observed_request import Answers, new_id
+from vitals.observability.route_label import route_label
+from vitals.request_stats import RequestStats, WriteUnit, current
+
+ABNORMAL = 1006  # no closing frame came (RFC 6455, 7.1.5)
+REFUSED, VIOLATION, DEFECT = 403, 1008, 1011
+OPEN = "http_server_open_websockets"
+log = logging.getLogger("vitals.requests")
+
+
+class ObservedWebsocket(RequestStats):
+    """The stats of a websocket, filled from its ASGI messages."""
+
+    __slots__ = (
+        "_access_log",
+        "_answers",
+        "_receive",
+        "_send",
+        "close_code",
+        "scope",
+        "started",
+        "status",
+    )
+
+    def __init__(self, answers: Answers, scope: Scope, receive: Receive, send: Send) -> None:
+        super().__init__(new_id(scope["headers"]))
+        self._answers, self._access_log = answers, answers.access_log
+        self.scope, self._receive, self._send = scope, receive, send
+        self.started, self.status, self.close_code = perf_counter(), 0, 0
+
+    def unit_writer(self) -> WriteUnit:
+        return self._access_log.write_unit
+
+    def route(self) -> str:
+        return route_label(self.scope)
+
+    async def on_receive(self) -> Message:
+        message = await self._receive()
+        if message["type"] == "websocket.disconnect" and not self.close_code:
+            lost = message["code"] in (1005, ABNORMAL) and "reason" not in message
+            self.close_code = ABNORMAL if lost else message["code"]
+        return message
+
+    async def on_send(self, message: Message) -> None:
+        """Send on. An error answer after the handshake becomes a close code (RFC 6455, 7.4)."""
+        kind = message["type"]
+        if kind == "websocket.send":
+            text = message.get("text")
+            self.bytes_out += len(
+                text.encode() if text is not None else message.get("bytes") or b""
+            )
+        elif kind == "websocket.accept":
+            self._answer(101)
+            self._access_log.metrics.add_open(OPEN, self.route())
+            message["headers"] = [*message.get("headers", ()), self._own_header()]
+        elif self.status == 101 and kind.startswith("websocket.http"):
+            if kind == "websocket.http.response.body":
+                return
+            code = DEFECT if message["status"] >= 500 else VIOLATION
+            message = {"type": "websocket.close", "code": code}
+        elif kind == "websocket.http.response.start":
+            self._answer(message["status"])
+            given = message.get("headers", ())
+            message["headers"] = [*given, self._own_header(), *self._answers.fixed(given)]
+        elif kind == "websocket.close" and not self.status:
+            self._answer(REFUSED)
+        if message["type"] == "websocket.close":
+            self.close_code = message.get("code", 1000)
+        await self._send(message)
+
+    def _own_header(self) -> tuple[bytes, bytes]:
+        return b"x-request-id", self.request_id.encode()
+
+    def _answer(self, status: int) -> None:
+        self.status = status
+        self._access_log.count_handshake(self.route(), status, perf_counter() - self.started)
+
+    async def fail(self, error: Exception) -> None:
+        """Log an unhandled error, once, and close with it if nothing else did."""
+        self.error = type(error).__qualname__
+        log.error("unhandled error", exc_info=error)
+        if not self.close_code and self.status in (0, 101):
+            await self.on_send({"type": "websocket.close", "code": DEFECT})
+
+    def finish(self) -> None:
+        """Write the line."""
+        self.closed = True
+        if self.status == 101:
+            self._access_log.metrics.remove_open(OPEN, self.route())
+        outcome = "client_left" if self.close_code == ABNORMAL else "completed"
+        client = (self.scope.get("client") or ("",))[0]
+        fields = {"method": "GET", "route": self.route(), "status": self.status}
+        fields |= {"close_code": self.close_code, "client": client}
+        seconds = perf_counter() - self.started
+        ended = "error" if self.error else outcome
+        self._access_log.write_unit("websocket", self, seconds, ended, fields)
+
+
+async def observe(
+    app: ASGIApp,
+    answers: Answers,
+    scope: Scope,
+    receive: Receive,
+    send: Send,
+    *,
+    reraise: bool,
+) -> None:
+    """Run an application for a websocket, and observe it."""
+    websocket = ObservedWebsocket(answers, scope, receive, send)
+    token = current.set(websocket)
+    try:
+        await app(scope, websocket.on_receive, websocket.on_send)
+    except WebSocketDisconnect:
+        pass  # the client left, as the tutorial's examples let it
+    except Exception as error:
+        await websocket.fail(error)
+        if reraise:
+            raise
+    finally:
+        websocket.finish()
+        current.reset(token)

@@ -1,0 +1,34 @@
+"""The arguments of `vitals.install`, completed."""
+
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from vitals.dependency import Check, Dependency
+from vitals.problems import ErrorResponse
+from vitals.security.callers import Verify
+from vitals.settings import Settings
+from vitals.status.reporter import Section
+
+
+@dataclass(frozen=True)
+class Options:
+    """The arguments; `own` says that `settings` were given."""
+
+    settings: Settings
+    own: bool
+    name: str
+    dependencies: tuple[Dependency, ...]
+    checks: Iterable[Check]
+    required: Collection[str]
+    runbook: str
+    prefix: str
+    problems: bool
+    guard: bool
+    security: bool
+    reraise: bool
+    guards: Collection[Callable[..., Any]]
+    public: Collection[str]
+    verify: Verify | None
+    error_response: ErrorResponse | None
+    sections: Mapping[str, Section]
