@@ -42,8 +42,7 @@ def wrap(app: FastAPI, wrapper: Callable[[ASGIApp], ASGIApp], *, answer_errors: 
         middleware_stack = property(attrgetter(WRAPPED), set_stack)  # type: ignore[assignment]
 
         def build_middleware_stack(self) -> ASGIApp:
-            for each in (self, *guard.mounted(self)):
-                problems.install(each, only_problems=not answer_errors)
+            install_problems(self, every=answer_errors)
             return super().build_middleware_stack()
 
     for name in ("__name__", "__qualname__", "__module__"):
@@ -51,6 +50,12 @@ def wrap(app: FastAPI, wrapper: Callable[[ASGIApp], ASGIApp], *, answer_errors: 
     stack = app.__dict__.pop("middleware_stack", None)
     app.__class__ = Installed
     app.middleware_stack = stack
+
+
+def install_problems(app: FastAPI, *, every: bool) -> None:
+    """Answer errors of an application, and of those mounted in it by now, as problems."""
+    for each in (app, *guard.mounted(app)):
+        problems.install(each, only_problems=not every)
 
 
 def with_lifespan(

@@ -82,21 +82,26 @@ class Problem(Exception):
 
     @classmethod
     def responses(cls, *more: "Kind") -> dict[int | str, dict[str, Any]]:
-        """Describe this type, and `more`, for the argument `responses` of a route."""
+        """Describe this type, and `more`, for the argument `responses` of a route.
+
+        Raises TypeError for a type without a type, title or status.
+        """
         described: dict[int | str, dict[str, Any]] = {}
         for kind in (cls, *more):
-            if not (kind.type and kind.title and kind.status):
+            fixed = {"type": kind.type, "title": kind.title, "status": kind.status}
+            if not all(fixed.values()):
                 raise TypeError(f"{kind.__name__}: set type, title and status to describe it")
-            given = {"type": kind.type, "title": kind.title, "status": kind.status}
-            members = {name: {"const": value} for name, value in given.items()}
-            for name, hint in get_type_hints(kind).items():
-                if name not in Problem.__annotations__:
-                    members[name] = TypeAdapter(hint).json_schema()
-            same = described.setdefault(kind.status, {"description": kind.title})
-            schema = same.setdefault("content", {MEDIA_TYPE: {"schema": {"anyOf": []}}})
-            schema[MEDIA_TYPE]["schema"]["anyOf"].append(
-                {"title": kind.__name__, "properties": members}
-            )
+            hints = get_type_hints(kind).items()
+            own = {name: hint for name, hint in hints if name not in Problem.__annotations__}
+            members = {name: {"const": value} for name, value in fixed.items()}
+            members |= {name: TypeAdapter(hint).json_schema() for name, hint in own.items()}
+            schema = {"title": kind.__name__, "properties": members}
+            if kind.status in described:
+                described[kind.status]["description"] += f", or {kind.title}"
+                described[kind.status]["content"][MEDIA_TYPE]["schema"]["anyOf"].append(schema)
+            else:
+                content = {MEDIA_TYPE: {"schema": {"anyOf": [schema]}}}
+                described[kind.status] = {"description": kind.title, "content": content}
         return described
 
 

@@ -3,12 +3,13 @@
 import warnings
 from collections.abc import Callable, Iterable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
-from fastapi import FastAPI, Request
+from fastapi import Depends, FastAPI, Request
 from fastapi.staticfiles import StaticFiles
 
-from tests.engine.tutorial.pages import Asks, ask, page
+from tests.engine.tutorial.pages import Asks, ask, header, page
+from vitals import Caller, caller
 
 SITE = Path(__file__).parent / "site"
 INDEX = (SITE / "index.html").read_text(encoding="utf-8")
@@ -51,7 +52,11 @@ def frontend(app: FastAPI) -> Asks:
     ]
 
 
-@page("advanced/sub-applications")
+async def verify(token: str) -> Caller:
+    return Caller(token)
+
+
+@page("advanced/sub-applications", differs=["error shape"], install={"verify": verify})
 def sub_applications(app: FastAPI) -> Asks:
     sub = FastAPI(title="sub")
 
@@ -63,7 +68,12 @@ def sub_applications(app: FastAPI) -> Asks:
     async def broken() -> None:
         raise RuntimeError("hunter2")
 
+    @sub.get("/mine")
+    async def mine(who: Annotated[Caller, Depends(caller)]) -> str:
+        return who.subject
+
     app.mount("/sub", sub)
+    app.mount("/under/{tenant}", sub)
     return [
         ask("GET /sub/teas/3", [3, "/sub"], route="/sub/teas/{number}"),
         ask(
@@ -72,6 +82,11 @@ def sub_applications(app: FastAPI) -> Asks:
             route="__mounted__",
         ),
         ask("GET /sub/broken", lambda a: "hunter2" not in a.text, 500),
+        ask("GET /sub/teas/x", status=422, route="/sub/teas/{number}"),
+        ask("POST /sub/teas/3", header("allow", "GET, HEAD"), 405, "/sub/teas/{number}"),
+        ask("GET /sub/mine", '"ada"', headers={"authorization": "Bearer ada"}),
+        ask("GET /sub/mine", header("www-authenticate", 'Bearer realm="api"'), 401),
+        ask("GET /under/acme/teas/3", [3, "/under/acme"], route="__mounted__/teas/{number}"),
         ask("GET /sub/none", status=404, route="__mounted__"),
     ]
 
