@@ -91,7 +91,7 @@ def background(app: FastAPI) -> Asks:
 def metadata(app: FastAPI) -> Asks:
     app.get("/teas", tags=["teas"], summary="all", deprecated=True)(lambda: "a")
 
-    def told(answer: Any) -> bool:
+    def documented(answer: Any) -> bool:
         text = answer.json()
         operation = text["paths"]["/teas"]["get"]
         tags, terms = [each["name"] for each in text["tags"]], text["info"]["termsOfService"]
@@ -99,7 +99,7 @@ def metadata(app: FastAPI) -> Asks:
         return (tags, terms, own) == (["teas"], "https://example.com/terms", ("all", True))
 
     return [
-        ask("GET /openapi.json", told),
+        ask("GET /openapi.json", documented),
         ask("GET /docs", lambda a: "swagger" in a.text),
         ask("GET /documentation", status=404, route="__unmatched__"),
         ask("GET /redoc", status=404, route="__unmatched__"),

@@ -120,15 +120,15 @@ def examples(app: FastAPI) -> Asks:
         size: int = Field(examples=[3])
         model_config = {"json_schema_extra": {"examples": [{"size": 2}]}}
 
-    shown = {"small": {"summary": "a small one", "value": {"size": 1}}}
+    given = {"small": {"summary": "a small one", "value": {"size": 1}}}
 
     @app.post("/cups")
-    async def add(cup: Annotated[Cup, Body(openapi_examples=shown)]) -> Cup:
+    async def add(cup: Annotated[Cup, Body(openapi_examples=given)]) -> Cup:
         return cup
 
     def described(app: FastAPI) -> None:
         content = app.openapi()["paths"]["/cups"]["post"]["requestBody"]["content"]
-        assert content["application/json"]["examples"] == shown
+        assert content["application/json"]["examples"] == given
         schema = app.openapi()["components"]["schemas"]["Cup"]
         assert schema["examples"] == [{"size": 2}]
         assert schema["properties"]["size"]["examples"] == [3]

@@ -42,10 +42,10 @@ def configuration(app: FastAPI) -> Asks:
         return tea
 
     def described(app: FastAPI) -> None:
-        told = operation(app, "/teas", "post")
-        assert (told["tags"], told["summary"]) == (["teas"], "Add")
-        assert "**name**" in told["description"]
-        assert told["responses"]["201"]["description"] == "the new one"
+        documented = operation(app, "/teas", "post")
+        assert (documented["tags"], documented["summary"]) == (["teas"], "Add")
+        assert "**name**" in documented["description"]
+        assert documented["responses"]["201"]["description"] == "the new one"
 
     return [ask("POST /teas", {"name": "a"}, 201, json={"name": "a"}), described]
 
@@ -67,10 +67,10 @@ def advanced_configuration(app: FastAPI) -> Asks:
         return "here"
 
     def described(app: FastAPI) -> None:
-        told = operation(app, "/teas", "post")
-        assert (told["operationId"], told["x-own"]) == ("add_a_tea", 1)
-        assert told["description"].strip() == "Add a tea."
-        assert told["requestBody"] == body
+        documented = operation(app, "/teas", "post")
+        assert (documented["operationId"], documented["x-own"]) == ("add_a_tea", 1)
+        assert documented["description"].strip() == "Add a tea."
+        assert documented["requestBody"] == body
         assert "/hidden" not in app.openapi()["paths"]
 
     yaml = {"content-type": "application/yaml"}
@@ -161,11 +161,11 @@ def extending(app: FastAPI) -> Asks:
 
     app.openapi = own  # type: ignore[method-assign]
 
-    def told(answer: Any) -> bool:
+    def documented(answer: Any) -> bool:
         info = answer.json()["info"]
         return bool((info["title"], info["x-logo"]["url"]) == ("Own", "/logo.png"))
 
-    return [ask("GET /openapi.json", told), all_references_resolve]
+    return [ask("GET /openapi.json", documented), all_references_resolve]
 
 
 @page("how-to/conditional-openapi", differs=["docs"], fastapi={"openapi_url": None})

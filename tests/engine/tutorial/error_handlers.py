@@ -23,7 +23,7 @@ def own_exceptions(app: FastAPI) -> Asks:
             super().__init__(409, "already there")
 
     @app.get("/unicorn")
-    async def raised() -> None:
+    async def fails() -> None:
         raise Unicorn("oops")
 
     @app.get("/conflict")

@@ -46,11 +46,11 @@ def every_status(app: FastAPI) -> Asks:
         return is_problem and problem["status"] == status and bool(problem["title"])
 
     label = "/status/{status}"
-    told = {"title": "HTTP 520", "type": "urn:problem:status-520"}
+    documented = {"title": "HTTP 520", "type": "urn:problem:status-520"}
     return [
         *[ask(f"GET /status/{status}", in_shape, status, label) for status in STATUSES],
         *[ask(f"GET /status/{status}", "", status, label) for status in (204, 205, 304)],
-        ask("GET /status/520", lambda a: a.json().items() >= told.items(), 520, label),
+        ask("GET /status/520", lambda a: a.json().items() >= documented.items(), 520, label),
     ]
 
 
@@ -103,10 +103,15 @@ def problems(app: FastAPI) -> Asks:
         assert schema["properties"]["type"] == {"const": "urn:problem:out-of-stock"}
         assert schema["properties"]["sku"] == {"type": "string"}
 
-    told = {"type": "urn:problem:out-of-stock", "title": "Out of Stock", "status": 409, "sku": "a"}
+    documented = {
+        "type": "urn:problem:out-of-stock",
+        "title": "Out of Stock",
+        "status": 409,
+        "sku": "a",
+    }
     label = "/teas/{name}"
     return [
-        ask("GET /teas/a", lambda a: a.json().items() >= told.items(), 409, label),
+        ask("GET /teas/a", lambda a: a.json().items() >= documented.items(), 409, label),
         ask("GET /teas/a", lambda a: a.headers["x-own"] == "1", 409, label),
         described,
     ]

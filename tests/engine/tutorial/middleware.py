@@ -55,12 +55,12 @@ def that_answers(app: FastAPI) -> Asks:
             raise RuntimeError("hunter2")
         return await call_next(request)
 
-    def raised(answer: Any) -> bool:
+    def is_problem(answer: Any) -> bool:
         return answer.json()["title"] == "Internal Server Error" and "hunter2" not in answer.text
 
     return [
         ask("GET /closed", {"closed": True}, 403, OUTSIDE),
-        ask("GET /broken", raised, 500, OUTSIDE),
+        ask("GET /broken", is_problem, 500, OUTSIDE),
         ask("GET /teas"),
     ]
 
@@ -93,14 +93,14 @@ def cors(app: FastAPI) -> Asks:
     teas(app)
     origin = "https://a.example.com"
     app.add_middleware(CORSMiddleware, allow_origins=[origin], allow_methods=["GET"])
-    asked = {"origin": origin, "access-control-request-method": "GET"}
+    preflight = {"origin": origin, "access-control-request-method": "GET"}
 
     def allowed(answer: Any) -> bool:
         return bool(answer.headers["access-control-allow-origin"] == origin)
 
     return [
         ask("GET /teas", allowed, headers={"origin": origin}),
-        ask("OPTIONS /teas", allowed, route=OUTSIDE, headers=asked),
+        ask("OPTIONS /teas", allowed, route=OUTSIDE, headers=preflight),
         ask("GET /teas", lambda a: "access-control-allow-origin" not in a.headers),
     ]
 

@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import Depends, FastAPI, Request
+from fastapi import Depends, FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 
 from tests.engine.tutorial.pages import Asks, ask, header, page
@@ -41,9 +41,18 @@ def frontend(app: FastAPI) -> Asks:
         return "tea"
 
     app.frontend("/", directory=SITE)
+    policy = "default-src 'self'; frame-ancestors 'none'"
+
+    @app.middleware("http")
+    async def load_scripts(request: Request, call_next: Any) -> Response:
+        response: Response = await call_next(request)
+        response.headers["Content-Security-Policy"] = policy
+        return response
+
     label, browser = "__unmatched__", {"accept": "text/html"}
     return [
         ask("GET /", INDEX, route=label),
+        ask("GET /", header("content-security-policy", policy), route=label),
         ask("GET /app.js", lambda a: "document" in a.text, route=label),
         ask("GET /dashboard/me", INDEX, route=label, headers=browser),
         ask("GET /none.js", status=404, route=label),

@@ -135,24 +135,23 @@ async def send(
         return await client.request(method, path, **sent)
 
 
-async def check(app: FastAPI, asked: Ask) -> None:
+async def check(app: FastAPI, one: Ask) -> None:
     """Send a request: it is answered as expected and seen, once, under its route and status."""
     lines = Lines(app)
-    answer = await send(app, asked.method, asked.path, **asked.sent)
+    answer = await send(app, one.method, one.path, **one.sent)
 
-    assert answer.status_code == asked.status, f"{asked.request}: {answer.text}"
-    if asked.status >= 400 and not isinstance(asked.answer, (str, dict)):
+    assert answer.status_code == one.status, f"{one.request}: {answer.text}"
+    if one.status >= 400 and not isinstance(one.answer, (str, dict)):
         assert answer.headers["content-type"] == "application/problem+json", answer.text
-    if callable(asked.answer):
-        said = asked.answer(answer)
-        assert said or said is None, f"{asked.request}: {answer.headers} {answer.text}"
-    elif asked.answer is not None:
-        body = answer.text if isinstance(asked.answer, str) else answer.json()
-        assert body == asked.answer, f"{asked.request}: {body}"
+    if callable(one.answer):
+        assert one.answer(answer), f"{one.request}: {answer.headers} {answer.text}"
+    elif one.answer is not None:
+        body = answer.text if isinstance(one.answer, str) else answer.json()
+        assert body == one.answer, f"{one.request}: {body}"
     seen = [line for line in map(json.loads, lines) if line["event"] == "request"]
     found = [(line["method"], line["route"], line["status"]) for line in seen]
-    method = asked.method if asked.method in STANDARD else "_OTHER"
-    assert found == [(method, asked.label, asked.status)], f"{asked.request}: {found}"
+    method = one.method if one.method in STANDARD else "_OTHER"
+    assert found == [(method, one.label, one.status)], f"{one.request}: {found}"
     assert seen[0]["request_id"] == answer.headers["x-request-id"]
 
 
