@@ -4,7 +4,7 @@ import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import APIRouter, Depends, FastAPI
+from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
 from vitals import docs, openapi, outermost
@@ -75,7 +75,7 @@ class Engine:
         if options.problems:
             openapi.install(app)
         if options.security:
-            docs.install(app, enabled=options.settings.docs)
+            docs.remove(app)
         self._add_routes()
         outermost.wrap(app, self._observed, answer_errors=options.problems)
 
@@ -112,21 +112,19 @@ class Engine:
             "releaseId": settings.commit,
             "serviceId": options.name,
         }
-        own = (
-            APIRouter()
-        )  # beside the application's router: its global dependencies and ids end there
+        guards, prefix = [Depends(self._operators)], options.prefix
         health = health_routes.router(self.checks, about, self._operators.accepts)
-        own.include_router(health, prefix=options.prefix)
         routers = [metrics.router(self._metrics), status_routes.router(self._reporter)]
         routers += [
             dependency.operators_router()
             for dependency in options.dependencies
             if hasattr(dependency, "operators_router")
         ]
-        for router in routers:
-            guarded = [Depends(self._operators)]
-            own.include_router(router, prefix=options.prefix, dependencies=guarded)
-        self._app.router.routes += own.routes
+        added: list[outermost.Added] = [(health, prefix, [])]
+        added += ((router, prefix, guards) for router in routers)
+        if options.security and settings.docs:
+            added.append((docs.router(self._app), "", []))
+        outermost.add_routes(self._app, added)
 
     def _observed(self, stack: ASGIApp) -> ASGIApp:
         """The application's stack with the engine's middleware around it."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 from fastapi import Depends, FastAPI, Request, Response
 from fastapi.staticfiles import StaticFiles
 
-from tests.engine.tutorial.pages import Asks, ask, header, page
+from tests.engine.tutorial.pages import Asks, ask, header, page, send
 from vitals import Caller, caller
 
 SITE = Path(__file__).parent / "site"
@@ -31,6 +31,23 @@ def static_files(app: FastAPI) -> Asks:
         ask("GET /static/none.js", lambda a: a.json()["status"] == 404, 404, label),
         ask("POST /static/app.js", status=405, route=label),
         ask("GET /address", '"http://test/static/app.js"'),
+    ]
+
+
+@page("tutorial/static-files, at the root", differs=["CSP"], install={"public": ["/"]})
+def static_files_at_the_root(app: FastAPI) -> Asks:
+    app.mount("/", StaticFiles(directory=SITE, html=True))
+
+    async def engines_own_are_there(app: FastAPI) -> None:
+        assert (await send(app, "GET", "/livez")).json() == {"status": "pass"}
+        assert (await send(app, "GET", "/metrics")).status_code == 401
+
+    label = "__mounted__"
+    return [
+        ask("GET /", INDEX, route=label),
+        ask("GET /app.js", lambda a: "document" in a.text, route=label),
+        ask("GET /none", lambda a: a.json()["status"] == 404, 404, label),
+        engines_own_are_there,
     ]
 
 

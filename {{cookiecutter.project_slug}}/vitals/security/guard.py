@@ -78,12 +78,12 @@ def _every_route(
         original = getattr(route, "original_route", route)
         if is_mount := isinstance(original, Mount | Host):
             path = path.removesuffix("/{path}")
-        if path in public:
+        if (path or "/") in public:
             continue
         if is_mount and getattr(inner, "routes", None):
             yield from _every_route(inner, public, path)
         else:
-            yield path, route, route
+            yield path or "/", route, route
     # Private to FastAPI, without a public way: the routes of `app.frontend()`.
     router = getattr(app, "router", app)
     for each in getattr(router, "_iter_low_priority_routes", tuple)():
