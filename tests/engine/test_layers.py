@@ -14,8 +14,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
-    {"problems", "validation", "validation_errors", "request_stats", "dependency", "probes"}
-    | {"units"}
+    {"problems", "validation", "request_stats", "dependency", "probes", "units"}
     | {"settings", "settings_loader", "setting_types", "connection_url"},
     {"database", "database_engine", "migrations", "cache", "cache_stores"},
     {"status", "security", "health", "observability", "docs", "openapi"},

@@ -77,8 +77,8 @@ def add_routes(app: FastAPI, added: Iterable[Added]) -> None:
 
 
 def _takes(route: BaseRoute, path: str) -> bool:
-    scope: Scope = {"type": "http", "method": "GET", "path": path, "root_path": ""}
-    return route.matches(scope | {"headers": []})[0] is not Match.NONE
+    scope: Scope = {"type": "http", "method": "GET", "path": path, "headers": ()}
+    return route.matches(scope)[0] is not Match.NONE
 
 
 def install_problems(app: FastAPI, *, every: bool) -> None:

@@ -1,13 +1,7 @@
 """Errors as clients see them: application/problem+json (RFC 9457) in one shape.
 
 Each says what failed, what is valid, and whether the same request may be sent again. A rejected
-value is never echoed. A problem type of your own is a subclass, and a route lists it for OpenAPI:
-
-    class OutOfStock(Problem):
-        type, title, status = "urn:problem:out-of-stock", "Out of Stock", 409
-        sku: str  # a member of the answer, given as members={"sku": …}
-
-    @router.post("/orders", responses=OutOfStock.responses())
+value is never echoed. A problem type of your own is a subclass (vitals/README.md).
 """
 
 import json
@@ -15,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
 from typing import Any, ClassVar, get_type_hints
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
@@ -23,7 +17,7 @@ from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from vitals import request_stats, validation_errors
+from vitals import request_stats, validation
 from vitals.framework import routes_with_prefixes
 
 MEDIA_TYPE = "application/problem+json"
@@ -81,40 +75,31 @@ class Problem(Exception):
             self.headers.setdefault("Retry-After", str(retry_after))
 
     @classmethod
-    def responses(cls, *more: "Kind") -> dict[int | str, dict[str, Any]]:
-        """Describe this type, and `more`, for the argument `responses` of a route.
-
-        Raises TypeError for a type without a type, title or status.
-        """
-        described: dict[int | str, dict[str, Any]] = {}
+    def responses(cls, *more: Any) -> dict[int | str, dict[str, Any]]:
+        """Describe this type, and `more` of them, for the argument `responses` of a route."""
+        schemas: dict[int | str, list[dict[str, Any]]] = {}
         for kind in (cls, *more):
             fixed = {"type": kind.type, "title": kind.title, "status": kind.status}
             if not all(fixed.values()):
                 raise TypeError(f"{kind.__name__}: set type, title and status to describe it")
-            hints = get_type_hints(kind).items()
-            own = {name: hint for name, hint in hints if name not in Problem.__annotations__}
             members = {name: {"const": value} for name, value in fixed.items()}
-            members |= {name: TypeAdapter(hint).json_schema() for name, hint in own.items()}
-            schema = {"title": kind.__name__, "properties": members}
-            if kind.status in described:
-                described[kind.status]["description"] += f", or {kind.title}"
-                described[kind.status]["content"][MEDIA_TYPE]["schema"]["anyOf"].append(schema)
-            else:
-                content = {MEDIA_TYPE: {"schema": {"anyOf": [schema]}}}
-                described[kind.status] = {"description": kind.title, "content": content}
-        return described
+            for name, hint in get_type_hints(kind).items():
+                if name not in Problem.__annotations__:
+                    members[name] = TypeAdapter(hint).json_schema()
+            schema = {"title": kind.title, "properties": members}
+            schemas.setdefault(kind.status, []).append(schema)
+        content = {status: {MEDIA_TYPE: {"schema": {"anyOf": s}}} for status, s in schemas.items()}
+        titles = {status: ", or ".join(x["title"] for x in s) for status, s in schemas.items()}
+        return {s: {"description": titles[s], "content": content[s]} for s in schemas}
 
 
-Kind = type[Problem]
-
-
-def install(app: FastAPI, *, only_problems: bool = False) -> None:
+def install(app: Any, *, only_problems: bool = False) -> None:
     """Answer the errors that routes and the framework raise in the one shape.
 
     Call it when all is added: a handler of the application's own stays. With `only_problems` the
     framework's errors are answered as before: the engine raises Problem in any application.
     """
-    handlers = app.exception_handlers
+    handlers = getattr(app, "exception_handlers", {})  # a mounted router has none
     handlers.setdefault(Problem, _problem)
     if only_problems:
         return
@@ -187,8 +172,9 @@ def _methods(request: Request) -> set[str]:
 
 async def _validation_error(request: Request, error: Any) -> Response:
     faults = error.errors()
-    if validation_errors.is_undeclared_body(faults):
+    whole = [each for each in faults if isinstance(each, dict) and each.get("loc") == ("body",)]
+    if any(isinstance(each.get("input"), bytes) for each in whole):
         problem = Problem(415, "the body is not declared as JSON", expected="application/json")
         return answer(request.scope, problem)
-    detail, errors = validation_errors.described(faults)
+    detail, errors = validation.described(faults)
     return answer(request.scope, Problem(422, detail, errors=errors))

@@ -47,21 +47,15 @@ def requires_a_token(app: Any) -> Iterator[str]:
 
 def websockets(app: Any) -> list[str]:
     """The paths of the websockets of an application."""
-    every = (
-        (path, getattr(route, "original_route", route)) for path, route, _ in _every_route(app)
-    )
-    return [path for path, route in every if isinstance(route, WebSocketRoute)]
+    every = _every_route(app)
+    return [path for path, route, _ in every if isinstance(_original(route), WebSocketRoute)]
 
 
 def mounted(app: Any) -> Iterator[Any]:
     """The applications that are mounted in an application, and in those."""
     for route in routes_with_prefixes(app.routes):
-        inner = getattr(route, "app", None)
-        if isinstance(getattr(route, "original_route", route), Mount | Host) and hasattr(
-            inner, "routes"
-        ):
-            if hasattr(inner, "exception_handlers"):
-                yield inner
+        if isinstance(_original(route), Mount | Host) and hasattr(inner := route.app, "routes"):
+            yield inner
             yield from mounted(inner)
 
 
@@ -74,24 +68,24 @@ def _every_route(
     """
     for route in routes_with_prefixes(app.routes):
         path = prefix + (getattr(route, "path_format", "") or getattr(route, "path", "") or "")
-        inner = getattr(route, "app", None)
-        original = getattr(route, "original_route", route)
-        if is_mount := isinstance(original, Mount | Host):
+        if is_mount := isinstance(_original(route), Mount | Host):
             path = path.removesuffix("/{path}")
-        if (path or "/") in public:
-            continue
-        if is_mount and getattr(inner, "routes", None):
+        if is_mount and path not in public and getattr(inner := route.app, "routes", None):
             yield from _every_route(inner, public, path)
-        else:
-            yield path or "/", route, route
+        elif (path := path or "/") not in public:
+            yield path, route, route
     # Private to FastAPI, without a public way: the routes of `app.frontend()`.
     router = getattr(app, "router", app)
     for each in getattr(router, "_iter_low_priority_routes", tuple)():
-        group = getattr(each, "original_route", each)
-        for page in getattr(group, "routes", ()):
+        for page in getattr(_original(each), "routes", ()):
             path = f"{prefix}{getattr(each, 'frontend_prefix', '')}{page.path}"
             if path not in public:
                 yield path, page, each
+
+
+def _original(route: Any) -> Any:
+    """The route as it was added: one of an included router has a context around it."""
+    return getattr(route, "original_route", route)
 
 
 def _calls(route: Any) -> Iterator[Callable[..., Any]]:
