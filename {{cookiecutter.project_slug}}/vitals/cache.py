@@ -10,6 +10,7 @@ import hashlib
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
+from itertools import chain
 from typing import Any, Generic, TypeVar
 from urllib.parse import urlsplit
 
@@ -24,7 +25,6 @@ from vitals.problems import Problem
 REMEDY = "No request is lost. Check that the cache's server runs and has memory left."
 SIGNATURE = 16  # bytes
 GENERATION_SECONDS = 30 * 86_400  # nothing stays on a server when its service is gone
-
 log = logging.getLogger(__name__)
 T = TypeVar("T")
 
@@ -113,9 +113,9 @@ class Values(Generic[T]):
         return ours.result()
 
     async def _write(self, key: bytes, generation: bytes, value: T) -> None:
-        content = self._type.dump_json(value, by_alias=True, round_trip=True)
+        json = self._type.dump_json(value, by_alias=True, round_trip=True)
         try:
-            await self._store.write(key, self._signed(key, generation, content), self._ttl_seconds)
+            await self._store.write(key, self._signed(key, generation, json), self._ttl_seconds)
         except FAILURES:  # it may arrive later, after the next change
             self.stale = True
 
@@ -146,13 +146,13 @@ class Cache:
         self._prefix = prefix
         # Who may write on the server and doesn't know our password can't sign a value.
         self._secret = hashlib.sha256((urlsplit(url).password or "").encode()).digest()
-        self._values: list[tuple[str, Values[Any]]] = []
+        self._values: dict[str, list[Values[Any]]] = {}
 
     def values(self, feature: str, kind: type[T], *, ttl_seconds: float) -> Values[T]:
         """Declare the values of one type of a feature: once, when the service is built."""
         key = f"{{{self._prefix}:{feature}}}"  # in braces: a cluster keeps a feature on one node
         values = Values[T](self._store, key, kind, ttl_seconds, self._secret)
-        self._values.append((feature, values))
+        self._values.setdefault(feature, []).append(values)
         return values
 
     async def open(self) -> None:
@@ -172,7 +172,7 @@ class Cache:
         try:
             await self._store.write(key := f"{{{self._prefix}:}}checked".encode(), b"1", 60)
             await self._store.read(key)
-            for _, values in self._values:
+            for values in chain.from_iterable(self._values.values()):
                 if values.stale:
                     await values.clear()
         except FAILURES as error:
@@ -181,16 +181,15 @@ class Cache:
         self._store.failing = ""
 
     def operators_router(self) -> APIRouter:
-        """The path that clears one feature; whoever includes it adds a guard."""
+        """The path that clears one feature."""
         routes = APIRouter(include_in_schema=False)
 
         @routes.delete("/cache/{feature}")
         async def clear_cache(feature: str) -> dict[str, str | int | None]:
-            if not (named := [values for name, values in self._values if name == feature]):
-                expected = f"one of {sorted({name for name, _ in self._values})}"
-                raise Problem(404, "no such feature has a cache", expected=expected)
+            if feature not in self._values:
+                raise Problem(404, "no such cache", expected=f"one of {sorted(self._values)}")
             try:
-                for values in named:
+                for values in self._values[feature]:
                     await values.clear()
                 cleared = await self._store.remove(f"{{{self._prefix}:{feature}}}:".encode())
             except FAILURES as error:

@@ -134,7 +134,7 @@ def answer(scope: Scope, problem: Problem) -> Response:
         response: Response = render(status, content)
         response.headers.update(problem.headers)
         return response
-    body = json.dumps(content, default=str)
+    body = json.dumps(content, default=str, allow_nan=False)
     return Response(body, status, problem.headers, media_type=MEDIA_TYPE)
 
 
@@ -150,8 +150,10 @@ async def _problem(request: Request, error: Any) -> Response:
 async def _http_exception(request: Request, error: Any) -> Response:
     status, said, headers = error.status_code, error.detail, error.headers
     members: dict[str, Any] = {} if isinstance(said, str) else {"data": said}
-    if members or said == UNREADABLE:
-        said = PHRASES.get(status, "") if members else READABLE
+    if members or not said:
+        said = PHRASES.get(status, f"HTTP {status}")
+    elif said == UNREADABLE:
+        said = READABLE
     if status == 404 and said == PHRASES[404]:
         said = "there is nothing at this path"
     if status == 405:

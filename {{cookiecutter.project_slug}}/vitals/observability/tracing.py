@@ -5,6 +5,8 @@ for each call that leaves the process. Metrics are pushed there as well.
 """
 
 import os
+from contextlib import suppress
+from importlib.util import find_spec
 from time import time_ns
 
 from fastapi import FastAPI
@@ -12,17 +14,15 @@ from fastapi import FastAPI
 from vitals.framework import configure_telemetry
 from vitals.probes import POLLED
 
-try:
+with suppress(ImportError):  # an application without traces
     from opentelemetry import trace
-except ImportError:  # an application without traces
-    trace = None  # type: ignore[assignment]
 
 OFF = {"tracing": False, "metrics": False, "logs": False}
 
 
 def is_on() -> bool:
     """Whether an endpoint for traces is configured, and the packages are there."""
-    return bool(trace and os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
+    return bool(find_spec("opentelemetry") and os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
 
 
 def install(app: FastAPI, service: str) -> None:
