@@ -161,6 +161,7 @@ class Engine:
     async def _inside(self, _: object) -> AsyncIterator[None]:
         """What happens when it has started: the guard, then the first result of each check."""
         self.refuse_unguarded()
+        outermost.install_problems(self._app, every=self._options.problems)  # of late mounts too
         self._metrics.check_gauges()
         async with outermost.open_all((self.checks, self._history)):
             yield
