@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from vitals import docs, openapi, outermost, problems, route_index
+from vitals import docs, openapi, outermost, route_index
 from vitals.health import routes as health_routes
 from vitals.health.checks import Checks
 from vitals.health.event_loop import EventLoop
@@ -72,11 +72,10 @@ class Engine:
         background_tasks.observe()
         if options.own:
             tracing.install(app, options.name)
-        problems.install(app, only_problems=not options.problems)
         if options.problems:
             openapi.install(app)
         if options.security:
-            docs.install(app, enabled=options.settings.docs)
+            docs.remove(app)
         self._add_routes()
         if options.index:
             route_index.install(app.router)
@@ -115,17 +114,19 @@ class Engine:
             "releaseId": settings.commit,
             "serviceId": options.name,
         }
+        guards, prefix = [Depends(self._operators)], options.prefix
         health = health_routes.router(self.checks, about, self._operators.accepts)
-        self._app.include_router(health, prefix=options.prefix)
         routers = [metrics.router(self._metrics), status_routes.router(self._reporter)]
         routers += [
             dependency.operators_router()
             for dependency in options.dependencies
             if hasattr(dependency, "operators_router")
         ]
-        for router in routers:
-            guarded = [Depends(self._operators)]
-            self._app.include_router(router, prefix=options.prefix, dependencies=guarded)
+        added: list[outermost.Added] = [(health, prefix, [])]
+        added += ((router, prefix, guards) for router in routers)
+        if options.security and settings.docs:
+            added.append((docs.router(self._app), "", []))
+        outermost.add_routes(self._app, added)
 
     def _observed(self, stack: ASGIApp) -> ASGIApp:
         """The application's stack with the engine's middleware around it."""
@@ -162,6 +163,7 @@ class Engine:
     async def _inside(self, _: object) -> AsyncIterator[None]:
         """What happens when it has started: the guard, then the first result of each check."""
         self.refuse_unguarded()
+        outermost.install_problems(self._app, every=self._options.problems)  # of late mounts too
         self._metrics.check_gauges()
         async with outermost.open_all((self.checks, self._history)):
             yield

@@ -75,7 +75,9 @@ def operations(app: Any, public: set[str], prefix: str = "") -> Iterator[Operati
             methods = getattr(route, "methods", None) or ()
             yield from (Operation(f"{method} {path}") for method in methods)
         elif getattr(inner, "routes", None):
-            yield from operations(inner, public, path.removesuffix("/{path}"))
+            path = path.removesuffix("/{path}")
+            for each in operations(inner, public, path):
+                yield each._replace(public=each.public or path in public)
         else:
             yield Operation(f"GET {path}", parameters=[ANY_FILE])
     own = [r for r in routes if not getattr(r.endpoint, "__module__", "").startswith(OURS)]
