@@ -6,9 +6,10 @@ With PostgreSQL: tests/databases/test_transactions.py.
 import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
 from pathlib import Path
+from typing import Annotated
 
 import pytest
-from fastapi import FastAPI
+from fastapi import BackgroundTasks, Depends, FastAPI
 from sqlalchemy import text
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncSession
@@ -198,6 +199,29 @@ async def test_a_conflict_is_answered_409_without_the_names_of_the_database(
     assert again.json()["detail"] == "this exists already; expected a value that nothing else has"
     assert again.json()["retry_safe"] is False
     assert "items." not in again.text
+
+
+async def test_a_transaction_as_a_dependency_commits_before_the_answer(database: Database) -> None:
+    app = FastAPI()
+
+    async def transaction() -> AsyncIterator[AsyncSession]:
+        async with database.transaction() as session:
+            yield session
+
+    @app.post("/items/{name}")
+    async def create(
+        name: str,
+        session: Annotated[AsyncSession, Depends(transaction, scope="function")],
+        tasks: BackgroundTasks,
+    ) -> None:
+        await session.execute(ADD, {"name": name})
+        await add(database, name)  # another store, in the same transaction
+        tasks.add_task(add, database, f"{name} again")
+
+    async with testing.client(install(app)) as client:
+        created = await client.post("/items/tea")
+
+    assert (created.status_code, await names(database)) == (409, [])
 
 
 async def test_a_part_that_may_fail_is_a_nested_transaction_of_sqlalchemy(
