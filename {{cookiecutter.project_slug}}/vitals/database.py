@@ -107,14 +107,14 @@ class Database:
                 yield session
             return
         session, deadline = self._sessions(), asyncio.timeout(self._deadline_seconds)
-        current = Transaction(session, asyncio.current_task())
-        self._open.set(current)
+        ours = Transaction(session, asyncio.current_task())
+        self._open.set(ours)
         try:
             async with deadline:
                 info = await self._connect(session)
                 try:
                     yield session
-                    if current.has_failed or HAS_FAILED in info:
+                    if ours.has_failed or HAS_FAILED in info:
                         raise RuntimeError(FAILED_INSIDE)
                     await session.commit()
                 finally:
@@ -132,11 +132,11 @@ class Database:
             await session.invalidate()
             raise
         except GeneratorExit:
-            if current.has_joined:
+            if ours.has_joined:
                 log.warning(ABANDONED)
             raise
         finally:
-            current.is_open = False
+            ours.is_open = False
             self._open.set(outer)
             await session.close()
 
