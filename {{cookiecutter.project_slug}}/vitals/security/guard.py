@@ -25,7 +25,7 @@ def unguarded(
     `guards` are further dependencies that refuse a caller; `public` are paths for everyone.
     """
     for path, route in _every_route(app):
-        is_public = (getattr(route, "openapi_extra", None) or {}).get("security") == []
+        is_public = (getattr(route, "openapi_extra", None) or {}).get("security") in ([], [{}])
         if path in public or is_public or any(_refuses(call, guards) for call in _calls(route)):
             continue
         fix = FIX if hasattr(route, "openapi_extra") else f'vitals.install(…, public=["{path}"])'
