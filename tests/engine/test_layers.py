@@ -16,7 +16,15 @@ PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
     {"problems", "validation", "request_stats", "dependency", "probes", "units", "framework"}
     | {"settings", "settings_loader", "setting_types", "connection_url"},
-    {"database", "database_engine", "migrations", "cache", "cache_stores"},
+    {
+        "database",
+        "database_engine",
+        "database_errors",
+        "transactions",
+        "migrations",
+        "cache",
+        "cache_stores",
+    },
     {"status", "security", "health", "observability", "docs", "openapi"},
     {"installation", "engine", "outermost", "server", "commands", "options"},
     {"testing"},
@@ -26,7 +34,9 @@ DRIVERS = {"sqlalchemy", "alembic", "asyncpg", "aiosqlite", "redis", "jwt"}
 WITH_DRIVERS = {
     "vitals.database",
     "vitals.database_engine",
+    "vitals.database_errors",
     "vitals.migrations",
+    "vitals.transactions",
     "vitals.cache",
     "vitals.cache_stores",
     "vitals.security.jwks",

@@ -7,21 +7,24 @@ import asyncio
 import time
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import cast
 
 from alembic.script import ScriptDirectory
 from sqlalchemy import text
-from sqlalchemy.exc import DBAPIError, OperationalError, ProgrammingError
+from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.pool import QueuePool
 
 from vitals import request_stats
 from vitals.database_engine import build_engine, count_statements
+from vitals.database_errors import Conflict, conflict, is_transient
 from vitals.dependency import Check, CheckFailed
 from vitals.problems import Problem
+from vitals.transactions import FAILED_INSIDE, Transaction, joined
 
-__all__ = ["Database"]
+__all__ = ["Conflict", "Database"]
 
 PROBE_SECONDS = 0.8  # shorter than the deadline of a check, so that its connection is closed
 REMEDIES = {
@@ -29,16 +32,6 @@ REMEDIES = {
     "migrations": "Apply the migrations of this version, or roll back to the previous one.",
     "pool": "Find the slow route below that holds connections; a larger pool is the last resort.",
 }
-# SQLSTATE classes of a temporary state: connection, read-only (it is a standby since a failover),
-# authorization, catalog, transaction rollback, resources, operator.
-TRANSIENT_STATES = ("08", "25006", "28", "3D", "40", "53", "57")
-# SQLite's messages in such a state; its other errors are defects of the code.
-TRANSIENT_MESSAGES = (
-    "database is locked",
-    "database or disk is full",
-    "disk I/O",
-    "unable to open",
-)
 
 
 class Database:
@@ -62,6 +55,7 @@ class Database:
         self._deadline_seconds = deadline_seconds
         self._places = asyncio.Semaphore(pool_size)
         self._waiting = self._connecting = 0
+        self._open = ContextVar[Transaction | None](f"transaction of {id(self)}", default=None)
         self._reading: asyncio.Task[set[str]] | None = None
         scripts = ScriptDirectory(str(migrations))
         self._known = {script.revision for script in scripts.walk_revisions()}
@@ -97,21 +91,36 @@ class Database:
     async def transaction(self) -> AsyncIterator[AsyncSession]:
         """One transaction: committed when the block ends, rolled back when it raises.
 
-        Raises Problem 503 if the database is not available, or not within the deadline.
+        A block inside of another one of the same task joins it: one session, one commit at the
+        end. If the inner block raises, all is rolled back, even if the outer one catches it;
+        `session.begin_nested()` makes a part that may fail. Another task has its own transaction.
+
+        Raises Problem 503 if the database is not available, or not within the deadline; Conflict
+        if a value exists that must be unique.
         """
+        outer = self._open.get()
+        if outer is not None and outer.task is asyncio.current_task():
+            async with joined(outer) as session:
+                yield session
+            return
         session, deadline = self._sessions(), asyncio.timeout(self._deadline_seconds)
+        opened = Transaction(session, asyncio.current_task())
+        self._open.set(opened)
         try:
             async with deadline:
                 await self._connect(session)
                 try:
                     yield session
+                    if opened.has_failed:
+                        raise RuntimeError(FAILED_INSIDE)
                     await session.commit()
                 finally:
                     self._places.release()
         except (TimeoutError, DBAPIError) as error:
             # Any other error is the block's own, also an OSError or another time limit.
-            is_transient = isinstance(error, DBAPIError) and _is_transient(error)
-            if not (deadline.expired() or is_transient):
+            if isinstance(error, DBAPIError) and (found := conflict(error)):
+                raise found from error
+            if not (deadline.expired() or (isinstance(error, DBAPIError) and is_transient(error))):
                 raise
             await session.invalidate()
             state = "slow" if deadline.expired() else "not available"
@@ -120,6 +129,7 @@ class Database:
             await session.invalidate()
             raise
         finally:
+            self._open.set(outer)
             await session.close()
 
     async def _connect(self, session: AsyncSession) -> None:
@@ -174,9 +184,3 @@ class Database:
     async def _check_pool(self) -> None:
         if self._waiting and self._in_use() >= self._pool_size:  # connecting fills no pool
             raise CheckFailed(f"{self._waiting} requests wait for one of {self._pool_size}")
-
-
-def _is_transient(error: DBAPIError) -> bool:
-    state = getattr(error.orig, "sqlstate", None) or ""
-    is_file = isinstance(error, OperationalError) and str(error.orig).startswith(TRANSIENT_MESSAGES)
-    return error.connection_invalidated or state.startswith(TRANSIENT_STATES) or is_file
