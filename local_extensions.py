@@ -9,16 +9,18 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 from urllib.parse import urlsplit
 
 import click
+from cookiecutter.config import get_user_config
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
 
 ASKED = json.loads(Path(__file__).with_name("cookiecutter.json").read_text(encoding="utf-8"))
 QUESTIONS = [key for key in ASKED if not key.startswith("_")]
+BOOLEANS = re.compile("1|0|true|false|t|f|yes|no|y|n|on|off", re.IGNORECASE)
 FOLDER = "{{cookiecutter.project_slug}}"
 STARTED_IN = Path.cwd()  # cookiecutter changes it while it renders
 UNQUOTABLE = set("\"'`\\{}")
@@ -82,6 +84,52 @@ def check_for(question: str) -> Callable[[object], str]:
         raise refusal(question, answer, rule.expected, rule.example)
 
     return check
+
+
+def check_choice(question: str, answer: object, where: str = "") -> None:
+    """Raise FailedHookException unless the answer is a choice of the question, or a boolean."""
+    choices = ASKED[question]
+    if isinstance(choices, bool):
+        fits = isinstance(answer, bool | str) and BOOLEANS.fullmatch(str(answer))
+        expected, example = "true or false", str(choices).lower()
+    else:
+        fits, expected, example = answer in choices, f"one of {', '.join(choices)}", choices[0]
+    if not fits:
+        raise refusal(f"{question}{where}", answer, expected, example)
+
+
+def user_configuration() -> dict[str, Any]:
+    """The user's cookiecutter configuration, found as the running command finds it."""
+    context = click.get_current_context(silent=True)
+    params = context.params if context else {}
+    return get_user_config(params.get("config_file"), params.get("default_config") or False)
+
+
+def refuse_bad_configuration() -> None:
+    """Refuse a bad choice in the user's configuration: cookiecutter drops all of it silently.
+
+    Only for a command: a program's configuration can't be seen from here.
+    """
+    if not click.get_current_context(silent=True):
+        return
+    answers = user_configuration()["default_context"]
+    for question in answers.keys() & set(QUESTIONS) - RULES.keys():
+        check_choice(question, answers[question], " in the user's cookiecutter configuration")
+
+
+def checked_folder(answers: Mapping[str, object], source: str) -> str:
+    """The project's folder, after all answers are checked: --replay passes by the other checks.
+
+    The source itself before there is an answer: somebody gave it as one.
+    """
+    if "project_slug" not in answers:
+        return source
+    for question in QUESTIONS:
+        if question in RULES:
+            check_for(question)(answers.get(question))
+        else:
+            check_choice(question, answers.get(question))
+    return str(answers["project_slug"])
 
 
 def refuse_unknown_questions() -> None:
@@ -152,9 +200,11 @@ class Answers(Extension):
         self.has_rendered = False
         environment.filters |= {f"checked_{question}": check_for(question) for question in RULES}
         environment.filters |= {
-            made.__name__: made for made in (template_url, template_version, template_commit)
+            made.__name__: made
+            for made in (checked_folder, template_url, template_version, template_commit)
         }
         refuse_unknown_questions()
+        refuse_bad_configuration()
 
     def preprocess(self, source: str, name: str | None, _filename: str | None = None) -> str:
         """Keep as templates only files, cookiecutter.json's own values and the project's folder.
@@ -166,5 +216,5 @@ class Answers(Extension):
         if name is not None or source in ASKED.values():
             return source
         if is_first and source == FOLDER:
-            return f"{{{{ cookiecutter.project_slug | default({source!a}) }}}}"
+            return f"{{{{ cookiecutter | checked_folder({source!a}) }}}}"
         return f"{{{{ {source!a} }}}}"
