@@ -9,20 +9,19 @@ import json
 import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
-from urllib.parse import urlsplit
+from typing import NamedTuple
 
 import click
-from cookiecutter.config import get_user_config
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
+
+from template_origin import template_commit, template_url, template_version, user_configuration
 
 ASKED = json.loads(Path(__file__).with_name("cookiecutter.json").read_text(encoding="utf-8"))
 QUESTIONS = [key for key in ASKED if not key.startswith("_")]
 BOOLEANS = re.compile("1|0|true|false|t|f|yes|no|y|n|on|off", re.IGNORECASE)
 FOLDER = "{{cookiecutter.project_slug}}"
-STARTED_IN = Path.cwd()  # cookiecutter changes it while it renders
 UNQUOTABLE = set("\"'`\\{}")
 
 
@@ -98,13 +97,6 @@ def check_choice(question: str, answer: object, where: str = "") -> None:
         raise refusal(f"{question}{where}", answer, expected, example)
 
 
-def user_configuration() -> dict[str, Any]:
-    """The user's cookiecutter configuration, found as the running command finds it."""
-    context = click.get_current_context(silent=True)
-    params = context.params if context else {}
-    return get_user_config(params.get("config_file"), params.get("default_config") or False)
-
-
 def refuse_bad_configuration() -> None:
     """Refuse a bad choice in the user's configuration: cookiecutter drops all of it silently.
 
@@ -144,52 +136,6 @@ def refuse_unknown_questions() -> None:
         raise refusal(
             quoted[:80], answers[key], f"a question among {', '.join(QUESTIONS)}", nearest
         )
-
-
-def template_url(source: str) -> str:
-    """The template's address without credentials; nothing for a path."""
-    if re.match(r"[\w.-]+@[\w.-]+:", source):
-        return source
-    url = urlsplit(source)
-    if len(url.scheme) < 2 or url.scheme.endswith("file"):
-        return ""
-    user = f"{url.username}@" if url.username and "ssh" in url.scheme else ""
-    return url._replace(netloc=user + url.netloc.rpartition("@")[2]).geturl()
-
-
-def template_commit(clone: str) -> str:
-    """The commit that a plain clone is on; nothing where its files don't say."""
-    git = STARTED_IN / clone / ".git"
-    if not (git / "HEAD").is_file():
-        return ""
-    head = (git / "HEAD").read_text(encoding="utf-8").strip()
-    ref = head.removeprefix("ref: ")
-    if ref != head and (git / ref).is_file():
-        head = (git / ref).read_text(encoding="utf-8").strip()
-    elif ref != head:
-        head = packed_refs(git).get(ref, "")
-    return head if re.fullmatch("[0-9a-f]{40,64}", head) else ""
-
-
-def template_version(clone: str) -> str:
-    """The version that a clone is on, if it existed when the repository was cloned."""
-    commit = template_commit(clone)
-    refs = packed_refs(STARTED_IN / clone / ".git")
-    tags = (ref.removeprefix("refs/tags/") for ref, found in refs.items() if found == commit)
-    return next((tag for tag in tags if re.fullmatch(r"v\d+\.\d+\.\d+", tag)), "")
-
-
-def packed_refs(git: Path) -> dict[str, str]:
-    """The commit of each ref in the file that `git clone` writes; `^` marks a tag's commit."""
-    packed = git / "packed-refs"
-    refs: dict[str, str] = {}
-    for line in packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else ():
-        if line.startswith("^"):
-            refs[next(reversed(refs))] = line[1:]
-        elif not line.startswith("#"):
-            commit, _, ref = line.partition(" ")
-            refs[ref] = commit
-    return refs
 
 
 class Answers(Extension):

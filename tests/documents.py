@@ -122,6 +122,7 @@ EXCEPTIONS = {
     "uv pip compile --universal": NAMED,
     "uvx cookiecutter ADDRESS --checkout v1.2.0": ADDRESS,
     "pipx run cookiecutter ADDRESS --checkout v1.2.0": ADDRESS,
+    "make update TEMPLATE=ADDRESS": ADDRESS,
     'make change TITLE="Refuse a name in brackets"': SHIPS,
     "make compare BASE=v0.1.0": LONG,
     'make update SET="cache=true deploy=kubernetes"': "tests/update/test_answers.py runs it",

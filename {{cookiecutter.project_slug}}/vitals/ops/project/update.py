@@ -71,7 +71,7 @@ def newer(folder: Path, address: str, wanted: str, changed: dict[str, str]) -> s
     address = address or str(record["template"])
     if not address or address.startswith("-"):
         found = f"TEMPLATE={address}" if address else f"no template in {template.RECORD}"
-        raise Refused(found, "its address or folder", "`make update TEMPLATE=<address or folder>`")
+        raise Refused(found, "its git address or folder", "`make update TEMPLATE=<git address>`")
     version = ""
     if wanted or not changed:
         steps.say(f"asking {address} for its versions …")
