@@ -212,6 +212,7 @@ def guards(app: FastAPI, settings: vitals.Settings) -> None:
     # SEC-415 GET /inner/bearer 401
     # SEC-102 GET /inner/bearer no token
     inner = FastAPI(openapi_url=None)
+    inner.exception_handler(HTTPException)(lambda _, e: PlainTextResponse("no", 401, e.headers))
     inner.get("/bearer", dependencies=[Depends(HTTPBearer())])(nothing)
     app.mount("/inner", inner)
 
