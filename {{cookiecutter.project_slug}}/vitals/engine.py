@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from vitals import docs, openapi, outermost
+from vitals import docs, openapi, outermost, route_index
 from vitals.health import routes as health_routes
 from vitals.health.checks import Checks
 from vitals.health.event_loop import EventLoop
@@ -77,6 +77,8 @@ class Engine:
         if options.security:
             docs.remove(app)
         self._add_routes()
+        if options.index:
+            route_index.install(app.router)
         outermost.wrap(app, self._observed, answer_errors=options.problems)
 
     def unguarded(self) -> list[str]:
