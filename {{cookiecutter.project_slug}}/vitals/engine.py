@@ -22,7 +22,7 @@ from vitals.security import cors, guard, headers
 from vitals.security.callers import Verify
 from vitals.security.middleware import build_middleware
 from vitals.security.operators import Operators
-from vitals.settings import Settings, SettingsRefused, redacted
+from vitals.settings import SettingsRefused, redacted
 from vitals.status import routes as status_routes
 from vitals.status.history import History
 from vitals.status.recent_errors import RecentErrors
@@ -37,7 +37,7 @@ class Engine:
 
     def __init__(self, app: FastAPI, options: Options) -> None:
         settings = options.settings
-        self.verify = options.verify or _jwt_verify(settings, options.name)
+        self.verify = options.verify or _jwt_verify(options)
         self.allows_anonymous = settings.environment in TRIAL
         self.error_response = options.error_response
         self._app, self._options, self._warned = app, options, False
@@ -169,11 +169,13 @@ class Engine:
             yield
 
 
-def _jwt_verify(settings: Settings, name: str) -> Verify | None:
+def _jwt_verify(options: Options) -> Verify | None:
+    settings = options.settings
     if settings.auth == "off":
         return None
     from vitals.security.jwks import JwksCache
     from vitals.security.tokens import JwtVerifier
 
-    keys = JwksCache(settings.auth_jwks_url, f"{name}/{settings.version}")
-    return JwtVerifier(keys, settings.auth_issuer, settings.auth_audience).verify
+    keys = JwksCache(settings.auth_jwks_url, f"{options.name}/{settings.version}")
+    about = settings.auth_issuer, settings.auth_audience, options.scopes_claim
+    return JwtVerifier(keys, *about).verify

@@ -47,6 +47,7 @@ def install(
     guards: Collection[Callable[..., Any]] = (),
     public: Collection[str] = (),
     verify: Verify | None = None,
+    scopes_claim: str = "scope",
     error_response: ErrorResponse | None = None,
     sections: Mapping[str, Section] | None = None,
 ) -> None:
@@ -64,7 +65,9 @@ def install(
     checks, required: further checks, and the names of those without which it is not ready.
     guards: your own FastAPI dependencies that refuse a caller.
     public: paths that anyone may call and that have no route options: static files, mounts.
-    verify: turns a bearer token into a Caller; replaces the JSON Web Tokens of APP_AUTH.
+    verify: turns a bearer token into a Caller, or None if it is not valid, in every environment;
+    APP_AUTH then has no effect.
+    scopes_claim: the claim of the issuer's tokens that holds the scopes: scope, scp, permissions.
     error_response: builds the response of an error; replaces application/problem+json.
     sections: tables of the status page, by title: functions that return names and values.
     runbook: the address of the runbook that findings link to; RUNBOOK.md by default.
@@ -105,6 +108,7 @@ def install(
         guards=guards,
         public=public,
         verify=verify,
+        scopes_claim=scopes_claim,
         error_response=error_response,
         sections=sections or {},
     )

@@ -27,7 +27,7 @@ def unguarded(
     for a mounted application all that is in it.
     """
     for path, route, needs in _every_route(app, public):
-        is_public = (getattr(route, "openapi_extra", None) or {}).get("security") == []
+        is_public = (getattr(route, "openapi_extra", None) or {}).get("security") in ([], [{}])
         if is_public or any(_refuses(call, guards) for call in _calls(needs)):
             continue
         fix = f"public={json.dumps([*public, path])} in vitals.install"

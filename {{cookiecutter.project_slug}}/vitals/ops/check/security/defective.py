@@ -60,6 +60,7 @@ def describe(app: FastAPI) -> None:
     with warnings.catch_warnings(action="ignore"):  # names that are given twice
         every = list(operations(app, public))
     found = {"unguarded": silent, "operations": every, "defects": len(errors(app))}
+    found["own_tokens"] = options.verify is not None
     Path(os.environ[DESCRIPTION]).write_text(json.dumps(found, default=dict))
 
 
@@ -86,7 +87,8 @@ def operations(app: Any, public: set[str], prefix: str = "") -> Iterator[Operati
     for path, methods in described["paths"].items():
         for method, spec in methods.items():
             name = f"{method.upper()} {prefix}{path}"
-            everyone = spec.get("security") == [] or not public.isdisjoint((name, prefix + path))
+            asked = spec.get("security")
+            everyone = asked == [] or {} in (asked or ()) or bool(public & {name, prefix + path})
             yield Operation.of(name, spec, parts)._replace(public=everyone)
 
 
