@@ -87,8 +87,8 @@ def operations(app: Any, public: set[str], prefix: str = "") -> Iterator[Operati
     for path, methods in described["paths"].items():
         for method, spec in methods.items():
             name = f"{method.upper()} {prefix}{path}"
-            asked = spec.get("security")
-            everyone = asked == [] or {} in (asked or ()) or bool(public & {name, prefix + path})
+            stated = spec.get("security")
+            everyone = stated == [] or {} in (stated or ()) or bool(public & {name, prefix + path})
             yield Operation.of(name, spec, parts)._replace(public=everyone)
 
 
