@@ -61,6 +61,9 @@ def test_without_the_example_there_is_nothing_to_test_until_the_first_path(copy:
     route = '    app.get("/pages")(lambda limit: None)\n    vitals.install(\n'
     main.write_text(main.read_text().replace("    vitals.install(\n", route))
     done = baking.make(copy, "-s", "security")
+    fix = re.findall(r"^SEC-101 .* Fix: .*, or (openapi_extra=[^;]*);", done.stdout, re.MULTILINE)
+    main.write_text(main.read_text().replace('"/pages"', f'"/pages", {fix[0]}'))
+    fixed = baking.make(copy, "-s", "security")
 
     assert (removed.returncode, nothing.returncode) == (0, 0), removed.stdout + nothing.stdout
     assert "nothing to test yet" in nothing.stdout
@@ -69,3 +72,6 @@ def test_without_the_example_there_is_nothing_to_test_until_the_first_path(copy:
         "SEC-406 GET /pages limit: has no bound",
     ]
     assert "Traceback" not in done.stdout
+    assert re.findall(r"^SEC-\d+ [^;]*", fixed.stdout, re.MULTILINE) == [
+        "SEC-406 GET /pages limit: has no bound",
+    ]

@@ -1,5 +1,6 @@
 """Pages about how a body is sent, and of which types its fields are."""
 
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, field
 from datetime import datetime
 from decimal import Decimal
@@ -10,7 +11,7 @@ from fastapi.encoders import jsonable_encoder
 from pydantic import BaseModel
 
 from tests.engine.tutorial.bodies import Tea
-from tests.engine.tutorial.pages import Asks, ask, page
+from tests.engine.tutorial.pages import Asks, ask, member, page
 
 
 @page("tutorial/encoder")
@@ -98,4 +99,27 @@ def request_directly(app: FastAPI) -> Asks:
     return [
         ask("POST /raw/1?a=1", found, route=label, content=b"." * 300_000, headers=octets),
         ask("POST /raw/1", status=413, route="__unmatched__", content=b"." * 300_000),
+    ]
+
+
+@page("advanced/request-body-limits", differs=["error shape"], fastapi={"max_body_size": 100})
+def body_limits(app: FastAPI) -> Asks:
+    @app.post("/small")
+    async def small(request: Request) -> int:
+        return len(await request.body())
+
+    @app.post("/large", max_body_size=1000)
+    async def large(request: Request) -> int:
+        return len(await request.body())
+
+    async def parts() -> AsyncIterator[bytes]:
+        for _ in range(3):
+            yield b"." * 50
+
+    return [
+        ask("POST /small", "100", content=b"." * 100),
+        # The framework replaces any answer to a declared length by a text of its own.
+        ask("POST /small", "Content Too Large", 413, content=b"." * 101),
+        ask("POST /small", member("title", "Content Too Large"), 413, content=parts()),
+        ask("POST /large", "1000", content=b"." * 1000),
     ]

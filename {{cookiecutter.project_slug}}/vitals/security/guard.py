@@ -23,8 +23,7 @@ def unguarded(
 ) -> Iterator[str]:
     """A line for each route of an application, with all its prefixes, that says nothing.
 
-    `guards` are further dependencies that refuse a caller; `public` are paths for everyone, and
-    for a mounted application all that is in it.
+    `guards` are further dependencies that refuse a caller; `public` are open paths and mounts.
     """
     for path, route, needs in _every_route(app, public):
         is_public = (getattr(route, "openapi_extra", None) or {}).get("security") in ([], [{}])
@@ -62,10 +61,7 @@ def mounted(app: Any) -> Iterator[Any]:
 def _every_route(
     app: Any, public: Collection[str] = (), prefix: str = ""
 ) -> Iterator[tuple[str, Any, Any]]:
-    """Each route that is not `public`, with its whole path, and what has its dependencies.
-
-    Of routers, mounted applications, websockets and frontends.
-    """
+    """Each route that is not `public`: its whole path, itself, and what has its dependencies."""
     for route in routes_with_prefixes(app.routes):
         path = prefix + (getattr(route, "path_format", "") or getattr(route, "path", "") or "")
         if is_mount := isinstance(_original(route), Mount | Host):
