@@ -14,7 +14,16 @@ import pytest
 
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
-    {"problems", "validation", "request_stats", "dependency", "probes", "units", "framework"}
+    {
+        "problems",
+        "validation",
+        "request_stats",
+        "dependency",
+        "probes",
+        "units",
+        "framework",
+        "route_index",
+    }
     | {"settings", "settings_loader", "setting_types", "connection_url"},
     {
         "database",

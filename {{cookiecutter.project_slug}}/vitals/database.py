@@ -4,8 +4,9 @@ Every statement is counted in the stats of the request that sends it.
 """
 
 import asyncio
+import logging
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from contextvars import ContextVar
 from pathlib import Path
@@ -18,11 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.pool import QueuePool
 
 from vitals import request_stats
-from vitals.database_engine import build_engine, count_statements
+from vitals.database_engine import HAS_FAILED, build_engine, count_statements
 from vitals.database_errors import Conflict, conflict, is_transient
 from vitals.dependency import Check, CheckFailed
 from vitals.problems import Problem
-from vitals.transactions import FAILED_INSIDE, Transaction, joined
+from vitals.transactions import ABANDONED, FAILED_INSIDE, Transaction, joined
 
 __all__ = ["Conflict", "Database"]
 
@@ -32,6 +33,7 @@ REMEDIES = {
     "migrations": "Apply the migrations of this version, or roll back to the previous one.",
     "pool": "Find the slow route below that holds connections; a larger pool is the last resort.",
 }
+log = logging.getLogger(__name__)
 
 
 class Database:
@@ -92,26 +94,27 @@ class Database:
         """One transaction: committed when the block ends, rolled back when it raises.
 
         A block inside of another one of the same task joins it: one session, one commit at the
-        end. If the inner block raises, all is rolled back, even if the outer one catches it;
-        `session.begin_nested()` makes a part that may fail. Another task has its own transaction.
+        end. If the inner block or a statement fails, all is rolled back, even if the outer block
+        catches it; `session.begin_nested()` makes a part that may fail, other stores in it too.
+        Another task has its own transaction (`asyncio.wait_for` starts one before Python 3.12).
 
         Raises Problem 503 if the database is not available, or not within the deadline; Conflict
         if a value exists that must be unique.
         """
         outer = self._open.get()
-        if outer is not None and outer.task is asyncio.current_task():
+        if outer and outer.is_open and outer.task is asyncio.current_task():
             async with joined(outer) as session:
                 yield session
             return
         session, deadline = self._sessions(), asyncio.timeout(self._deadline_seconds)
-        opened = Transaction(session, asyncio.current_task())
-        self._open.set(opened)
+        ours = Transaction(session, asyncio.current_task())
+        self._open.set(ours)
         try:
             async with deadline:
-                await self._connect(session)
+                info = await self._connect(session)
                 try:
                     yield session
-                    if opened.has_failed:
+                    if ours.has_failed or HAS_FAILED in info:
                         raise RuntimeError(FAILED_INSIDE)
                     await session.commit()
                 finally:
@@ -128,12 +131,20 @@ class Database:
         except asyncio.CancelledError:
             await session.invalidate()
             raise
+        except GeneratorExit:
+            if ours.has_joined:
+                log.warning(ABANDONED)
+            raise
         finally:
+            ours.is_open = False
             self._open.set(outer)
             await session.close()
 
-    async def _connect(self, session: AsyncSession) -> None:
-        """Wait while the pool is full. The pool's own waiters miss a connection that fails."""
+    async def _connect(self, session: AsyncSession) -> Mapping[str, object]:
+        """Wait while the pool is full. The pool's own waiters miss a connection that fails.
+
+        Returns where a statement that fails is noted.
+        """
         started = time.perf_counter()
         self._waiting += 1
         try:
@@ -143,12 +154,14 @@ class Database:
             request_stats.add_call("pool_wait", (time.perf_counter() - started) * 1000)
         self._connecting += 1
         try:
-            await session.connection()
+            info = (await session.connection()).info
         except BaseException:
             self._places.release()
             raise
         finally:
             self._connecting -= 1
+        info.pop(HAS_FAILED, None)
+        return info
 
     def _in_use(self) -> int:
         return cast("QueuePool", self._engine.pool).checkedout() - self._connecting

@@ -17,6 +17,7 @@ from vitals import request_stats
 from vitals.connection_url import checked, driver_options
 
 CONNECT_SECONDS = 2
+HAS_FAILED = "has_failed"  # of a connection: a statement of this transaction, outside savepoints
 log = logging.getLogger(__name__)
 
 
@@ -67,6 +68,9 @@ def _execute(name: str, slow_ms: float, cursor: object, statement: str, *rest: A
             request_stats.add_call("db", ms, statement)
             if has_failed:
                 request_stats.add_call("db_failed", 0)
+                # PostgreSQL rolls back at the next COMMIT, and reports no error then.
+                if not context.root_connection.in_nested_transaction():
+                    context.root_connection.info[HAS_FAILED] = True
             if ms >= slow_ms:
                 fields = {"statement": statement, "statement_ms": round(ms, 1)}
                 log.warning("slow statement", extra=fields)  # without its parameters

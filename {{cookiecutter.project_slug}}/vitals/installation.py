@@ -39,7 +39,7 @@ def install(
     runbook: str | None = None,
     prefix: str = "",
     folder: Path | None = None,
-    index: bool = True,  # noqa: ARG001 - see the docstring
+    index: bool = True,
     problems: bool | None = None,
     guard: bool | None = None,
     security: bool | None = None,
@@ -47,6 +47,7 @@ def install(
     guards: Collection[Callable[..., Any]] = (),
     public: Collection[str] = (),
     verify: Verify | None = None,
+    scopes_claim: str = "scope",
     error_response: ErrorResponse | None = None,
     sections: Mapping[str, Section] | None = None,
 ) -> None:
@@ -64,12 +65,15 @@ def install(
     checks, required: further checks, and the names of those without which it is not ready.
     guards: your own FastAPI dependencies that refuse a caller.
     public: paths that anyone may call and that have no route options: static files, mounts.
-    verify: turns a bearer token into a Caller; replaces the JSON Web Tokens of APP_AUTH.
+    verify: turns a bearer token into a Caller, or None if it is not valid, in every environment;
+    APP_AUTH then has no effect.
+    scopes_claim: the claim of the issuer's tokens that holds the scopes: scope, scp, permissions.
     error_response: builds the response of an error; replaces application/problem+json.
     sections: tables of the status page, by title: functions that return names and values.
     runbook: the address of the runbook that findings link to; RUNBOOK.md by default.
     prefix: a path before those of the engine: /livez becomes /prefix/livez.
-    index: no effect yet.
+    index: find routes by an index instead of trying one after the other; False for a router that
+        is changed in ways that the index can't see, such as replacing an element of `routes`.
 
     Raises ValueError for a name in `required` without a check, and for `databases`, `redis` and
     `folder`, which are not available yet; ImportError beside another package named `vitals`.
@@ -96,6 +100,7 @@ def install(
         required=required,
         runbook=runbook or "RUNBOOK.md",
         prefix=prefix,
+        index=index,
         problems=own if problems is None else problems,
         guard=own if guard is None else guard,
         security=own if security is None else security,
@@ -103,6 +108,7 @@ def install(
         guards=guards,
         public=public,
         verify=verify,
+        scopes_claim=scopes_claim,
         error_response=error_response,
         sections=sections or {},
     )

@@ -23,6 +23,7 @@ class Options:
     required: Collection[str]
     runbook: str
     prefix: str
+    index: bool
     problems: bool
     guard: bool
     security: bool
@@ -30,5 +31,6 @@ class Options:
     guards: Collection[Callable[..., Any]]
     public: Collection[str]
     verify: Verify | None
+    scopes_claim: str
     error_response: ErrorResponse | None
     sections: Mapping[str, Section]
