@@ -22,7 +22,7 @@ COMPILE := uv pip compile --quiet --no-config --universal --python-version 3.11 
 help: ## Print this
 	@awk -F ':.*## ' '/^##@ /{print "\n" substr($$0, 5)} /^[a-z-]+:.*## /{printf "  make %-10s %s\n", $$1, $$2}' Makefile
 
-demo: .venv/demo ## Generate a service with the defaults into build/demo/, start it, send it traffic, serve until Ctrl-C
+demo: .venv/demo ## Generate a service with the defaults into build/demo/, start it, send it traffic, serve until Ctrl-C; BREAK=database stops its database
 	@.venv/bin/python -m benchmarks.demo
 
 ##@ Before you share a change
@@ -97,7 +97,7 @@ FAILED := { echo "set-up could not finish. Fix: repair what is reported above, t
 	@echo "setting up .venv from requirements-generate.txt …"
 	@if command -v uv > /dev/null; then \
 	  uv venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv; else \
-	  $(PYTHON) -m venv .venv && .venv/bin/pip install --disable-pip-version-check --require-hashes \
-	    -r requirements-uv.txt; fi || $(FAILED)
+	  $(PYTHON) -m venv .venv && { said=$$(.venv/bin/pip install --disable-pip-version-check --require-hashes \
+	    -r requirements-uv.txt 2>&1) || { echo "$$said"; false; }; }; fi || $(FAILED)
 	@$(INSTALL) -r requirements-generate.txt || $(FAILED)
 	@{ cat $(GENERATE) && pwd; } > .venv/demo

@@ -1,4 +1,7 @@
-"""The demo: generates a service, starts it, sends traffic and serves until Ctrl-C."""
+"""The demo: generates a service, starts it, sends traffic and serves until Ctrl-C.
+
+BREAK=database runs it on a throw-away PostgreSQL, which is stopped for 20 s and continued.
+"""
 
 import collections
 import contextlib
@@ -10,17 +13,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from pathlib import Path
-from typing import TypeVar
 
 from benchmarks import traffic
-from benchmarks.programs import launched
+from benchmarks.demo_database import Database
+from benchmarks.programs import Failed, launched
+from benchmarks.progress import step
 from tests import baking
-
-Done = TypeVar("Done")
 
 DEMO = baking.ROOT / "build" / "demo"
 LOG = DEMO / "service.log"
@@ -36,33 +37,12 @@ OURS = f"demo-{os.getpid()}"  # the commit that the service reports: another one
 START_WITHIN_SECONDS = 30
 
 
-class Failed(Exception):
-    """The output, what failed and what was expected. The fix is the same for all."""
-
-    def __init__(self, said: str, found: str, expected: str) -> None:
-        super().__init__(
-            f"{said.strip()}\n\n{found}; expected {expected}. Nothing is left running. "
-            "Fix: repair what is reported above, then run: make demo"
-        )
-
-
 def main() -> int:
     """Run the demo. Returns 0 after Ctrl-C while it serves, 130 before that, 1 on a failure."""
     for end in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(end, signal.default_int_handler)
     try:
-        project = step("generate a service with the defaults into build/demo/", generate)
-        step("add a slow route, and one with too many queries", lambda: add(project))
-        step("make setup: install the locked packages", lambda: run(project, "make", "setup"))
-        step(
-            "apply the migrations",
-            lambda: run(project, ".venv/bin/python", "-m", "vitals.ops.project.migration"),
-        )
-        with started(project) as (service, address):
-            step("start it: python -m app", lambda: wait_until_healthy(service, address))
-            answers = step("send it a little traffic", lambda: send_traffic(address))
-            print(report(answers, address), flush=True)
-            serve(service, address)
+        run_demo(os.environ.get("BREAK", ""))
     except Failed as failed:
         print(f"\n{failed}", file=sys.stderr)
         return 1
@@ -73,23 +53,25 @@ def main() -> int:
     return 0
 
 
-def step(title: str, work: Callable[[], Done]) -> Done:
-    """Print the title, do the work, and print how long it took."""
-    print(f"  {title} …", end="", flush=True)
-    begun, over = time.monotonic(), threading.Event()
-    threading.Thread(target=dots, args=[over], daemon=True).start()
-    try:
-        done = work()
-    finally:
-        over.set()
-    print(f" {time.monotonic() - begun:.1f} s", flush=True)
-    return done
-
-
-def dots(over: threading.Event) -> None:
-    """Print a dot every two seconds on a terminal while a long step runs."""
-    while not over.wait(2):
-        print("." if sys.stdout.isatty() else "", end="", flush=True)
+def run_demo(broken: str) -> None:
+    """Generate, start and serve until Ctrl-C."""
+    if broken not in ("", "database"):
+        raise Failed("", f"BREAK={broken}", "database")
+    project = step(" ", "generate", generate)
+    add(project)
+    step(",", "make setup", lambda: run(project, "make", "setup"))
+    with contextlib.ExitStack() as stack:
+        database, settings = None, LOCAL
+        if broken:
+            database = stack.enter_context(step(",", "PostgreSQL", lambda: Database(project)))
+            settings = {**LOCAL, "APP_DATABASE_URL": database.url}
+        migrate = (".venv/bin/python", "-m", "vitals.ops.project.migration")
+        step(",", "migrate", lambda: run(project, *migrate, **settings))
+        service, address = stack.enter_context(started(project, settings))
+        step(",", "start", lambda: wait_until_healthy(service, address))
+        answers = step(",", "traffic", lambda: send_traffic(address))
+        print(report(answers, address, database), flush=True)
+        serve(service, address, database)
 
 
 def generate() -> Path:
@@ -117,19 +99,19 @@ def add(project: Path) -> None:
     main.write_text(text, encoding="utf-8")
 
 
-def run(folder: Path, *command: str) -> None:
+def run(folder: Path, *command: str, **settings: str) -> None:
     """Run a program to its end. Raises Failed with its output."""
-    with launched(folder, command, subprocess.PIPE) as program:
+    with launched(folder, command, subprocess.PIPE, **settings) as program:
         said, _ = program.communicate()
     if program.returncode:
         raise Failed(said.decode(), f"`{' '.join(command)}` ended with {program.returncode}", "0")
 
 
 @contextlib.contextmanager
-def started(project: Path) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
+def started(project: Path, given: dict[str, str]) -> Iterator[tuple[subprocess.Popen[bytes], str]]:
     """Start the service on a free port of 127.0.0.1."""
     port = baking.free_port()
-    settings = {**LOCAL, "APP_PORT": str(port), "APP_COMMIT": OURS, "APP_DRAIN_SECONDS": "0"}
+    settings = {**given, "APP_PORT": str(port), "APP_COMMIT": OURS, "APP_DRAIN_SECONDS": "0"}
     command = (".venv/bin/python", "-m", "app")
     with LOG.open("wb") as lines, launched(project, command, lines, **settings) as service:
         yield service, f"http://127.0.0.1:{port}"
@@ -158,27 +140,31 @@ def send_traffic(address: str) -> collections.Counter[int]:
         raise Failed(log(), "the service gave an unexpected answer", str(error)) from error
 
 
-def report(answers: collections.Counter[int], address: str) -> str:
-    counted = ", ".join(f"{times} of {status}" for status, times in sorted(answers.items()))
-    return f"""
-  {answers.total()} requests were answered: {counted}
-  One read, first from the database, then from the cache:
-    {traffic.cost(address, "/items/2")}
-    {traffic.cost(address, "/items/2")}
+def report(answers: collections.Counter[int], address: str, database: Database | None) -> str:
+    first, second = (traffic.cost(address, "/items/2") for _ in range(2))
+    breaks = database.PLAN if database else "Ctrl-C, then make demo BREAK=database"
+    return f"""; {answers.total()} requests
 
-  Open {address}/status to see the service under load
-  and look at {address}/health, {address}/metrics, {address}/docs
-  and at one line for each request in {LOG.relative_to(baking.ROOT)}
+  1. Its page, under load:  {address}/status
+  2. One request, twice:    {first}
+                            {second}
+  3. A line for each:       {LOG.relative_to(baking.ROOT)}
+  4. Break its database:    {breaks}
 
   Traffic continues. Ctrl-C stops it."""
 
 
-def serve(service: subprocess.Popen[bytes], address: str) -> None:
+def serve(service: subprocess.Popen[bytes], address: str, database: Database | None) -> None:
     """Send traffic until Ctrl-C. Raises Failed if the service ends by itself."""
+    events = [] if database is None else database.events(address)
     try:
         for path in itertools.cycle(traffic.STEADY):
             if service.poll() is not None:
                 break
+            if events and time.monotonic() > events[0][0]:
+                _, said, act = events.pop(0)
+                act()
+                print(f"\n  {said}", flush=True)
             with contextlib.suppress(OSError):  # if it ended, the next poll finds out
                 traffic.ask("GET", address + path)
             time.sleep(traffic.PAUSE_SECONDS)

@@ -13,16 +13,30 @@ from tests import baking
 STOP_WITHIN_SECONDS = 30
 
 
+class Failed(Exception):
+    """The output, what failed and what was expected. The fix is the same for all."""
+
+    def __init__(self, said: str, found: str, expected: str) -> None:
+        super().__init__(
+            f"{said.strip()}\n\n{found}; expected {expected}. Nothing is left running. "
+            "Fix: repair what is reported above, then run: make demo"
+        )
+
+
 @contextlib.contextmanager
 def launched(
-    folder: Path, command: Sequence[str], output: int | IO[bytes], **settings: str
+    folder: Path,
+    command: Sequence[str],
+    output: int | IO[bytes],
+    stdin: int = subprocess.DEVNULL,
+    **settings: str,
 ) -> Iterator[subprocess.Popen[bytes]]:
     """Start a program in its own session, which Ctrl-C does not reach; end it with the block."""
     with subprocess.Popen(
         command,
         cwd=folder,
         env=baking.environment(**settings),
-        stdin=subprocess.DEVNULL,
+        stdin=stdin,
         stdout=output,
         stderr=subprocess.STDOUT,
         start_new_session=True,

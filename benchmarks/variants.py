@@ -117,6 +117,15 @@ def exporter(routes: int) -> FastAPI:
     return with_routes(app, routes)
 
 
+def fastapi_vitals(routes: int) -> FastAPI:
+    """Its metrics; its tracing is off, as it is without an endpoint."""
+    from fastapi_vitals.metrics import setup_metrics
+
+    app = FastAPI(telemetry=NONE)
+    setup_metrics(app)
+    return with_routes(app, routes)
+
+
 def structlog_and_id(routes: int) -> FastAPI:
     """A structured line and a request id, as the two projects' own pages wire them."""
     import time
@@ -186,6 +195,7 @@ VARIANTS: dict[str, Callable[[int], FastAPI]] = {
     "this template: all layers": layers,
     "prometheus-fastapi-instrumentator": instrumentator,
     "starlette-exporter": exporter,
+    "fastapi-vitals": fastapi_vitals,
     "structlog + asgi-correlation-id": structlog_and_id,
     "FastAPI's native OpenTelemetry": opentelemetry,
 }

@@ -1,13 +1,15 @@
 """`make demo`: the running service that it shows, and what Ctrl-C leaves behind."""
 
+import json
 import re
+import urllib.error
 import urllib.request
 
 import psutil
 import pytest
 
-from benchmarks import demo
-from tests import session
+from benchmarks import demo, demo_database
+from tests import baking, session
 
 pytestmark = pytest.mark.xdist_group("demo")  # there is one build/demo
 
@@ -33,3 +35,53 @@ def test_ctrl_c_in_set_up_leaves_no_process_and_the_next_demo_serves(tmp_path):
     expected = session.blocks(session.README.read_text(encoding="utf-8"))[0]
     said = session.show_demo(second.said())
     assert session.without_figures(said) == session.without_figures(expected)
+    assert len(second.said().splitlines()) <= 12
+
+
+def health(address: str) -> dict:
+    try:
+        return json.loads(baking.ask(f"{address}/health"))
+    except urllib.error.HTTPError as error:
+        with error:
+            return json.loads(error.read())
+
+
+@pytest.mark.slow
+def test_the_broken_database_is_named_and_the_service_recovers(tmp_path, monkeypatch):
+    monkeypatch.setenv("BREAK", "database")
+
+    with session.demo(tmp_path / "demo.log") as running:
+        running.wait_for("PostgreSQL is stopped")
+        address = re.search(r"http://127\.0\.0\.1:\d+", running.said())[0]
+        within = demo_database.STOPPED_SECONDS
+        baking.wait_until(lambda: health(address)["status"] == "fail", within)
+        failed = health(address)["checks"]["database"]
+        running.wait_for("PostgreSQL runs again")
+        baking.wait_until(lambda: health(address)["status"] == "pass", 20)
+        started = running.press_ctrl_c()
+        assert running.process.wait(60) == 0
+
+    assert failed[0]["status"] == "fail"
+    assert psutil.wait_procs(started, timeout=20)[1] == []
+
+
+@pytest.mark.slow
+def test_ctrl_c_while_the_database_is_stopped_leaves_no_process(tmp_path, monkeypatch):
+    monkeypatch.setenv("BREAK", "database")
+
+    with session.demo(tmp_path / "demo.log") as running:
+        running.wait_for("PostgreSQL is stopped")
+        started = running.press_ctrl_c()
+        assert running.process.wait(60) == 0
+
+    assert started
+    assert psutil.wait_procs(started, timeout=20)[1] == []
+
+
+def test_an_unknown_break_is_refused_by_name(tmp_path, monkeypatch):
+    monkeypatch.setenv("BREAK", "cache")
+
+    with session.demo(tmp_path / "demo.log") as running:
+        assert running.process.wait(60) == 1
+
+    assert "BREAK=cache; expected database" in running.said()
