@@ -4,7 +4,7 @@ SHELL := /bin/sh
 .PHONY: help demo test test-all bench manifest engine lock change notes check release changelog .venv .venv/demo .venv/ready
 
 PYTHON ?= python3
-PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py tests
+PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py template_origin.py tests
 WORKERS ?= 2
 # they look at the clock or share an engine, so nothing runs beside them
 ALONE := tests/containers tests/faults tests/test_compare.py

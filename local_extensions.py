@@ -10,17 +10,18 @@ import re
 from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import NamedTuple
-from urllib.parse import urlsplit
 
 import click
 from cookiecutter.exceptions import FailedHookException
 from jinja2 import Environment
 from jinja2.ext import Extension
 
+from template_origin import template_commit, template_url, template_version, user_configuration
+
 ASKED = json.loads(Path(__file__).with_name("cookiecutter.json").read_text(encoding="utf-8"))
 QUESTIONS = [key for key in ASKED if not key.startswith("_")]
+BOOLEANS = re.compile("1|0|true|false|t|f|yes|no|y|n|on|off", re.IGNORECASE)
 FOLDER = "{{cookiecutter.project_slug}}"
-STARTED_IN = Path.cwd()  # cookiecutter changes it while it renders
 UNQUOTABLE = set("\"'`\\{}")
 
 
@@ -84,6 +85,45 @@ def check_for(question: str) -> Callable[[object], str]:
     return check
 
 
+def check_choice(question: str, answer: object, where: str = "") -> None:
+    """Raise FailedHookException unless the answer is a choice of the question, or a boolean."""
+    choices = ASKED[question]
+    if isinstance(choices, bool):
+        fits = isinstance(answer, bool | str) and BOOLEANS.fullmatch(str(answer))
+        expected, example = "true or false", str(choices).lower()
+    else:
+        fits, expected, example = answer in choices, f"one of {', '.join(choices)}", choices[0]
+    if not fits:
+        raise refusal(f"{question}{where}", answer, expected, example)
+
+
+def refuse_bad_configuration() -> None:
+    """Refuse a bad choice in the user's configuration: cookiecutter drops all of it silently.
+
+    Only for a command: a program's configuration can't be seen from here.
+    """
+    if not click.get_current_context(silent=True):
+        return
+    answers = user_configuration()["default_context"]
+    for question in answers.keys() & set(QUESTIONS) - RULES.keys():
+        check_choice(question, answers[question], " in the user's cookiecutter configuration")
+
+
+def checked_folder(answers: Mapping[str, object], source: str) -> str:
+    """The project's folder, after all answers are checked: --replay passes by the other checks.
+
+    The source itself before there is an answer: somebody gave it as one.
+    """
+    if "project_slug" not in answers:
+        return source
+    for question in QUESTIONS:
+        if question in RULES:
+            check_for(question)(answers.get(question))
+        else:
+            check_choice(question, answers.get(question))
+    return str(answers["project_slug"])
+
+
 def refuse_unknown_questions() -> None:
     """Refuse answers to unknown questions, which cookiecutter ignores silently."""
     context = click.get_current_context(silent=True)
@@ -98,52 +138,6 @@ def refuse_unknown_questions() -> None:
         )
 
 
-def template_url(source: str) -> str:
-    """The template's address without credentials; nothing for a path."""
-    if re.match(r"[\w.-]+@[\w.-]+:", source):
-        return source
-    url = urlsplit(source)
-    if len(url.scheme) < 2 or url.scheme.endswith("file"):
-        return ""
-    user = f"{url.username}@" if url.username and "ssh" in url.scheme else ""
-    return url._replace(netloc=user + url.netloc.rpartition("@")[2]).geturl()
-
-
-def template_commit(clone: str) -> str:
-    """The commit that a plain clone is on; nothing where its files don't say."""
-    git = STARTED_IN / clone / ".git"
-    if not (git / "HEAD").is_file():
-        return ""
-    head = (git / "HEAD").read_text(encoding="utf-8").strip()
-    ref = head.removeprefix("ref: ")
-    if ref != head and (git / ref).is_file():
-        head = (git / ref).read_text(encoding="utf-8").strip()
-    elif ref != head:
-        head = packed_refs(git).get(ref, "")
-    return head if re.fullmatch("[0-9a-f]{40,64}", head) else ""
-
-
-def template_version(clone: str) -> str:
-    """The version that a clone is on, if it existed when the repository was cloned."""
-    commit = template_commit(clone)
-    refs = packed_refs(STARTED_IN / clone / ".git")
-    tags = (ref.removeprefix("refs/tags/") for ref, found in refs.items() if found == commit)
-    return next((tag for tag in tags if re.fullmatch(r"v\d+\.\d+\.\d+", tag)), "")
-
-
-def packed_refs(git: Path) -> dict[str, str]:
-    """The commit of each ref in the file that `git clone` writes; `^` marks a tag's commit."""
-    packed = git / "packed-refs"
-    refs: dict[str, str] = {}
-    for line in packed.read_text(encoding="utf-8").splitlines() if packed.is_file() else ():
-        if line.startswith("^"):
-            refs[next(reversed(refs))] = line[1:]
-        elif not line.startswith("#"):
-            commit, _, ref = line.partition(" ")
-            refs[ref] = commit
-    return refs
-
-
 class Answers(Extension):
     """Adds the filters, and prevents Jinja from running an answer as a template."""
 
@@ -152,9 +146,11 @@ class Answers(Extension):
         self.has_rendered = False
         environment.filters |= {f"checked_{question}": check_for(question) for question in RULES}
         environment.filters |= {
-            made.__name__: made for made in (template_url, template_version, template_commit)
+            made.__name__: made
+            for made in (checked_folder, template_url, template_version, template_commit)
         }
         refuse_unknown_questions()
+        refuse_bad_configuration()
 
     def preprocess(self, source: str, name: str | None, _filename: str | None = None) -> str:
         """Keep as templates only files, cookiecutter.json's own values and the project's folder.
@@ -166,5 +162,5 @@ class Answers(Extension):
         if name is not None or source in ASKED.values():
             return source
         if is_first and source == FOLDER:
-            return f"{{{{ cookiecutter.project_slug | default({source!a}) }}}}"
+            return f"{{{{ cookiecutter | checked_folder({source!a}) }}}}"
         return f"{{{{ {source!a} }}}}"

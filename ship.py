@@ -17,7 +17,13 @@ from vitals.ops.run import shell, steps  # noqa: E402
 
 shell.ROOT = ROOT
 steps.waiting = nullcontext  # the tests print as they go
-notes.WATCHED = (f"{PROJECT.name}/", "hooks/", "cookiecutter.json", "local_extensions.py")
+notes.WATCHED = (
+    f"{PROJECT.name}/",
+    "hooks/",
+    "cookiecutter.json",
+    "local_extensions.py",
+    "template_origin.py",
+)
 release.NEXT = """released {version}
   to use:   cookiecutter ADDRESS --checkout {version}
   to undo:  git revert what is wrong, and release a patch"""

@@ -10,6 +10,7 @@ import tomllib
 import pytest
 from packaging.requirements import Requirement
 
+import template_origin
 from tests.baking import (
     IN_PLACE,
     ROOT,
@@ -75,7 +76,12 @@ def test_a_path_is_never_kept_as_the_templates_address():
         ("https://user:secret@host.example/vitals.git", "https://host.example/vitals.git"),
         ("ssh://git:secret@host.example/vitals", "ssh://git@host.example/vitals"),
         ("git@host.example:team/vitals.git", "git@host.example:team/vitals.git"),
-        ("gh:team/vitals", "gh:team/vitals"),
+        ("gh:team/vitals", "https://github.com/team/vitals.git"),
+        ("gl:team/vitals", "https://gitlab.com/team/vitals.git"),
+        ("git+https://user:secret@host.example/vitals", "https://host.example/vitals"),
+        ("git+ssh://git@host.example/vitals", "ssh://git@host.example/vitals"),
+        ("https://host.example/vitals/archive/refs/tags/v1.2.0.zip", ""),
+        ("/home/me/vitals.ZIP", ""),
         ("/home/me/vitals", ""),
         ("../vitals", ""),
         ("file:///home/me/vitals", ""),
@@ -83,9 +89,7 @@ def test_a_path_is_never_kept_as_the_templates_address():
     ],
 )
 def test_the_templates_address_is_kept_without_credentials(given, recorded):
-    template_url = runpy.run_path(str(ROOT / "local_extensions.py"))["template_url"]
-
-    assert template_url(given) == recorded
+    assert template_origin.template_url(given) == recorded
 
 
 def test_the_templates_own_lock_fits_what_it_asks_for():

@@ -13,7 +13,7 @@ from cookiecutter.exceptions import FailedHookException
 from cookiecutter.main import cookiecutter
 
 from tests.answers import HOSTILE, RUN
-from tests.baking import ROOT, template, user_config
+from tests.baking import ROOT, files_of, template, user_config
 
 REFUSAL = re.compile(
     r".+: got .+; expected .+, e\.g\. '.+'\. Nothing was written; safe to retry\.\n"
@@ -93,6 +93,109 @@ def test_a_hostile_default_in_the_users_own_configuration_is_refused(empty, tmp_
 
     assert REFUSAL.fullmatch(result.output)
     assert list(empty.iterdir()) == []
+
+
+BAD_IN_CONFIGURATION = [
+    ({"deploy": "swarm"}, "deploy", "'swarm'; expected one of compose, kubernetes, e.g. 'compose'"),
+    ({"ci": ["github"]}, "ci", "['github']; expected one of github, gitlab, none, e.g. 'github'"),
+    ({"ci": None}, "ci", "None; expected one of"),
+    ({"owner": "team-a", "database": "maybe"}, "database", "'maybe'; expected true or false, e.g."),
+    ({"cache": 3, "full_name": "Ada"}, "cache", "3; expected true or false, e.g. 'true'"),
+]
+
+
+@pytest.mark.filterwarnings("ignore:Invalid default received")  # all that cookiecutter says
+@pytest.mark.parametrize("given", ["--config-file", "COOKIECUTTER_CONFIG"])
+@pytest.mark.parametrize(("answers", "question", "refusal"), BAD_IN_CONFIGURATION)
+def test_a_bad_choice_in_the_users_own_configuration_is_refused_by_name(
+    empty, tmp_path_factory, given, answers, question, refusal
+):
+    config = tmp_path_factory.mktemp("config") / "cookiecutter.yaml"
+    config.write_text(json.dumps({"default_context": answers}))
+    words = [str(template()), "--no-input"]
+    if given == "--config-file":
+        words += [given, str(config)]
+
+    result = CliRunner(env={"COOKIECUTTER_CONFIG": str(config)}).invoke(main, words)
+
+    expected = f"{question} in the user's cookiecutter configuration: got {refusal}"
+    assert result.output.startswith(expected), result.output
+    assert REFUSAL.fullmatch(result.output)
+    assert (result.exit_code, list(empty.iterdir())) == (1, [])
+
+
+def test_a_good_configuration_of_the_user_answers_the_questions(empty, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("config")
+    answers = {
+        "full_name": "Ada",
+        "owner": "team-a",
+        "cache": "no",
+        "database": False,
+        "ci": "none",
+    }
+    (folder / "rc.yaml").write_text(
+        json.dumps({"default_context": answers, "replay_dir": str(folder), "hooks": {"post": "x"}})
+    )
+
+    result = CliRunner(env={"COOKIECUTTER_CONFIG": str(folder / "rc.yaml")}).invoke(
+        main, [str(template()), "--no-input"]
+    )
+
+    assert result.exit_code == 0, result.output
+    recorded = json.loads((empty / "orders-api" / ".vitals.json").read_text())["answers"]
+    assert recorded | {"owner": "team-a", "cache": "false", "database": "false", "ci": "none"} == (
+        recorded
+    )
+
+
+@pytest.fixture(scope="module")
+def replay(tmp_path_factory) -> Path:
+    """What cookiecutter recorded when it generated a project."""
+    folder = tmp_path_factory.mktemp("replay")
+    (folder / "config.yaml").write_text(json.dumps({"replay_dir": str(folder)}))
+    generated = ["--no-input", "--config-file", str(folder / "config.yaml"), "-o", str(folder)]
+    CliRunner().invoke(main, [str(template()), "owner=team-a", "ci=gitlab", *generated])
+    return folder / f"{template().name}.json"
+
+
+def replayed(recorded: Path):
+    words = ["--replay", "--config-file", str(recorded.with_name("config.yaml"))]
+    return CliRunner().invoke(main, [str(template()), *words])
+
+
+def test_a_replay_generates_the_same_project(empty, replay):
+    result = replayed(replay)
+
+    assert result.exit_code == 0, result.output
+    again, first = empty / "orders-api", replay.with_name("orders-api")
+    assert files_of(again) == files_of(first)
+
+
+@pytest.mark.parametrize(
+    ("question", "answer"),
+    [
+        ("project_slug", "../orders"),
+        ("description", 'a "quote"'),
+        ("project_name", "{{ " + RUN + " }}"),
+        ("owner", None),
+        ("deploy", "swarm"),
+        ("cache", "maybe"),
+    ],
+)
+def test_a_bad_answer_in_a_replay_is_refused_in_one_line(
+    empty, replay, tmp_path_factory, question, answer
+):
+    context = json.loads(replay.read_text())
+    context["cookiecutter"][question] = answer
+    bad = tmp_path_factory.mktemp("bad")
+    (bad / replay.name).write_text(json.dumps(context))
+    (bad / "config.yaml").write_text(json.dumps({"replay_dir": str(bad)}))
+
+    result = replayed(bad / replay.name)
+
+    assert REFUSAL.fullmatch(result.output), result.output
+    assert result.output.startswith(f"{question}: got ")
+    assert (result.exit_code, list(empty.iterdir())) == (1, [])
 
 
 def test_a_bad_answer_at_the_prompt_is_refused_before_the_next_question(empty):

@@ -191,6 +191,24 @@ async def test_a_prefix_moves_all_of_the_engines_own_paths() -> None:
             assert (await client.get(path)).status_code == 404
 
 
+async def test_a_route_of_the_application_stays_and_the_engines_of_that_path_is_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    app = FastAPI()
+    app.get("/status")(lambda: "mine")
+    app.get("/{path:path}")(lambda path: path)  # a catch-all is no conflict
+
+    with caplog.at_level(logging.WARNING, "vitals.outermost"):
+        install(app, environment="local")
+
+    assert "/status is a path of the application" in caplog.text
+    async with testing.client(app) as client:
+        assert (await client.get("/status")).json() == "mine"
+        assert (await client.get("/anything")).json() == "anything"
+        assert (await client.get("/livez")).json() == {"status": "pass"}
+        assert (await client.get("/status.json")).json()["about"]
+
+
 async def test_further_checks_run_and_may_be_required() -> None:
     async def probe() -> None:
         raise CheckFailed("the queue is full")
@@ -208,10 +226,9 @@ def test_a_required_check_that_does_not_exist_is_refused_with_those_that_do() ->
         install(FastAPI(), {"required": ["databse"]})
 
 
-@pytest.mark.parametrize("option", ["databases", "redis", "folder"])
-def test_what_is_not_there_yet_is_refused(option: str) -> None:
+def test_what_is_not_there_yet_is_refused() -> None:
     with pytest.raises(ValueError, match="not available in this version"):
-        install(FastAPI(), {option: ["something"]})
+        install(FastAPI(), {"folder": "something"})
 
 
 async def test_a_second_call_changes_nothing_and_is_logged(

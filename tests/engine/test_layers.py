@@ -14,26 +14,11 @@ import pytest
 
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
-    {
-        "problems",
-        "validation",
-        "request_stats",
-        "dependency",
-        "probes",
-        "units",
-        "framework",
-        "route_index",
-    }
-    | {"settings", "settings_loader", "setting_types", "connection_url"},
-    {
-        "database",
-        "database_engine",
-        "database_errors",
-        "transactions",
-        "migrations",
-        "cache",
-        "cache_stores",
-    },
+    {"problems", "validation", "request_stats", "dependency", "probes", "units"}
+    | {"settings", "settings_loader", "setting_types", "connection_url"}
+    | {"framework", "route_index"},
+    {"database", "database_engine", "database_errors", "transactions", "statements"}
+    | {"migrations", "cache", "cache_stores", "adopted", "redis_commands"},
     {"status", "security", "health", "observability", "docs", "openapi"},
     {"installation", "engine", "outermost", "server", "commands", "options"},
     {"testing"},
@@ -45,6 +30,8 @@ WITH_DRIVERS = {
     "vitals.database_engine",
     "vitals.database_errors",
     "vitals.migrations",
+    "vitals.redis_commands",
+    "vitals.statements",
     "vitals.transactions",
     "vitals.cache",
     "vitals.cache_stores",

@@ -7,7 +7,7 @@ from fastapi import APIRouter, FastAPI, Security
 from pydantic import BaseModel
 
 from tests.engine.applications import install
-from vitals import PUBLIC, caller
+from vitals import PUBLIC, Problem, caller
 
 ALWAYS = {"400", "404", "408", "413", "500", "503"}
 PROBLEM = {"$ref": "#/components/schemas/Problem"}
@@ -15,6 +15,15 @@ PROBLEM = {"$ref": "#/components/schemas/Problem"}
 
 class Order(BaseModel):
     amount: int
+
+
+class OutOfStock(Problem):
+    type, title, status = "urn:problem:out-of-stock", "Out of Stock", 409
+    sku: str
+
+
+class Closed(Problem):
+    type, title, status = "urn:problem:closed", "Closed", 409
 
 
 def orders() -> FastAPI:
@@ -68,6 +77,37 @@ def test_an_error_has_the_schema_of_a_problem_and_a_description_of_its_own_stays
     schemas = described["components"]["schemas"]
     assert schemas["Problem"]["required"][:2] == ["type", "title"]
     assert not {"HTTPValidationError", "ValidationError"} & schemas.keys()
+
+
+def test_types_of_problems_are_described_with_their_members_by_the_route_that_raises_them() -> None:
+    app = FastAPI()
+    app.get("/a", responses=OutOfStock.responses(Closed))(lambda: "a")
+    responses = operations(install(app).openapi())["get /a"]["responses"]
+
+    assert responses["409"]["description"] == "Out of Stock, or Closed"
+    schema = responses["409"]["content"]["application/problem+json"]["schema"]
+    out_of_stock, closed = (each["properties"] for each in schema["anyOf"])
+    assert schema["allOf"] == [PROBLEM]
+    assert out_of_stock["type"] == {"const": "urn:problem:out-of-stock"}
+    assert out_of_stock["sku"] == {"type": "string"}
+    assert (closed["title"], closed["status"]) == ({"const": "Closed"}, {"const": 409})
+
+
+def test_a_type_without_a_status_is_not_described_but_refused_by_name() -> None:
+    class Vague(Problem):
+        type, title = "urn:problem:vague", "Vague"
+
+    with pytest.raises(TypeError, match="Vague: set type, title and status"):
+        Vague.responses()
+
+
+def test_a_422_of_the_applications_own_stays() -> None:
+    app = FastAPI()
+    app.get("/a", responses={422: {"description": "own"}})(lambda limit: limit)
+
+    responses = operations(install(app).openapi())["get /a"]["responses"]
+
+    assert responses["422"] == {"description": "own"}
 
 
 def test_what_is_not_for_the_public_is_not_described() -> None:

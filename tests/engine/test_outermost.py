@@ -1,7 +1,8 @@
 """The engine is outside of everything that an application has or adds later, and keeps it."""
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -55,6 +56,19 @@ def add_by_decorator(app: FastAPI) -> None:
 async def get(app: FastAPI, path: str = "/") -> httpx.Response:
     async with testing.client(app) as client:
         return await client.get(path)
+
+
+async def test_the_errors_of_an_application_that_is_mounted_at_the_start_are_problems() -> None:
+    inner = FastAPI(openapi_url=None)
+
+    @asynccontextmanager
+    async def lifespan(app: FastAPI) -> AsyncIterator[None]:
+        app.mount("/inner", inner)
+        yield
+
+    answer = await get(install(FastAPI(lifespan=lifespan)), "/inner/nowhere")
+
+    assert (answer.status_code, answer.json()["title"]) == (404, "Not Found")
 
 
 @pytest.mark.parametrize("add", [add_by_class, add_by_decorator])

@@ -1,5 +1,6 @@
 """Errors in the one shape (RFC 9457), whoever raises them."""
 
+import math
 from collections.abc import AsyncIterator
 from http import HTTPStatus
 from typing import Any
@@ -62,6 +63,14 @@ def routes() -> APIRouter:
     @router.get("/data")
     async def data() -> None:
         raise HTTPException(409, {"sku": "a-1", "left": 0}, headers={"X-Own": "yes"})
+
+    @router.get("/nan")
+    async def nan() -> None:
+        raise HTTPException(409, {"left": math.nan})
+
+    @router.get("/empty")
+    async def empty() -> None:
+        raise HTTPException(520, "")
 
     @router.get("/text")
     async def text() -> None:
@@ -213,6 +222,16 @@ async def test_a_text_stays_the_detail_and_any_other_value_becomes_data(
     assert (data.json()["detail"], data.json()["title"]) == ("Conflict", "Conflict")
     assert data.json()["data"] == {"sku": "a-1", "left": 0}
     assert data.headers["x-own"] == "yes"
+
+
+async def test_an_error_without_a_detail_has_its_title_as_one(client: httpx.AsyncClient) -> None:
+    assert (await client.get("/empty")).json()["detail"] == "HTTP 520"
+
+
+async def test_data_that_json_can_not_hold_is_500_as_with_the_framework(
+    client: httpx.AsyncClient,
+) -> None:
+    assert problem_of(await client.get("/nan"))["status"] == 500
 
 
 async def test_a_problem_of_its_own_has_a_type_a_title_and_members_but_the_same_shape(

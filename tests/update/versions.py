@@ -159,11 +159,11 @@ def tools(**changed: str) -> dict[str, str]:
 
 
 def take_in(
-    project: Path, address: str | Path, version: str = ""
+    project: Path, address: str | Path, version: str = "", answers: str = ""
 ) -> subprocess.CompletedProcess[str]:
     """Run the part of `make update` before its check; `stdout` holds the output."""
     return subprocess.run(
-        [sys.executable, "-c", TAKE_IN, str(address), version],
+        [sys.executable, "-c", TAKE_IN, str(address), version, answers],
         cwd=project,
         env=tools(PYTHONDONTWRITEBYTECODE="1"),
         stdin=subprocess.DEVNULL,

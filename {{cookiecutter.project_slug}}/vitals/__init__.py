@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from vitals.installation import install
     from vitals.observability.own_metrics import counter, gauge, histogram
     from vitals.problems import Problem
-    from vitals.request_stats import add_call, add_field, request_id
-    from vitals.security.callers import PUBLIC, Caller, caller
+    from vitals.request_stats import add_call, add_field, call, request_id
+    from vitals.security.callers import PUBLIC, Caller, caller, optional_caller
     from vitals.security.request_timeout import deadline
     from vitals.server.serve import main, serve
     from vitals.settings import CacheSettings, DatabaseSettings, Settings, SettingsRefused, load
@@ -30,8 +30,8 @@ _HOMES = {
     "vitals.installation": ("install",),
     "vitals.observability.own_metrics": ("counter", "gauge", "histogram"),
     "vitals.problems": ("Problem",),
-    "vitals.request_stats": ("add_call", "add_field", "request_id"),
-    "vitals.security.callers": ("PUBLIC", "Caller", "caller"),
+    "vitals.request_stats": ("add_call", "add_field", "call", "request_id"),
+    "vitals.security.callers": ("PUBLIC", "Caller", "caller", "optional_caller"),
     "vitals.security.request_timeout": ("deadline",),
     "vitals.server.serve": ("main", "serve"),
     "vitals.settings": ("CacheSettings", "DatabaseSettings", "Settings", "SettingsRefused", "load"),
@@ -52,6 +52,7 @@ __all__ = [
     "SettingsRefused",
     "add_call",
     "add_field",
+    "call",
     "caller",
     "command",
     "counter",
@@ -62,6 +63,7 @@ __all__ = [
     "load",
     "main",
     "open_dependencies",
+    "optional_caller",
     "request_id",
     "serve",
     "unit",

@@ -19,10 +19,11 @@ from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
 from sqlalchemy.pool import QueuePool
 
 from vitals import request_stats
-from vitals.database_engine import HAS_FAILED, build_engine, count_statements
+from vitals.database_engine import build_engine
 from vitals.database_errors import Conflict, conflict, is_transient
 from vitals.dependency import Check, CheckFailed
 from vitals.problems import Problem
+from vitals.statements import HAS_FAILED, count_statements
 from vitals.transactions import ABANDONED, FAILED_INSIDE, Transaction, joined
 
 __all__ = ["Conflict", "Database"]

@@ -5,11 +5,10 @@ import logging
 import re
 import time
 from collections.abc import Mapping
-from functools import partial
 from typing import Any
 
 import asyncpg
-from sqlalchemy import URL, Engine, event
+from sqlalchemy import URL, event
 from sqlalchemy.exc import InvalidatePoolError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -17,7 +16,6 @@ from vitals import request_stats
 from vitals.connection_url import checked, driver_options
 
 CONNECT_SECONDS = 2
-HAS_FAILED = "has_failed"  # of a connection: a statement of this transaction, outside savepoints
 log = logging.getLogger(__name__)
 
 
@@ -44,37 +42,6 @@ def build_engine(
     for name_of_event, hook in hooks.items():
         event.listen(engine.sync_engine, name_of_event, hook)
     return engine
-
-
-def count_statements(engine: Engine, slow_ms: float) -> None:
-    """Count each statement in the stats of the request that sends it; log the slow ones.
-
-    These events cost a tenth of those of cursors, which switch SQLAlchemy to a slow path.
-    """
-    for name in ("do_execute", "do_executemany", "do_execute_no_params"):
-        event.listen(engine, name, partial(_execute, name, slow_ms))
-
-
-def _execute(name: str, slow_ms: float, cursor: object, statement: str, *rest: Any) -> bool:
-    """Execute a statement in the place of the dialect; `rest` ends with its context."""
-    context, started, has_failed = rest[-1], time.perf_counter(), True
-    try:
-        getattr(context.dialect, name)(cursor, statement, *rest)
-        has_failed = False
-    finally:
-        ms = (time.perf_counter() - started) * 1000
-        # SQLAlchemy's own, on its first connection, are outside transactions.
-        if context.root_connection.in_transaction():
-            request_stats.add_call("db", ms, statement)
-            if has_failed:
-                request_stats.add_call("db_failed", 0)
-                # PostgreSQL rolls back at the next COMMIT, and reports no error then.
-                if not context.root_connection.in_nested_transaction():
-                    context.root_connection.info[HAS_FAILED] = True
-            if ms >= slow_ms:
-                fields = {"statement": statement, "statement_ms": round(ms, 1)}
-                log.warning("slow statement", extra=fields)  # without its parameters
-    return True
 
 
 class _PooledConnection(asyncpg.Connection):

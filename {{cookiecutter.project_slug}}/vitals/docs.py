@@ -33,16 +33,15 @@ START = 'SwaggerUIBundle({url: "openapi.json", dom_id: "#page", deepLinking: tru
 FILES = {"swagger-ui.css": "text/css", "swagger-ui-bundle.js": "text/javascript"}
 
 
-def install(app: FastAPI, *, enabled: bool) -> None:
-    """Replace the framework's own pages, which load files from elsewhere, by these or by none."""
+def remove(app: FastAPI) -> None:
+    """Remove the framework's own pages, which load files from elsewhere."""
     theirs = {app.openapi_url, app.docs_url, app.redoc_url, app.swagger_ui_oauth2_redirect_url}
     app.router.routes[:] = [r for r in app.routes if getattr(r, "path", "") not in theirs]
     app.openapi_url = app.docs_url = app.redoc_url = None
-    if enabled:
-        app.include_router(_router(app))
 
 
-def _router(app: FastAPI) -> APIRouter:
+def router(app: FastAPI) -> APIRouter:
+    """The paths /docs and /openapi.json."""
     routes = APIRouter(include_in_schema=False)
     folder = Path(str(files("fastapi_offline"))) / "static"
 

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from vitals import docs, openapi, outermost, problems, route_index
+from vitals import docs, openapi, outermost, route_index
 from vitals.health import routes as health_routes
 from vitals.health.checks import Checks
 from vitals.health.event_loop import EventLoop
@@ -22,7 +22,7 @@ from vitals.security import cors, guard, headers
 from vitals.security.callers import Verify
 from vitals.security.middleware import build_middleware
 from vitals.security.operators import Operators
-from vitals.settings import Settings, SettingsRefused, redacted
+from vitals.settings import SettingsRefused, redacted
 from vitals.status import routes as status_routes
 from vitals.status.history import History
 from vitals.status.recent_errors import RecentErrors
@@ -37,7 +37,7 @@ class Engine:
 
     def __init__(self, app: FastAPI, options: Options) -> None:
         settings = options.settings
-        self.verify = options.verify or _jwt_verify(settings, options.name)
+        self.verify = options.verify or _jwt_verify(options)
         self.allows_anonymous = settings.environment in TRIAL
         self.error_response = options.error_response
         self._app, self._options, self._warned = app, options, False
@@ -72,11 +72,10 @@ class Engine:
         background_tasks.observe()
         if options.own:
             tracing.install(app, options.name)
-        problems.install(app, only_problems=not options.problems)
         if options.problems:
             openapi.install(app)
         if options.security:
-            docs.install(app, enabled=options.settings.docs)
+            docs.remove(app)
         self._add_routes()
         if options.index:
             route_index.install(app.router)
@@ -115,17 +114,19 @@ class Engine:
             "releaseId": settings.commit,
             "serviceId": options.name,
         }
+        guards, prefix = [Depends(self._operators)], options.prefix
         health = health_routes.router(self.checks, about, self._operators.accepts)
-        self._app.include_router(health, prefix=options.prefix)
         routers = [metrics.router(self._metrics), status_routes.router(self._reporter)]
         routers += [
             dependency.operators_router()
             for dependency in options.dependencies
             if hasattr(dependency, "operators_router")
         ]
-        for router in routers:
-            guarded = [Depends(self._operators)]
-            self._app.include_router(router, prefix=options.prefix, dependencies=guarded)
+        added: list[outermost.Added] = [(health, prefix, [])]
+        added += ((router, prefix, guards) for router in routers)
+        if options.security and settings.docs:
+            added.append((docs.router(self._app), "", []))
+        outermost.add_routes(self._app, added)
 
     def _observed(self, stack: ASGIApp) -> ASGIApp:
         """The application's stack with the engine's middleware around it."""
@@ -162,16 +163,19 @@ class Engine:
     async def _inside(self, _: object) -> AsyncIterator[None]:
         """What happens when it has started: the guard, then the first result of each check."""
         self.refuse_unguarded()
+        outermost.install_problems(self._app, every=self._options.problems)  # of late mounts too
         self._metrics.check_gauges()
         async with outermost.open_all((self.checks, self._history)):
             yield
 
 
-def _jwt_verify(settings: Settings, name: str) -> Verify | None:
+def _jwt_verify(options: Options) -> Verify | None:
+    settings = options.settings
     if settings.auth == "off":
         return None
     from vitals.security.jwks import JwksCache
     from vitals.security.tokens import JwtVerifier
 
-    keys = JwksCache(settings.auth_jwks_url, f"{name}/{settings.version}")
-    return JwtVerifier(keys, settings.auth_issuer, settings.auth_audience).verify
+    keys = JwksCache(settings.auth_jwks_url, f"{options.name}/{settings.version}")
+    about = settings.auth_issuer, settings.auth_audience, options.scopes_claim
+    return JwtVerifier(keys, *about).verify

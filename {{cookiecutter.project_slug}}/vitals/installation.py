@@ -11,6 +11,7 @@ from typing import Any, Literal
 from fastapi import FastAPI
 from pydantic import SecretStr
 
+from vitals import adopted
 from vitals.dependency import Check, Dependency
 from vitals.engine import Engine
 from vitals.options import Options
@@ -34,7 +35,7 @@ def install(
     dependencies: Iterable[Dependency] = (),
     databases: Iterable[Any] = (),
     redis: Iterable[Any] = (),
-    checks: Iterable[Check] = (),
+    checks: Iterable[Check | Callable[[], Any]] = (),
     required: Collection[str] = (),
     runbook: str | None = None,
     prefix: str = "",
@@ -47,6 +48,7 @@ def install(
     guards: Collection[Callable[..., Any]] = (),
     public: Collection[str] = (),
     verify: Verify | None = None,
+    scopes_claim: str = "scope",
     error_response: ErrorResponse | None = None,
     sections: Mapping[str, Section] | None = None,
 ) -> None:
@@ -61,10 +63,15 @@ def install(
     `token` are arguments; without a token the operators' paths refuse everyone outside `local`.
 
     dependencies: databases, caches and clients, which are opened, checked and closed.
-    checks, required: further checks, and the names of those without which it is not ready.
+    databases, redis: SQLAlchemy's engines and Redis clients that the application has, or functions
+        that return them once they are open: checked, and all their statements and commands counted.
+    checks, required: further checks or functions that raise, and those without which it is not
+        ready.
     guards: your own FastAPI dependencies that refuse a caller.
     public: paths that anyone may call and that have no route options: static files, mounts.
-    verify: turns a bearer token into a Caller; replaces the JSON Web Tokens of APP_AUTH.
+    verify: turns a bearer token into a Caller, or None if it is not valid, in every environment;
+    APP_AUTH then has no effect.
+    scopes_claim: the claim of the issuer's tokens that holds the scopes: scope, scp, permissions.
     error_response: builds the response of an error; replaces application/problem+json.
     sections: tables of the status page, by title: functions that return names and values.
     runbook: the address of the runbook that findings link to; RUNBOOK.md by default.
@@ -72,11 +79,11 @@ def install(
     index: find routes by an index instead of trying one after the other; False for a router that
         is changed in ways that the index can't see, such as replacing an element of `routes`.
 
-    Raises ValueError for a name in `required` without a check, and for `databases`, `redis` and
-    `folder`, which are not available yet; ImportError beside another package named `vitals`.
+    Raises ValueError for a name in `required` without a check, and for `folder`, which is not
+    available yet; ImportError beside another package named `vitals`.
     """
-    if databases or redis or folder:
-        raise ValueError("databases, redis and folder: not available in this version")
+    if folder:
+        raise ValueError("folder: not available in this version")
     if isinstance(getattr(app.state, "vitals", None), Engine):
         log.warning("vitals is installed on %r already: nothing was done", app.title)
         return
@@ -92,8 +99,8 @@ def install(
         settings=settings,
         own=own,
         name=name or app.title,
-        dependencies=tuple(dependencies),
-        checks=checks,
+        dependencies=(*dependencies, *adopted.adopt(databases, redis, every=not own)),
+        checks=[adopted.as_check(each) for each in checks],
         required=required,
         runbook=runbook or "RUNBOOK.md",
         prefix=prefix,
@@ -105,6 +112,7 @@ def install(
         guards=guards,
         public=public,
         verify=verify,
+        scopes_claim=scopes_claim,
         error_response=error_response,
         sections=sections or {},
     )

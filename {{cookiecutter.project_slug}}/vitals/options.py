@@ -31,5 +31,6 @@ class Options:
     guards: Collection[Callable[..., Any]]
     public: Collection[str]
     verify: Verify | None
+    scopes_claim: str
     error_response: ErrorResponse | None
     sections: Mapping[str, Section]

@@ -8,19 +8,24 @@ application, keeps working.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from operator import attrgetter
 from typing import Any
 
-from fastapi import FastAPI
+from fastapi import APIRouter, FastAPI
+from starlette.routing import BaseRoute, Match
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from vitals import problems
+from vitals.framework import routes_with_prefixes
+from vitals.security import guard
 
 WRAPPED = "_vitals_stack"
 CLOSE_SECONDS = 0.5  # for each part; at the stop, nothing that matters is left to it
 LAST = ("lifespan.startup.failed", "lifespan.shutdown.complete", "lifespan.shutdown.failed")
+
+Added = tuple[APIRouter, str, list[Any]]  # a router, its prefix, its guards
 
 log = logging.getLogger(__name__)
 
@@ -28,8 +33,8 @@ log = logging.getLogger(__name__)
 def wrap(app: FastAPI, wrapper: Callable[[ASGIApp], ASGIApp], *, answer_errors: bool) -> None:
     """Have `wrapper` wrap the application's stack, whenever it is built.
 
-    With `answer_errors` an unhandled exception is answered as a problem, unless the application
-    has a handler of its own for it by then.
+    Every Problem is answered then, and with `answer_errors` every error, as a problem: those of
+    mounted applications too. A handler of the application's own that is there by then stays.
     """
     kind = type(app)
 
@@ -41,9 +46,7 @@ def wrap(app: FastAPI, wrapper: Callable[[ASGIApp], ASGIApp], *, answer_errors: 
         middleware_stack = property(attrgetter(WRAPPED), set_stack)  # type: ignore[assignment]
 
         def build_middleware_stack(self) -> ASGIApp:
-            handlers = self.exception_handlers
-            if answer_errors and not {500, Exception} & handlers.keys():
-                handlers[Exception] = problems.unhandled
+            install_problems(self, every=answer_errors)
             return super().build_middleware_stack()
 
     for name in ("__name__", "__qualname__", "__module__"):
@@ -51,6 +54,37 @@ def wrap(app: FastAPI, wrapper: Callable[[ASGIApp], ASGIApp], *, answer_errors: 
     stack = app.__dict__.pop("middleware_stack", None)
     app.__class__ = Installed
     app.middleware_stack = stack
+
+
+def add_routes(app: FastAPI, added: Iterable[Added]) -> None:
+    """Add the engine's routers, with prefixes and guards, before what would take their requests.
+
+    That is a mount at "/" or a catch-all. Where the application has a route with the same path,
+    that one stays and the engine's is left out. Global dependencies don't hold for the engine's.
+    """
+    own, every = APIRouter(), app.router.routes
+    taken = {each.path for each in routes_with_prefixes(every) if getattr(each, "methods", None)}
+    at = len(every)
+    for router, prefix, guards in added:
+        for route in [*router.routes]:
+            path = prefix + route.path  # type: ignore[attr-defined]
+            at = next((n for n, each in enumerate(every[:at]) if _takes(each, path)), at)
+            if path in taken:
+                log.warning("%s is a path of the application: the engine's is left out", path)
+                router.routes.remove(route)
+        own.include_router(router, prefix=prefix, dependencies=guards)
+    every[at:at] = own.routes
+
+
+def _takes(route: BaseRoute, path: str) -> bool:
+    scope: Scope = {"type": "http", "method": "GET", "path": path, "headers": ()}
+    return route.matches(scope)[0] is not Match.NONE
+
+
+def install_problems(app: FastAPI, *, every: bool) -> None:
+    """Answer errors of an application, and of those mounted in it by now, as problems."""
+    for each in (app, *guard.mounted(app)):
+        problems.install(each, only_problems=not every)
 
 
 def with_lifespan(

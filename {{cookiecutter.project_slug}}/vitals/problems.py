@@ -1,29 +1,26 @@
 """Errors as clients see them: application/problem+json (RFC 9457) in one shape.
 
 Each says what failed, what is valid, and whether the same request may be sent again. A rejected
-value is never echoed. A problem type of your own is a subclass:
-
-    class OutOfStock(Problem):
-        type, title = "urn:problem:out-of-stock", "Out of Stock"
+value is never echoed. A problem type of your own is a subclass (vitals/README.md).
 """
 
 import json
 from collections.abc import Callable, Mapping, Sequence
 from http import HTTPStatus
-from typing import Any, ClassVar
+from typing import Any, ClassVar, get_type_hints
 
-from fastapi import FastAPI, Request
+from fastapi import Request
 from fastapi.exception_handlers import http_exception_handler, request_validation_exception_handler
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import Response
+from pydantic import TypeAdapter
 from starlette.exceptions import HTTPException
 from starlette.types import Scope
 
-from vitals import request_stats
+from vitals import request_stats, validation
 from vitals.framework import routes_with_prefixes
 
 MEDIA_TYPE = "application/problem+json"
-MAX_ERRORS = 20
 IDEMPOTENT = ("GET", "HEAD", "PUT", "DELETE", "OPTIONS")  # RFC 9110, 9.2.2
 NO_BODY = (204, 205, 304)
 # The phrases of RFC 9110, 15: Python's own differ between its versions in these four.
@@ -34,23 +31,6 @@ PHRASES = {status.value: status.phrase for status in HTTPStatus} | {
     422: "Unprocessable Content",
 }
 TYPES = {422: "validation-failed", 500: "internal-error"}
-# Pydantic's error types whose message says too little: (what is wrong, what is expected).
-MESSAGES = {
-    "missing": ("missing", "a value"),
-    "extra_forbidden": ("unknown", "only known fields"),
-    "json_invalid": ("not valid JSON", "valid JSON"),
-    "too_many_fields": ("too many unknown fields", "only known fields"),
-}
-REWORDED = {
-    "Value error, ": "",
-    "Input should be ": "",
-    "Decimal input should have": "a number with",
-    "String should have": "text with",
-    "List should have": "a list with",
-    "Dictionary should have": "an object with",
-    "String should match pattern": "text that matches",
-}
-BOUNDS = ("greater_than", "less_than")
 UNREADABLE = "There was an error parsing the body"  # the framework's words for any such body
 READABLE = (
     "the body can't be read; expected JSON in UTF-8, with nesting and numbers of ordinary size"
@@ -71,6 +51,7 @@ class Problem(Exception):
 
     type: ClassVar[str] = ""
     title: ClassVar[str] = ""
+    status: int = 0
 
     def __init__(
         self,
@@ -93,14 +74,32 @@ class Problem(Exception):
         if status in (429, 503):
             self.headers.setdefault("Retry-After", str(retry_after))
 
+    @classmethod
+    def responses(cls, *more: Any) -> dict[int | str, dict[str, Any]]:
+        """Describe this type, and `more` of them, for the argument `responses` of a route."""
+        schemas: dict[int | str, list[dict[str, Any]]] = {}
+        for kind in (cls, *more):
+            fixed = {"type": kind.type, "title": kind.title, "status": kind.status}
+            if not all(fixed.values()):
+                raise TypeError(f"{kind.__name__}: set type, title and status to describe it")
+            members = {name: {"const": value} for name, value in fixed.items()}
+            for name, hint in get_type_hints(kind).items():
+                if name not in Problem.__annotations__:
+                    members[name] = TypeAdapter(hint).json_schema()
+            schema = {"title": kind.title, "properties": members}
+            schemas.setdefault(kind.status, []).append(schema)
+        content = {status: {MEDIA_TYPE: {"schema": {"anyOf": s}}} for status, s in schemas.items()}
+        titles = {status: ", or ".join(x["title"] for x in s) for status, s in schemas.items()}
+        return {s: {"description": titles[s], "content": content[s]} for s in schemas}
 
-def install(app: FastAPI, *, only_problems: bool = False) -> None:
+
+def install(app: Any, *, only_problems: bool = False) -> None:
     """Answer the errors that routes and the framework raise in the one shape.
 
-    A handler of the application's own stays. With `only_problems` the framework's errors are
-    answered as before: the engine's own routes raise Problem in any application.
+    Call it when all is added: a handler of the application's own stays. With `only_problems` the
+    framework's errors are answered as before: the engine raises Problem in any application.
     """
-    handlers = app.exception_handlers
+    handlers = getattr(app, "exception_handlers", {})  # a mounted router has none
     handlers.setdefault(Problem, _problem)
     if only_problems:
         return
@@ -108,6 +107,8 @@ def install(app: FastAPI, *, only_problems: bool = False) -> None:
         handlers[HTTPException] = _http_exception
     if handlers.get(RequestValidationError) in (None, request_validation_exception_handler):
         handlers[RequestValidationError] = _validation_error
+    if not {500, Exception} & handlers.keys():
+        handlers[Exception] = _unhandled
 
 
 def answer(scope: Scope, problem: Problem) -> Response:
@@ -133,11 +134,11 @@ def answer(scope: Scope, problem: Problem) -> Response:
         response: Response = render(status, content)
         response.headers.update(problem.headers)
         return response
-    body = json.dumps(content, default=str)
+    body = json.dumps(content, default=str, allow_nan=False)
     return Response(body, status, problem.headers, media_type=MEDIA_TYPE)
 
 
-async def unhandled(request: Request, _: Exception) -> Response:
+async def _unhandled(request: Request, _: Exception) -> Response:
     """Answer 500 for an exception that nobody handled."""
     return answer(request.scope, Problem(500, DEFECT))
 
@@ -149,8 +150,10 @@ async def _problem(request: Request, error: Any) -> Response:
 async def _http_exception(request: Request, error: Any) -> Response:
     status, said, headers = error.status_code, error.detail, error.headers
     members: dict[str, Any] = {} if isinstance(said, str) else {"data": said}
-    if members or said == UNREADABLE:
-        said = PHRASES.get(status, "") if members else READABLE
+    if members or not said:
+        said = PHRASES.get(status, f"HTTP {status}")
+    elif said == UNREADABLE:
+        said = READABLE
     if status == 404 and said == PHRASES[404]:
         said = "there is nothing at this path"
     if status == 405:
@@ -161,33 +164,19 @@ async def _http_exception(request: Request, error: Any) -> Response:
 
 def _methods(request: Request) -> set[str]:
     """All methods of a path (RFC 9110, 15.5.6); the framework names those of one route."""
-    path, methods = request.scope["path"], set[str]()
+    path = request.scope["path"].removeprefix(request.scope.get("root_path", ""))
+    methods = set[str]()
     for route in routes_with_prefixes(request.app.routes):
         if (pattern := getattr(route, "path_regex", None)) and pattern.match(path):
             methods |= route.methods or set()
-    return methods | ({"HEAD"} if "GET" in methods else set())
+    return methods | ({"HEAD"} if "GET" in methods else set()) or {"GET", "HEAD"}  # of a file
 
 
 async def _validation_error(request: Request, error: Any) -> Response:
     faults = error.errors()
-    if any(fault["loc"] == ("body",) and isinstance(fault.get("input"), bytes) for fault in faults):
+    whole = [each for each in faults if isinstance(each, dict) and each.get("loc") == ("body",)]
+    if any(isinstance(each.get("input"), bytes) for each in whole):
         problem = Problem(415, "the body is not declared as JSON", expected="application/json")
         return answer(request.scope, problem)
-    errors = [_field_error(fault) for fault in faults[:MAX_ERRORS]]
-    detail = "the request is not valid"
-    if errors:
-        detail = f"{errors[0]['field']}: expected {errors[0]['expected']}"
-    if len(faults) > MAX_ERRORS:
-        detail += f"; {len(faults) - MAX_ERRORS:,} more errors are not listed"
+    detail, errors = validation.described(faults)
     return answer(request.scope, Problem(422, detail, errors=errors))
-
-
-def _field_error(fault: Mapping[str, Any]) -> dict[str, str]:
-    """Name the field, what is wrong and what is expected, never what was sent."""
-    field = ".".join(str(part) for part in fault["loc"])[:200]
-    kind, rule = fault["type"], fault["msg"]
-    for theirs, ours in REWORDED.items():
-        rule = rule.replace(theirs, ours)
-    expected = f"a number {rule}" if kind.startswith(BOUNDS) else rule
-    problem, expected = MESSAGES.get(kind, (f"not {rule}", expected))
-    return {"field": field, "problem": problem, "expected": expected}

@@ -1,5 +1,6 @@
-"""The base of request bodies, and types of their fields."""
+"""The base of request bodies, types of their fields, and the words for what is invalid."""
 
+from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from typing import Annotated, Any
 
@@ -15,10 +16,28 @@ from pydantic import (
 )
 from pydantic_core import CoreSchema, PydanticCustomError
 
-MAX_LISTED = 20  # faults of one kind
+MAX_LISTED = 20  # faults of one kind, and errors of a problem
 MAX_MEMBERS = 10_000  # of a list, set or dict that has no max_length
 MANY = ("list", "set", "frozenset", "dict")
 NO_TYPES = ("default", "metadata", "serialization")  # parts of a schema with values of others
+
+# Pydantic's error types whose message says too little: (what is wrong, what is expected).
+MESSAGES = {
+    "missing": ("missing", "a value"),
+    "extra_forbidden": ("unknown", "only known fields"),
+    "json_invalid": ("not valid JSON", "valid JSON"),
+    "too_many_fields": ("too many unknown fields", "only known fields"),
+}
+REWORDED = {
+    "Value error, ": "",
+    "Input should be ": "",
+    "Decimal input should have": "a number with",
+    "String should have": "text with",
+    "List should have": "a list with",
+    "Dictionary should have": "an object with",
+    "String should match pattern": "text that matches",
+}
+BOUNDS = ("greater_than", "less_than")
 
 
 def _bound(schema: Any) -> None:
@@ -84,3 +103,26 @@ Amount = Annotated[
     PlainSerializer(float, when_used="json"),
     WithJsonSchema(AMOUNT),
 ]
+
+
+def described(faults: Sequence[Any]) -> tuple[str, list[dict[str, str]]]:
+    """The detail of a problem, and its errors; an application's own may be of any type."""
+    errors = [_field_error(fault) for fault in faults[:MAX_LISTED]]
+    detail = "the request is not valid"
+    if errors:
+        detail = f"{errors[0]['field']}: expected {errors[0]['expected']}"
+    if len(faults) > MAX_LISTED:
+        detail += f"; {len(faults) - MAX_LISTED:,} more errors are not listed"
+    return detail, errors
+
+
+def _field_error(fault: Any) -> dict[str, str]:
+    """Name the field, what is wrong and what is expected, never what was sent."""
+    given = fault if isinstance(fault, Mapping) else {"msg": str(fault)}
+    field = ".".join(map(str, given.get("loc", ("request",))))[:200]
+    kind, rule = given.get("type", ""), given.get("msg", "valid")
+    for theirs, ours in REWORDED.items():
+        rule = rule.replace(theirs, ours)
+    expected = f"a number {rule}" if kind.startswith(BOUNDS) else rule
+    problem, expected = MESSAGES.get(kind, (f"not {rule}", expected))
+    return {"field": field, "problem": problem, "expected": expected}

@@ -10,16 +10,15 @@ from fastapi import APIRouter, Depends, FastAPI, Security, WebSocket
 
 import vitals
 from tests.engine.applications import Lines, connect, install, settings
-from vitals import PUBLIC, Caller, Problem, caller, testing
-from vitals.security.callers import bad_token
+from vitals import PUBLIC, Caller, Problem, caller, optional_caller, testing
 from vitals.validation import Model
 
 GRANTED = {"writer": ["things:write"], "reader": ["things:read"], "both": ["a", "b", "c"]}
 
 
-async def verify(token: str) -> Caller:
+async def verify(token: str) -> Caller | None:
     if token not in GRANTED:
-        raise bad_token("the token is not valid")
+        return None
     return Caller(token, frozenset(GRANTED[token]), {"tenant": "acme"})
 
 
@@ -41,6 +40,10 @@ def things() -> FastAPI:
     @routes.get("/mine")
     async def mine(who: Annotated[Caller, Security(caller, scopes=["a", "b"])]) -> list[Any]:
         return [who.subject, sorted(who.scopes), who.claims]
+
+    @routes.get("/greeting", openapi_extra=PUBLIC)
+    async def greet(who: Annotated[Caller | None, Security(optional_caller)]) -> str:
+        return who.subject if who else "a stranger"
 
     @routes.get("/signed-in", dependencies=[Depends(caller)])
     async def signed_in() -> str:
@@ -81,6 +84,37 @@ async def test_without_scopes_any_valid_token_is_accepted_and_none_is_401(
 ) -> None:
     assert (await client.get("/things/signed-in", headers=bearer("reader"))).status_code == 200
     assert (await client.get("/things/signed-in")).status_code == 401
+
+
+@pytest.mark.parametrize(
+    ("authorization", "status", "greeted"),
+    [
+        ("", 200, "a stranger"),
+        ("Basic d3JpdGVy", 200, "a stranger"),  # a browser sends it everywhere
+        ("Bearer writer", 200, "writer"),
+        ("Token writer", 200, "writer"),
+        ("Bearer stranger", 401, None),
+        ("Bearer", 401, None),
+        ("writer", 401, None),
+    ],
+)
+async def test_an_optional_caller_may_be_absent_but_not_wrong(
+    client: httpx.AsyncClient, authorization: str, status: int, greeted: str | None
+) -> None:
+    headers = {"authorization": authorization} if authorization else {}
+    answer = await client.get("/things/greeting", headers=headers)
+
+    assert answer.status_code == status
+    assert greeted is None or answer.json() == greeted
+
+
+@pytest.mark.parametrize("scheme", ["Bearer", "bearer", "Token"])
+async def test_a_token_may_follow_the_word_bearer_or_token(
+    client: httpx.AsyncClient, scheme: str
+) -> None:
+    answer = await client.get("/things/signed-in", headers={"authorization": f"{scheme} reader"})
+
+    assert answer.status_code == 200
 
 
 @pytest.mark.parametrize(
@@ -166,10 +200,27 @@ async def test_a_websocket_is_refused_by_any_problem(status: int) -> None:
 
 
 def test_the_description_names_the_token_and_the_scopes() -> None:
-    described = things().openapi()["paths"]["/things"]
+    described = install(things()).openapi()["paths"]
 
-    assert described["get"]["security"] == []
-    assert described["post"]["security"] == [{"token": ["things:write"]}]
+    assert described["/things"]["get"]["security"] == []
+    assert described["/things"]["post"]["security"] == [{"token": ["things:write"]}]
+    assert described["/things/greeting"]["get"]["security"] == [{"token": []}, {}]
+
+
+@pytest.mark.parametrize("auth", ["off", "jwt"])
+@pytest.mark.parametrize("environment", ["local", "test", "staging", "production"])
+async def test_a_verify_of_its_own_is_asked_in_every_environment_whatever_app_auth_says(
+    environment: str, auth: str
+) -> None:
+    given = {"environment": environment, "auth": auth, "ops_token": "x" * 8 + "0123456789abcdef"}
+    app = install(things(), {"verify": verify, "public": ["/things/greeting"]}, **given)
+    async with testing.client(app) as client:
+        answers = [
+            await client.get("/things/signed-in", headers=headers)
+            for headers in (None, bearer("stranger"), bearer("reader"))
+        ]
+
+    assert [answer.status_code for answer in answers] == [401, 401, 200]
 
 
 @pytest.mark.parametrize(("environment", "status"), [("local", 200), ("production", 500)])

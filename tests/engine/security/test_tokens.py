@@ -6,18 +6,18 @@ import json
 import time
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Annotated, Any
 
 import jwt
 import pytest
 from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, ed25519, rsa
-from fastapi import FastAPI, Security
+from fastapi import APIRouter, FastAPI, Security
 
 import vitals
 from tests.engine.applications import install
 from tests.engine.security import issuer as process
-from vitals import testing
+from vitals import Caller, caller, testing
 from vitals.ops.project.token import Issuer, publish
 from vitals.problems import Problem
 from vitals.security import jwks
@@ -46,6 +46,44 @@ async def test_a_valid_token_names_its_subject_scopes_and_claims(
 
     assert (caller.subject, caller.scopes) == ("shop", {"items:write", "more"})
     assert caller.claims["tenant"] == "acme"
+
+
+@pytest.mark.parametrize(
+    ("claim", "given"),
+    [
+        ("scope", "items:read items:write"),
+        ("scp", "items:read items:write"),
+        ("scp", ["items:read", "items:write"]),
+        ("permissions", ["items:read", "items:write"]),
+    ],
+)
+async def test_scopes_are_a_text_or_a_list_in_the_claim_that_install_names(
+    issuer: Issuer, tmp_path: Path, claim: str, given: Any
+) -> None:
+    app, routes = FastAPI(), APIRouter()
+
+    @routes.get("/mine")
+    async def mine(who: Annotated[Caller, Security(caller, scopes=["items:write"])]) -> list[str]:
+        return sorted(who.scopes)
+
+    app.include_router(routes)
+    chosen = {"auth": "jwt", "auth_issuer": issuer.name, "auth_audience": issuer.audience}
+    keys = {"auth_jwks_url": (tmp_path / "jwks.json").as_uri()}
+    install(app, {"scopes_claim": claim}, **chosen, **keys)
+    claims: dict[str, Any] = {"scope": "another", claim: given}
+    token = issuer.token(**claims)
+    async with testing.client(app) as client:
+        answer = await client.get("/mine", headers={"authorization": f"Bearer {token}"})
+
+    assert answer.json() == ["items:read", "items:write"]
+
+
+@pytest.mark.parametrize("given", [None, 1, {"items:write": True}, [["items:write"]]])
+async def test_scopes_of_another_type_are_refused(
+    issuer: Issuer, tokens: JwtVerifier, given: Any
+) -> None:
+    with pytest.raises(Problem, match="the token is not valid"):
+        await tokens.verify(issuer.token(scope=given))
 
 
 def signed(issuer: Issuer, algorithm: str, key: Any, kid: str | None = "its own") -> str:
@@ -109,7 +147,7 @@ BAD: dict[str, tuple[Forge, str]] = {
     "for another service": (lambda i: i.token(aud="another"), "another service"),
     "of another issuer": (lambda i: i.token(iss="https://other.internal"), "another issuer"),
     "without an end": (lambda i: i.token(exp=None), "not valid"),
-    "scopes that are no text": (lambda i: i.token(scope=["items:write"]), "not valid"),
+    "scopes that are no text": (lambda i: i.token(scope=["items:write", 1]), "not valid"),
     "no token at all": (lambda _: "hunter2", "not valid"),
     "empty parts": (lambda _: "..", "not valid"),
     "a header that is a list": (lambda _: f"{part([1])}.e30.x", "not valid"),

@@ -209,7 +209,6 @@ def guards(app: FastAPI, settings: vitals.Settings) -> None:
     }.items():
         app.get(f"/guards/{name}", dependencies=[guard])(nothing)
 
-    # SEC-415 GET /inner/bearer 401
     # SEC-102 GET /inner/bearer no token
     inner = FastAPI(openapi_url=None)
     inner.get("/bearer", dependencies=[Depends(HTTPBearer())])(nothing)

@@ -4,6 +4,10 @@
 
     async def read_orders(who: Annotated[Caller, Security(caller, scopes=["orders:read"])]): ...
 
+A route for everyone that wants to know who calls has `openapi_extra=PUBLIC` and
+
+    who: Annotated[Caller | None, Security(optional_caller)]
+
 How a token is verified is given to `vitals.install`.
 """
 
@@ -19,8 +23,11 @@ from starlette.requests import HTTPConnection
 from vitals import request_stats
 from vitals.problems import Problem
 
-PUBLIC: dict[str, Any] = {"security": []}  # as openapi_extra of a route: anyone may call it
+# As openapi_extra of a route: anyone may call it. The empty requirement makes a token optional
+# where a dependency names one (OpenAPI 3.1, 4.8.10).
+PUBLIC: dict[str, Any] = {"security": [{}]}
 MAX_TOKEN = 8_192  # characters
+SCHEMES = ("bearer", "token")  # RFC 6750, and what many APIs with a log-in of their own write
 
 
 @dataclass(frozen=True)
@@ -32,34 +39,41 @@ class Caller:
     claims: Mapping[str, Any] = field(default_factory=dict)
 
 
-Verify = Callable[[str], Awaitable[Caller]]
+# Returns None for a token that is not valid.
+Verify = Callable[[str], Awaitable[Caller | None]]
 
 
 class CallerDependency(SecurityBase):
     """The dependency `caller`: the Caller, if the token grants all scopes that are asked for.
 
-    Raises Problem 401 (RFC 6750) without a valid token, 403 if a scope is missing. Where
-    authentication is off everyone passes in local and test; elsewhere it is a RuntimeError.
+    Raises Problem 401 (RFC 6750) without a valid token, 403 if a scope is missing. Where tokens
+    are not verified everyone passes in local and test; elsewhere it is a RuntimeError. With
+    `auto_error=False`, as `optional_caller`, it is None without a token: any other is verified.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, auto_error: bool = True) -> None:
         self.model = HTTPBearer(bearerFormat="JWT", description="a token of the issuer")
         self.scheme_name = "token"
+        self.auto_error = auto_error
 
-    async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Caller:
+    async def __call__(self, connection: HTTPConnection, required: SecurityScopes) -> Caller | None:
         engine = connection.scope["vitals"]
+        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
+        # A browser that signed in at /status sends its password (Basic) everywhere.
+        if not self.auto_error and scheme.lower() in ("", "basic"):
+            return None
         verify: Verify | None = engine.verify
         if verify is None:
             if not engine.allows_anonymous:
                 raise RuntimeError("no verifier of tokens. Fix: vitals.install(…, verify=…)")
             return Caller("anonymous", frozenset(required.scopes))
-        scheme, _, token = connection.headers.get("authorization", "").partition(" ")
-        if scheme.lower() != "bearer" or not token:
+        if scheme.lower() not in SCHEMES or not token:
             expected = "a bearer token in the Authorization header"
             raise _refusal(401, "this needs a token", expected)
         if len(token) > MAX_TOKEN:
             raise bad_token("the token is too long")
-        who = await verify(token.strip())
+        if (who := await verify(token.strip())) is None:
+            raise bad_token("the token is not valid")
         request_stats.subject(who.subject)
         if missing := [scope for scope in required.scopes if scope not in who.scopes]:
             challenge = f', error="insufficient_scope", scope="{required.scope_str}"'
@@ -69,6 +83,7 @@ class CallerDependency(SecurityBase):
 
 
 caller = CallerDependency()
+optional_caller = CallerDependency(auto_error=False)
 
 
 def bad_token(found: str) -> Problem:

@@ -5,6 +5,7 @@ A route says it by a security dependency (`Security(caller, scopes=[…])`, at a
 `public` of `vitals.install`.
 """
 
+import json
 from collections.abc import Callable, Collection, Iterable, Iterator
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.routing import Host, Mount, WebSocketRoute
 from vitals.framework import routes_with_prefixes
 from vitals.security.callers import CallerDependency
 
-FIX = 'dependencies=[Security(vitals.caller, scopes=["…"])], or openapi_extra=vitals.PUBLIC'
+SCOPES = 'dependencies=[Security(vitals.caller, scopes=["…"])]'
 
 
 def unguarded(
@@ -22,45 +23,69 @@ def unguarded(
 ) -> Iterator[str]:
     """A line for each route of an application, with all its prefixes, that says nothing.
 
-    `guards` are further dependencies that refuse a caller; `public` are paths for everyone.
+    `guards` are further dependencies that refuse a caller; `public` are paths for everyone, and
+    for a mounted application all that is in it.
     """
-    for path, route in _every_route(app):
-        is_public = (getattr(route, "openapi_extra", None) or {}).get("security") == []
-        if path in public or is_public or any(_refuses(call, guards) for call in _calls(route)):
+    for path, route, needs in _every_route(app, public):
+        is_public = (getattr(route, "openapi_extra", None) or {}).get("security") in ([], [{}])
+        if is_public or any(_refuses(call, guards) for call in _calls(needs)):
             continue
-        fix = FIX if hasattr(route, "openapi_extra") else f'vitals.install(…, public=["{path}"])'
+        fix = f"public={json.dumps([*public, path])} in vitals.install"
+        if hasattr(route, "openapi_extra"):
+            fix = f"{SCOPES}, or openapi_extra=vitals.PUBLIC"
+        elif hasattr(route, "dependant"):  # a websocket
+            fix = f"{SCOPES}, or {fix}"
         yield f"{_name(path, route)}: does not say who may call it. Fix: {fix}"
 
 
 def requires_a_token(app: Any) -> Iterator[str]:
     """The routes that require a token."""
-    for path, route in _every_route(app):
-        if any(isinstance(call, CallerDependency) for call in _calls(route)):
+    for path, route, needs in _every_route(app):
+        if any(isinstance(call, CallerDependency) for call in _calls(needs)):
             yield _name(path, route)
 
 
 def websockets(app: Any) -> list[str]:
     """The paths of the websockets of an application."""
-    routes = ((path, getattr(route, "original_route", route)) for path, route in _every_route(app))
-    return [path for path, route in routes if isinstance(route, WebSocketRoute)]
+    every = _every_route(app)
+    return [path for path, route, _ in every if isinstance(_original(route), WebSocketRoute)]
 
 
-def _every_route(app: Any, prefix: str = "") -> Iterator[tuple[str, Any]]:
-    """Each route with its whole path: of routers, mounted applications, websockets, frontends."""
+def mounted(app: Any) -> Iterator[Any]:
+    """The applications that are mounted in an application, and in those."""
+    for route in routes_with_prefixes(app.routes):
+        if isinstance(_original(route), Mount | Host) and hasattr(inner := route.app, "routes"):
+            yield inner
+            yield from mounted(inner)
+
+
+def _every_route(
+    app: Any, public: Collection[str] = (), prefix: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
+    """Each route that is not `public`, with its whole path, and what has its dependencies.
+
+    Of routers, mounted applications, websockets and frontends.
+    """
     for route in routes_with_prefixes(app.routes):
         path = prefix + (getattr(route, "path_format", "") or getattr(route, "path", "") or "")
-        inner = getattr(route, "app", None)
-        original = getattr(route, "original_route", route)
-        if isinstance(original, Mount | Host) and getattr(inner, "routes", None):
-            yield from _every_route(inner, path.removesuffix("/{path}"))
-        else:
-            yield path.removesuffix("/{path}") if isinstance(original, Mount) else path, route
+        if is_mount := isinstance(_original(route), Mount | Host):
+            path = path.removesuffix("/{path}")
+        if is_mount and path not in public and getattr(inner := route.app, "routes", None):
+            yield from _every_route(inner, public, path)
+        elif (path := path or "/") not in public:
+            yield path, route, route
     # Private to FastAPI, without a public way: the routes of `app.frontend()`.
     router = getattr(app, "router", app)
     for each in getattr(router, "_iter_low_priority_routes", tuple)():
-        group = getattr(each, "original_route", each)
-        for page in getattr(group, "routes", ()):
-            yield prefix + getattr(each, "frontend_prefix", "") + page.path, group
+        for page in getattr(_original(each), "routes", ()):
+            path = f"{prefix}{getattr(each, 'frontend_prefix', '')}{page.path}"
+            if path not in public:
+                yield path, page, each
+
+
+def _original(route: Any) -> Any:
+    """The route as it was added: one of an included router has a context around it."""
+    return getattr(route, "original_route", route)
 
 
 def _calls(route: Any) -> Iterator[Callable[..., Any]]:

@@ -27,10 +27,16 @@ REQUIRED_CLAIMS = {"require": ["exp", "iss", "aud"]}
 
 
 class JwtVerifier:
-    """Verifies tokens for one audience. The key, not the token, decides on the algorithm."""
+    """Verifies tokens for one audience. The key, not the token, decides on the algorithm.
 
-    def __init__(self, keys: JwksCache, issuer: str, audience: str) -> None:
-        self._keys = keys
+    `scopes_claim` holds the scopes, as a text with spaces or as a list: `scope` (RFC 9068) at most
+    issuers, `scp` or `permissions` at others.
+    """
+
+    def __init__(
+        self, keys: JwksCache, issuer: str, audience: str, scopes_claim: str = "scope"
+    ) -> None:
+        self._keys, self._scopes_claim = keys, scopes_claim
         rules: dict[str, Any] = {"options": REQUIRED_CLAIMS, "leeway": LEEWAY_SECONDS}
         self._decode = partial(jwt.decode, issuer=issuer, audience=audience, **rules)
 
@@ -41,7 +47,8 @@ class JwtVerifier:
             if str(header.get("typ", "JWT")).lower() not in TYPES:
                 raise bad_token("the token is of another type")
             claims = await self._claims(token, header["alg"], header.get("kid"))
-            scopes = frozenset(claims.get("scope", "").split())
+            given = claims.get(self._scopes_claim, "")
+            scopes = frozenset((" ".join(given) if isinstance(given, list) else given).split())
         except MALFORMED as error:
             raise bad_token(REASONS.get(type(error), "the token is not valid")) from error
         return Caller(str(claims.get("sub", "")), scopes, claims)

@@ -7,6 +7,7 @@ example is still there. The clone and all that is made with it lie in a throw-aw
 import json
 import sys
 import tempfile
+from collections.abc import Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -68,19 +69,27 @@ class Template:
         """The newest version that a commit holds; None where it holds none."""
         return versions.newest(git.git(*self._in_clone("tag", "--merged", commit)).split())
 
-    def generate(self, commit: str) -> Path:
-        """Make the project anew, as this commit of the template does.
+    def questions(self, commit: str) -> dict[str, Any]:
+        """The questions that this commit of the template has, with their choices or defaults."""
+        text = git.git(*self._in_clone("show", f"{commit}:cookiecutter.json"))
+        questions: dict[str, Any] = json.loads(text)
+        return questions
+
+    def generate(self, commit: str, changed: Mapping[str, str] | None = None) -> Path:
+        """Make the project anew, as this commit of the template does, some answers changed.
 
         Raises `Refused` when it is not made, or does not take a recorded answer.
         """
         git.git(*self._in_clone("checkout", "--quiet", "--detach", commit))
-        name, made = str(self._record["template"]) or self._address, self._folder / commit
-        options = ["--no-input", "--config-file", self._config(name), "--output-dir", made]
+        name = str(self._record["template"]) or self._address
+        made = Path(tempfile.mkdtemp(dir=self._folder))
+        answers = {**self._record["answers"], **(changed or {})}
+        options = ["--no-input", "--config-file", self._config(name, answers), "--output-dir", made]
         aside = {"TMPDIR": str(self._folder)}  # it leaves its hooks' scripts there
         shell.check_output([self._generator, name, *options], aside)
         (project,) = made.iterdir()
         taken = recorded(project)["answers"]
-        for question, answer in self._record["answers"].items():
+        for question, answer in answers.items():
             if taken.get(question, answer) != answer:
                 found = f"{question}={answer!r} is no answer any more"
                 raise Refused(found, "the recorded answers to be taken", "an earlier VERSION")
@@ -96,7 +105,7 @@ class Template:
         shell.check_output([*install, "--require-hashes", "--requirement", lock])
         return venv / "bin" / "cookiecutter"
 
-    def _config(self, name: str) -> Path:
+    def _config(self, name: str, answers: dict[str, str]) -> Path:
         """A configuration where the name means this clone and the answers are the defaults.
 
         Answers to no question are left out; the user's own configuration has no say.
@@ -105,7 +114,7 @@ class Template:
         config = {
             "abbreviations": {name: str(self._clone)},
             "cookiecutters_dir": str(self._folder / "clones"),
-            "default_context": self._record["answers"] | example,
+            "default_context": answers | example,
             "replay_dir": str(self._folder / "replay"),
         }
         path = self._folder / "config.json"

@@ -2,6 +2,7 @@
 
 The version that this project was made from and the newer one are generated from the recorded
 answers in a throw-away folder, and git merges their difference into this tree, renames followed.
+Changed answers are such a difference too, within one version or on the way to a newer one.
 The code of a released template runs for that, as it did when this project was generated.
 """
 
@@ -9,10 +10,9 @@ import os
 import shutil
 import tempfile
 from pathlib import Path
-from typing import Any
 
 from vitals.ops.check import engine
-from vitals.ops.project import lock, template
+from vitals.ops.project import answers, lock, template
 from vitals.ops.release import versions
 from vitals.ops.run import git, interrupts, shell, steps
 from vitals.ops.run.steps import Refused
@@ -37,14 +37,16 @@ CONFLICTS = {  # who has the file: 1 both before, 2 this project, 3 the template
 }
 
 
-def take_in(address: str, wanted: str) -> bool:
+def take_in(address: str, wanted: str, changed: str = "") -> bool:
     """Merge a newer version into the tree, the newest or the one wanted; False if there is none.
+
+    With changed answers the version stays, unless one is wanted.
 
     Raises `Refused` before anything is changed, or with the conflicts that are left in the tree.
     """
     with tempfile.TemporaryDirectory() as folder:
         try:
-            change = newer(Path(folder), address, wanted)
+            change = newer(Path(folder), address, wanted, answers.given(changed))
         except Refused as refusal:
             refusal.fix = f"{refusal.fix or 'see above'}. Nothing was changed; safe to retry"
             raise
@@ -62,29 +64,39 @@ def take_in(address: str, wanted: str) -> bool:
     return True
 
 
-def newer(folder: Path, address: str, wanted: str) -> str | None:
-    """A commit of what a newer version changes; None where there is none."""
+def newer(folder: Path, address: str, wanted: str, changed: dict[str, str]) -> str | None:
+    """A commit of what a newer version and changed answers change; None where there is nothing."""
     fit_for_a_merge()
     record = template.recorded(shell.ROOT)
     address = address or str(record["template"])
     if not address or address.startswith("-"):
         found = f"TEMPLATE={address}" if address else f"no template in {template.RECORD}"
-        raise Refused(found, "its address or folder", "`make update TEMPLATE=<address or folder>`")
-    steps.say(f"asking {address} for its versions …")
-    version = template.released(address, wanted)
+        raise Refused(found, "its git address or folder", "`make update TEMPLATE=<git address>`")
+    version = ""
+    if wanted or not changed:
+        steps.say(f"asking {address} for its versions …")
+        version = template.released(address, wanted)
     source = template.Template(folder, address, record)
     base = source.made_from()
-    since = source.version_in(base)
-    if since and versions.newest((since, version)) == since:
+    since = source.version_in(base) or ""
+    if version and since and versions.newest((since, version)) == since:
         if since != version:
             raise Refused(f"VERSION={version}", f"one after {since}", "leave VERSION out")
-        steps.say(f"already {version}{'' if wanted else ', the newest'}")
+        version = ""
+    target = source.commit(f"refs/tags/{version}") if version else base
+    answers.check(changed, source.questions(target))
+    if not version and changed.items() <= record["answers"].items():
+        newest = "" if wanted else ", the newest"
+        steps.say("these answers are recorded already" if changed else f"already {since}{newest}")
         return None
-    steps.say(f"generating {since or base[:10]} and {version} …")
-    new, old = source.generate(source.commit(f"refs/tags/{version}")), source.generate(base)
-    tell_questions(record["answers"], template.recorded(new)["answers"])
+    start, said = since or base[:10], " ".join("=".join(pair) for pair in changed.items())
+    steps.say(f"generating {start} and {version or start}{said and f' with {said}'} …")
+    new, old = source.generate(target, changed), source.generate(base)
+    for line in answers.consequences(old, new, changed):
+        steps.say(f"  {line}")
     shutil.copy(shell.ROOT / template.RECORD, old)
-    return change_between(old, new, f"Take in {version} of the template")
+    title = f"Take in {version} of the template" if version else f"Answer {said}"
+    return change_between(old, new, title)
 
 
 def fit_for_a_merge() -> None:
@@ -96,13 +108,6 @@ def fit_for_a_merge() -> None:
     if changed := git.git("status", "--porcelain", "--untracked-files=no").splitlines():
         found = f"{len(changed)} files with uncommitted changes"
         raise Refused(found, "none, so that there is a way back", "`git commit` or `git stash`")
-
-
-def tell_questions(recorded: dict[str, Any], new: dict[str, Any]) -> None:
-    for question in new.keys() - recorded.keys():
-        steps.say(f"  a new question, {question}: {new[question]!r} is its default")
-    for question in recorded.keys() - new.keys():
-        steps.say(f"  a question less, {question}: your answer was {recorded[question]!r}")
 
 
 def change_between(old: Path, new: Path, title: str) -> str:
@@ -176,7 +181,7 @@ def settle_locks(conflicts: dict[str, str]) -> dict[str, str]:
 def check() -> int:
     """Check the merged tree by its own new commands, without the variables of this one."""
     steps.say("checking the merged tree:")
-    given = [word for name in ("MAKEFLAGS", "TEMPLATE", "VERSION") for word in ("-u", name)]
+    given = [word for name in ("MAKEFLAGS", "SET", "TEMPLATE", "VERSION") for word in ("-u", name)]
     code = shell.attach(["env", *given, "make", "--no-print-directory", "check"])
     if code:
         steps.say(f"\nthe merged tree did not pass `make check`: settle that, or {BACK}")
@@ -184,9 +189,9 @@ def check() -> int:
 
 
 def main() -> int:
-    """Take in VERSION of TEMPLATE, else the newest of the recorded one, and check the tree."""
-    given = os.environ.get
-    return check() if take_in(given("TEMPLATE", ""), given("VERSION", "")) else 0
+    """Take in VERSION of TEMPLATE, else the newest of the recorded one, or the answers in SET."""
+    given = (os.environ.get(name, "") for name in ("TEMPLATE", "VERSION", "SET"))
+    return check() if take_in(*given) else 0
 
 
 if __name__ == "__main__":

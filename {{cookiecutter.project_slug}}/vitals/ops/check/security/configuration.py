@@ -36,7 +36,8 @@ def _wrong(seen: Evidence, name: str, is_wrong: Callable[[Any], object]) -> Find
 @check("SEC-111", "jwt", "set APP_AUTH=jwt in config/common.env", "OWASP API2:2023")
 def tokens_are_required(seen: Evidence) -> Findings:
     """Staging and production require tokens where a route does, of an issuer that has HTTPS"""
-    if not all(each.public for each in seen.service.operations):
+    guarded = [each for each in seen.service.operations if not each.public]
+    if guarded and not seen.service.own_tokens:
         yield from _wrong(seen, "auth", lambda auth: auth == "off")
         for name in ("auth_issuer", "auth_jwks_url"):
             yield from _wrong(seen, name, lambda url: url.startswith(("http:", "file:")))

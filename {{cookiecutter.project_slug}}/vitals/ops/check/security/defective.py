@@ -60,6 +60,7 @@ def describe(app: FastAPI) -> None:
     with warnings.catch_warnings(action="ignore"):  # names that are given twice
         every = list(operations(app, public))
     found = {"unguarded": silent, "operations": every, "defects": len(errors(app))}
+    found["own_tokens"] = options.verify is not None
     Path(os.environ[DESCRIPTION]).write_text(json.dumps(found, default=dict))
 
 
@@ -75,7 +76,9 @@ def operations(app: Any, public: set[str], prefix: str = "") -> Iterator[Operati
             methods = getattr(route, "methods", None) or ()
             yield from (Operation(f"{method} {path}") for method in methods)
         elif getattr(inner, "routes", None):
-            yield from operations(inner, public, path.removesuffix("/{path}"))
+            path = path.removesuffix("/{path}")
+            for each in operations(inner, public, path):
+                yield each._replace(public=each.public or path in public)
         else:
             yield Operation(f"GET {path}", parameters=[ANY_FILE])
     own = [r for r in routes if not getattr(r.endpoint, "__module__", "").startswith(OURS)]
@@ -84,7 +87,8 @@ def operations(app: Any, public: set[str], prefix: str = "") -> Iterator[Operati
     for path, methods in described["paths"].items():
         for method, spec in methods.items():
             name = f"{method.upper()} {prefix}{path}"
-            everyone = spec.get("security") == [] or not public.isdisjoint((name, prefix + path))
+            stated = spec.get("security")
+            everyone = stated == [] or {} in (stated or ()) or bool(public & {name, prefix + path})
             yield Operation.of(name, spec, parts)._replace(public=everyone)
 
 

@@ -48,6 +48,7 @@ class Observed(NamedTuple):
     operations: list[Operation]
     answers: list[Answer]
     log: list[tuple[str, str]]  # the operation, or nothing, and the line
+    own_tokens: bool = False  # a function of its own verifies them; APP_AUTH has no effect
 
     @property
     def not_reached(self) -> list[str]:
@@ -113,7 +114,8 @@ def observe(values: Mapping[str, str]) -> Observed:
         lines = filter(None, (folder / "log").read_text(errors="replace").split("\n"))
         log_lines = [(names.get(_request_id(line), ""), line) for line in lines]
         canaries["a path"] = name
-        return Observed(canaries, described["unguarded"], operations, answers, log_lines)
+        silent, own_tokens = described["unguarded"], described["own_tokens"]
+        return Observed(canaries, silent, operations, answers, log_lines, own_tokens)
 
 
 def _answers(
