@@ -55,7 +55,7 @@ class Operation(NamedTuple):
             content=spec.get("requestBody", {}).get("content", {}),
             answers=[each.get("schema", {}) for each in contents],
             scopes=sorted({scope for scopes in required.values() for scope in scopes}),
-            schemes={n: parts["securitySchemes"][n] for n in required},
+            schemes={n: parts.get("securitySchemes", {}).get(n, {}) for n in required},
             schemas=parts.get("schemas", {}),
         )
 
@@ -79,9 +79,10 @@ class Requests:
         """All requests; adds the signature of the valid token to the canaries."""
         ordered = sorted(operations, key=lambda o: (*ORDER, o.method).index(o.method))
         scopes = {scope for each in operations for scope in each.scopes}
-        session, canaries = Session(self._plan, self._issuer.token(*scopes)), self._canaries
-        if self._plan.login:
-            session.seed(self._client)
+        before = [s for s in self._plan.seeds if s.anonymous] if self._plan.login else []
+        plan, canaries = self._plan._replace(seeds=before), self._canaries
+        session = Session(plan, self._issuer.token(*scopes))
+        session.seed(self._client)
         valid = session.credentials
         canaries["token"] = valid["Authorization"].rpartition(" ")[2].rpartition(".")[2]
         for each in ordered:
