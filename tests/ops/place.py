@@ -79,8 +79,8 @@ class Place:
         with answering(Build(*json.loads(self._read(slot))), self.broken) as url:
             yield url
 
-    def log(self, slot: str) -> str:
-        return f"the log of {slot}"
+    def log(self, slot: str, containing: str = "") -> str:
+        return f"the log of {slot} {containing}".rstrip()
 
     def stop(self, slot: str) -> None:
         (self.folder / slot).unlink(missing_ok=True)

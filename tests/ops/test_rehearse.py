@@ -1,6 +1,7 @@
 """The rehearsal on a target of files; tests/containers runs it on processes and containers."""
 
 import json
+import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
@@ -96,12 +97,18 @@ def test_a_broken_build_that_goes_live_fails_the_rehearsal(
     assert "a broken build went live" in capsys.readouterr().out
 
 
-def test_one_failed_request_fails_the_rehearsal(failing: Answers) -> None:
+def test_one_failed_request_fails_the_rehearsal_and_is_named_with_its_line_of_the_log(
+    failing: Answers, capsys: pytest.CaptureFixture[str]
+) -> None:
     failing["/items"] = (503, {"title": "away"})
 
     assert rehearse.rehearse("process") == 1
 
     assert record()["ok"] is False
+    assert re.search(
+        r"  GET /items\S*: 503, request (rehearsal-\w+)\nthe log of \w+ \1\n",
+        capsys.readouterr().out,
+    )
 
 
 def test_the_last_release_is_where_it_starts_from(repository: Path) -> None:

@@ -9,6 +9,7 @@ import httpx
 
 from vitals.ops.measure.load import Request
 from vitals.ops.measure.service import Service
+from vitals.ops.measure.session import Session
 from vitals.ops.measure.vitals import RequestCost
 
 
@@ -16,7 +17,7 @@ class Pretended(Service):
     """Reads of an item come from the cache, unless it was cleared before; lists never do."""
 
     def __init__(self, ms: float, status: int = 200) -> None:
-        super().__init__(httpx.Client(), Path("no-log"), "", caches=True)
+        super().__init__(httpx.Client(), Path("no-log"), "", True, Session())
         self._costs: dict[str, RequestCost] = {}
         self.cleared: list[str] = []
         self._ms = ms

@@ -48,8 +48,8 @@ def test_a_route_is_known_by_its_template_and_clears_the_cache_of_its_feature(
 @pytest.mark.parametrize(
     ("text", "found"),
     [
-        (SEED.replace("times", "often"), "a seed or a route without 'times'"),
-        (ROUTE.replace("rate", "speed"), "a seed or a route without 'rate'"),
+        (SEED.replace("times", "often"), "a seed, a route or a log-in without 'times'"),
+        (ROUTE.replace("rate", "speed"), "a seed, a route or a log-in without 'rate'"),
     ],
 )
 def test_a_load_that_cannot_be_sent_is_refused(tmp_path: Path, text: str, found: str) -> None:
@@ -69,23 +69,18 @@ def test_wrong_objectives_are_refused_in_this_project_and_not_in_an_older_releas
 
 
 def test_a_project_without_a_route_or_without_the_file_has_an_empty_load(tmp_path: Path) -> None:
-    assert load.read(tmp_path) == ([], [], "")
-    assert load.read(written(tmp_path, "")) == ([], [], "")
+    assert load.read(tmp_path) == load.EMPTY
+    assert load.read(written(tmp_path, "")) == load.EMPTY
 
 
 def test_the_load_of_this_project_can_be_sent() -> None:
     assert load.read(shell.ROOT).routes
 
 
-def test_a_client_names_the_host_and_the_token_of_the_release(tmp_path: Path) -> None:
+def test_a_client_names_the_host_of_the_release(tmp_path: Path) -> None:
     (tmp_path / "config").mkdir()
     (tmp_path / "config" / "staging.env").write_text("APP_ALLOWED_HOSTS=orders.internal\n")
     release = Release(Build("v1", "c0ffee"), tmp_path, "staging")
 
-    with load.client("http://127.0.0.1:1", release, "t0ken") as client:
-        headers = client.headers
-
-    assert headers["Host"] == "orders.internal"
-    assert headers["Authorization"] == "Bearer t0ken"
     with load.client("http://127.0.0.1:1", release) as client:
-        assert "Authorization" not in client.headers
+        assert client.headers["Host"] == "orders.internal"

@@ -12,6 +12,7 @@ import pytest
 from vitals.ops.measure import service as measured
 from vitals.ops.measure.load import Request
 from vitals.ops.measure.service import Service
+from vitals.ops.measure.session import Session
 from vitals.ops.measure.vitals import RequestCost
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
@@ -65,7 +66,7 @@ def server(tmp_path: Path) -> Iterator[Server]:
 
 def service(server: Server, token: str = "ops", caches: bool = False) -> Service:
     client = httpx.Client(base_url=f"http://127.0.0.1:{server.server_address[1]}")
-    return Service(client, server.log, token, caches)
+    return Service(client, server.log, token, caches, Session())
 
 
 def test_the_log_of_a_service_has_the_cost_of_a_measured_request_in_its_log(
@@ -110,7 +111,7 @@ def test_a_closed_port_is_refused(tmp_path: Path) -> None:
     client = httpx.Client(base_url=f"http://127.0.0.1:{shell.free_port()}")
 
     with pytest.raises(Refused, match="no answer to GET /items"):
-        Service(client, tmp_path, "ops", caches=False).send(READ)
+        Service(client, tmp_path, "ops", False, Session()).send(READ)
 
 
 def test_a_connection_that_was_closed_meanwhile_is_opened_again(server: Server) -> None:

@@ -24,8 +24,8 @@ def read(folder: Path) -> list[dict[str, Any]]:
     routes: list[dict[str, Any]] = tomllib.loads((folder / SOURCE).read_text()).get("route", [])
     for route in routes:
         name = f"{SOURCE}: {route.get('route', 'a route without a name')}"
-        if route.keys() != KEYS:
-            raise Refused(f"{name}: {sorted(route.keys() ^ KEYS)} missing or unknown", str(KEYS))
+        if wrong := route.keys() - {"as"} ^ KEYS:
+            raise Refused(f"{name}: {sorted(wrong)} missing or unknown", str(KEYS))
         if route["p95_ms"] not in BOUNDS_MS:
             raise Refused(f"{name}: p95_ms = {route['p95_ms']}", f"one of {BOUNDS_MS}")
         if not 0 < route["availability"] < 100:

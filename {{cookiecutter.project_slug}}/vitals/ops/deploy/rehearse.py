@@ -8,7 +8,7 @@ import os
 import shutil
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from functools import partial
 from pathlib import Path
@@ -16,9 +16,11 @@ from typing import NamedTuple
 
 from vitals.ops.deploy import deploy, smoke, staging, targets
 from vitals.ops.deploy.staging import ENVIRONMENT, ThrowawayStaging
+from vitals.ops.deploy.targets import Target
 from vitals.ops.deploy.traffic import Traffic
 from vitals.ops.measure import load
-from vitals.ops.measure.load import Request
+from vitals.ops.measure.load import Load, Request
+from vitals.ops.measure.session import Session
 from vitals.ops.project.token import Issuer
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
@@ -46,11 +48,16 @@ class Rehearsal(NamedTuple):
     before: Release
     this: Release
     broken: Release
+    known: Load  # what both can be sent
+    session: Session
 
 
 def deploy_the_last_release(rehearsal: Rehearsal) -> None:
     deploy.deploy(rehearsal.staging.target, rehearsal.before)
-    smoke.wait_until_ready(rehearsal.staging.proxy_url(), lambda: True, rehearsal.before)
+    url = rehearsal.staging.proxy_url()
+    smoke.wait_until_ready(url, lambda: True, rehearsal.before)
+    with load.client(url, rehearsal.before) as client:
+        rehearsal.session.seed(client)
 
 
 def deploy_this_tree(rehearsal: Rehearsal) -> None:
@@ -86,20 +93,22 @@ def rehearse(mode: str) -> int:
     tree = git.tree_hash()
     if tree is None:
         raise git.no_repository()
-    issuer = Issuer()
-    with _prepared(mode, tree, issuer) as rehearsal:
+    with _prepared(mode, tree) as rehearsal:
         steps.say(f"rehearsing {rehearsal.before.build.version} → this tree, mode {mode}")
         steps.say(f"  with {rehearsal.staging.rehearsed}")
         results = [_run(deploy_the_last_release, rehearsal)]
-        token = issuer.token(load.read(rehearsal.this.folder).scopes, minutes=60)
-        url = rehearsal.staging.proxy_url()
-        connect = partial(load.client, url, rehearsal.this, token)
-        with Traffic(connect, _requests(rehearsal)) as traffic:
+        connect = partial(load.client, rehearsal.staging.proxy_url(), rehearsal.this)
+        target, logged = rehearsal.staging.target, dict[str, str]()
+        with Traffic(connect, _requests(rehearsal.known), rehearsal.session) as traffic:
             for step in STEPS:
                 results += [_run(step, rehearsal)] if results[-1].ok else []
+                logged |= _logged(target, traffic.failed)  # a slot's next start ends its log
             traffic.wait_for(ENOUGH_REQUESTS)
+        logged |= _logged(target, traffic.failed)
     sent, failures = len(traffic.outcomes), traffic.failures()
     steps.say(f"\n{sent} requests meanwhile, {failures.total()} failed {dict(failures) or ''}")
+    for name, failure in traffic.failed.items():
+        steps.say(f"  {failure}, request {name}\n{logged.get(name, 'not in the log')}")
     steps.say(f"not rehearsed: {rehearsal.staging.not_rehearsed}")
     ok = all(each.ok for each in results) and not failures and sent >= ENOUGH_REQUESTS
     more = {"from": rehearsal.before.build.version, "requests": sent, "failed": failures.total()}
@@ -117,8 +126,9 @@ def chosen_mode() -> str:
 
 
 @contextmanager
-def _prepared(mode: str, tree: str, issuer: Issuer) -> Iterator[Rehearsal]:
+def _prepared(mode: str, tree: str) -> Iterator[Rehearsal]:
     """Prepare all that a rehearsal needs, in folders that are deleted with it."""
+    issuer = Issuer()
     with ExitStack() as stack:
         private = tempfile.TemporaryDirectory(prefix="rehearsal-", ignore_cleanup_errors=True)
         folder = Path(stack.enter_context(private))
@@ -131,7 +141,9 @@ def _prepared(mode: str, tree: str, issuer: Issuer) -> Iterator[Rehearsal]:
         with (broken.folder / f"{module.replace('.', '/')}.py").open("a") as source:
             source.write(FAULT.replace("create_app", factory))
         started = stack.enter_context(staging.start(mode, folder, issuer))
-        yield Rehearsal(started, _last_release(tree), this, broken)
+        known = _known(before := _last_release(tree), this)
+        session = Session(known, issuer.token(known.scopes, minutes=60))
+        yield Rehearsal(started, before, this, broken, known, session)
 
 
 def _last_release(tree: str) -> Release:
@@ -141,15 +153,26 @@ def _last_release(tree: str) -> Release:
     return releases.unpacked(Build("before-the-first", tree), ENVIRONMENT)
 
 
-def _requests(rehearsal: Rehearsal) -> list[Request]:
-    """Return a read and a write that both builds know; without any, a probe."""
-    before, this = (load.read(each.folder) for each in (rehearsal.before, rehearsal.this))
-    known = [route.request for route in before.routes]
-    reads = [route.request for route in this.routes if route.request in known]
-    writes = [seed for seed in this.seeds if seed in before.seeds]
-    if not reads + writes:
+def _known(before: Release, this: Release) -> Load:
+    """Return the load that both builds know, with the log-in of the first."""
+    old, new = load.read(before.folder), load.read(this.folder)
+    requests = [route.request for route in old.routes]
+    routes = [route for route in new.routes if route.request in requests]
+    return Load([s for s in new.seeds if s in old.seeds], routes, new.scopes, old.login)
+
+
+def _requests(known: Load) -> list[Request]:
+    """Return a read and a write; without any, a probe."""
+    found = [*(route.request for route in known.routes[:1]), *known.seeds[:1]]
+    if not found:
         steps.say(f"  {load.NOTHING} that both know; the traffic asks /livez")
-    return [*reads[:1], *writes[:1]] or [Request("GET", "/livez")]
+    return found or [Request("GET", "/livez", anonymous=True)]
+
+
+def _logged(target: Target, failed: Mapping[str, str]) -> dict[str, str]:
+    """Return the lines that the service wrote about requests, by their IDs."""
+    logs = ((name, target.log(slot, name)) for name in list(failed) for slot in target.slots)
+    return {name: lines for name, lines in logs if lines}
 
 
 def _run(step: Callable[[Rehearsal], str | None], rehearsal: Rehearsal) -> Result:

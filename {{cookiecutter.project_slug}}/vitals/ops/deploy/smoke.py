@@ -86,9 +86,12 @@ def sends_its_headers(client: httpx.Client, release: Release) -> Iterator[str]:
 
 
 def _path(release: Release) -> str:
-    """Return the path of the release's first read; empty while it has none."""
-    requests = (route.request for route in load.read(release.folder).routes)
-    return next((request.path for request in requests if request.method == "GET"), "")
+    """Return the path of the release's first read that needs no log-in and no seed, if any."""
+    plan = load.read(release.folder)
+    for method, path, _, _, anonymous in (route.request for route in plan.routes):
+        if method == "GET" and "{" not in path and (anonymous or not plan.login):
+            return path
+    return ""
 
 
 CHECKS = (is_that_build, does_real_work, explains_errors, sends_its_headers)

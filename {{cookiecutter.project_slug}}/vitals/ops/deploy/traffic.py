@@ -3,6 +3,7 @@
 Each request is sent over a kept connection and over new ones.
 """
 
+import secrets
 import threading
 import time
 from collections import Counter
@@ -12,16 +13,22 @@ from typing import Self
 import httpx
 
 from vitals.ops.measure.load import Request
+from vitals.ops.measure.session import Session
+from vitals.ops.run.steps import Refused
 
 RATE = 12  # requests per second of each kind
+MOST_NAMED = 10  # of the requests that failed
 
 
 class Traffic:
     """Requests through clients that `connect` opens, until the `with` block ends."""
 
-    def __init__(self, connect: Callable[[], httpx.Client], requests: Sequence[Request]) -> None:
+    def __init__(
+        self, connect: Callable[[], httpx.Client], requests: Sequence[Request], session: Session
+    ) -> None:
         self.outcomes: list[str] = []  # of each request: what failed, or nothing
-        self._end = threading.Event()
+        self.failed: dict[str, str] = {}  # the first requests that failed, by their IDs
+        self._session, self._end = session, threading.Event()
         self._threads = [
             threading.Thread(target=self._send, args=(connect(), request, headers))
             for request in requests
@@ -53,10 +60,13 @@ class Traffic:
         with client:
             while not self._end.wait(max(0, due - time.monotonic())):
                 due += 1 / RATE
+                request_id = f"rehearsal-{secrets.token_hex(8)}"
                 try:
-                    method, path, body = request
-                    status = client.request(method, path, json=body, headers=headers).status_code
+                    sent = {**headers, "X-Request-ID": request_id}
+                    status = self._session.send(client, request, sent).status_code
                     failure = "" if status < 300 else str(status)
-                except httpx.TransportError as error:
+                except (httpx.TransportError, Refused) as error:
                     failure = type(error).__name__
                 self.outcomes.append(failure and f"{request.method}: {failure}")
+                if failure and len(self.failed) < MOST_NAMED:
+                    self.failed[request_id] = f"{request.method} {request.path}: {failure}"

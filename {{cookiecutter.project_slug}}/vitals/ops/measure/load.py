@@ -19,6 +19,8 @@ class Request(NamedTuple):
     method: str
     path: str
     body: Any = None
+    form: Any = None
+    anonymous: bool = False  # sent without a token
 
 
 class Route(NamedTuple):
@@ -28,10 +30,20 @@ class Route(NamedTuple):
     features: tuple[str, ...]  # whose cache is cleared before a cold request
 
 
+class Login(NamedTuple):
+    request: Request
+    token: str  # the member of the answer
+    scheme: str  # of the Authorization header
+
+
 class Load(NamedTuple):
     seeds: list[Request]
     routes: list[Route]
-    scopes: str  # of the token that the seeds need
+    scopes: str  # of the token that the seeds need, where no log-in gives one
+    login: Login | None = None
+
+
+EMPTY = Load([], [], "")
 
 
 def read(folder: Path) -> Load:
@@ -47,27 +59,37 @@ def read(folder: Path) -> Load:
     try:
         seeds = [seed for each in table.get("seed", []) for seed in _seeds(each)]
         routes = [_route(each, folder) for each in table.get("route", [])]
+        login = _login(table["login"]) if "login" in table else None
     except KeyError as error:
-        found = f"{slo.SOURCE}: a seed or a route without {error}"
-        raise Refused(found, "request, body and times, or route, request and rate") from error
-    return Load(seeds, routes, table.get("scopes", ""))
+        found = f"{slo.SOURCE}: a seed, a route or a log-in without {error}"
+        raise Refused(found, "request and times; route, request and rate; request") from error
+    return Load(seeds, routes, table.get("scopes", ""), login)
 
 
-def client(url: str, release: Release, token: str = "", timeout: float = 30) -> httpx.Client:
+def client(url: str, release: Release, timeout: float = 30) -> httpx.Client:
     """Return a client of a release that runs at `url`; it ignores the proxies of this machine."""
     headers = {"Host": releases.host(release)}
-    if token:
-        headers["Authorization"] = f"Bearer {token}"
     return httpx.Client(base_url=url, headers=headers, timeout=timeout, trust_env=False)
 
 
-def _seeds(table: dict[str, Any]) -> list[Request]:
+def _request(table: dict[str, Any]) -> Request:
     method, _, path = table["request"].partition(" ")
-    return [Request(method, path, table["body"])] * int(table["times"])
+    if (sender := table.get("as", "anonymous")) != "anonymous":
+        raise Refused(f"{slo.SOURCE}: as = {sender!r}", "'anonymous', or nothing for the token's")
+    return Request(method, path, table.get("body"), table.get("form"), "as" in table)
+
+
+def _seeds(table: dict[str, Any]) -> list[Request]:
+    return [_request(table)] * int(table["times"])
+
+
+def _login(table: dict[str, Any]) -> Login:
+    request = _request(table | {"as": "anonymous"})
+    return Login(request, table.get("token", "access_token"), table.get("scheme", "Bearer"))
 
 
 def _route(table: dict[str, Any], folder: Path) -> Route:
-    method, _, path = table["request"].partition(" ")
+    request = _request(table)
     parts = [part.replace("-", "_") for part in table["route"].split("/")]
     features = tuple(part for part in parts if part and (folder / "app" / part).is_dir())
-    return Route(f"{method} {table['route']}", Request(method, path), table["rate"], features)
+    return Route(f"{request.method} {table['route']}", request, table["rate"], features)

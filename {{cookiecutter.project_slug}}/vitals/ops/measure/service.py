@@ -10,7 +10,6 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
-from functools import partial
 from pathlib import Path
 
 import httpx
@@ -18,6 +17,7 @@ import httpx
 from vitals.ops.deploy import deploy, staging
 from vitals.ops.measure import load
 from vitals.ops.measure.load import Load, Request
+from vitals.ops.measure.session import Session
 from vitals.ops.measure.vitals import RequestCost
 from vitals.ops.project.token import Issuer
 from vitals.ops.release import releases
@@ -33,9 +33,11 @@ READABLE_LOG = {"APP_LOG_LEVEL": "info", "APP_LOG_FORMAT": "json"}
 class Service:
     """A service whose log can be read and whose cache can be cleared; one request at a time."""
 
-    def __init__(self, client: httpx.Client, log: Path, ops_token: str, caches: bool) -> None:
+    def __init__(
+        self, client: httpx.Client, log: Path, ops_token: str, caches: bool, session: Session
+    ) -> None:
         self.caches = caches
-        self._client = client
+        self._client, self._session = client, session
         self._log = log
         self._ops = {"Authorization": f"Bearer {ops_token}"}
         self._numbers = itertools.count()
@@ -43,11 +45,10 @@ class Service:
 
     def send(self, request: Request, headers: dict[str, str] | None = None) -> int:
         """Send a request that is not measured; return the status. Raises `Refused` without one."""
-        method, path, body = request
         try:
-            return self._client.request(method, path, json=body, headers=headers).status_code
+            return self._session.send(self._client, request, headers).status_code
         except httpx.TransportError as error:
-            found = f"no answer to {method} {path}: {error!r}"
+            found = f"no answer to {request.method} {request.path}: {error!r}"
             raise Refused(found, "an answer", "read the log of the service") from error
 
     def measure(self, request: Request) -> str:
@@ -74,7 +75,7 @@ class Service:
         """Clear the cache of these features and nothing else, where there is a cache."""
         deadline = time.monotonic() + WAIT_SECONDS
         for feature in features if self.caches else ():
-            request = Request("DELETE", f"/cache/{feature}")
+            request = Request("DELETE", f"/cache/{feature}", anonymous=True)
             while (status := self.send(request, self._ops)) not in (200, 404):  # 404: has none
                 if status != 503 or time.monotonic() > deadline:  # 503: the cache was too slow
                     raise Refused(f"DELETE /cache/{feature} was answered {status}", "200")
@@ -104,17 +105,15 @@ def deployed(release: Release, plan: Load) -> Iterator[Callable[[], Service]]:
         url = stack.enter_context(started.target.reach(slot))
         secrets = releases.secret_files(release)
         ops_token = (folder / "secrets" / secrets["APP_OPS_TOKEN"]).read_text()
-        open_client = partial(load.client, url, release, issuer.token(plan.scopes, minutes=60))
+        session = Session(plan, issuer.token(plan.scopes, minutes=60))
+        with load.client(url, release) as client:
+            session.seed(client)
 
         def connect() -> Service:
             log, caches = folder / f"{slot}.log", "APP_CACHE_URL" in secrets
-            return Service(stack.enter_context(open_client()), log, ops_token, caches)
+            client = stack.enter_context(load.client(url, release))
+            return Service(client, log, ops_token, caches, session)
 
-        service = connect()
-        for seed in plan.seeds:
-            if (status := service.send(seed)) >= 400:
-                found = f"the seed {seed.method} {seed.path} was answered {status}"
-                raise Refused(found, "success", "correct config/slo.toml")
         yield connect
 
 

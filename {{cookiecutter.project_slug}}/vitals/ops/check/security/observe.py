@@ -19,6 +19,7 @@ import httpx
 
 from vitals.ops.check import config
 from vitals.ops.check.security.requests import DESCRIPTION, PUBLIC, VALID, Operation, Requests, Sent
+from vitals.ops.measure import load
 from vitals.ops.project.token import Issuer, publish
 from vitals.ops.run import project_file, shell
 from vitals.ops.run.steps import Refused
@@ -107,7 +108,8 @@ def observe(values: Mapping[str, str]) -> Observed:
                 raise Refused("the service does not start with production's settings", output=log)
             described = json.loads((folder / "all").read_text())
             operations = [Operation(*each) for each in described["operations"]]
-            requests, names = Requests(client, issuer, canaries), dict[str, str]()
+            requests = Requests(client, issuer, canaries, load.read(shell.ROOT))
+            names = dict[str, str]()
             answers = list(_answers(client, requests, operations, described["defects"], names))
         lines = filter(None, (folder / "log").read_text(errors="replace").split("\n"))
         log_lines = [(names.get(_request_id(line), ""), line) for line in lines]

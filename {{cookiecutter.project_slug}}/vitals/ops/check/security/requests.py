@@ -12,6 +12,8 @@ import httpx
 import jwt
 
 from vitals.ops.check.security.schemas import Schema, is_file, resolve, value
+from vitals.ops.measure.load import EMPTY, Load
+from vitals.ops.measure.session import Session
 from vitals.ops.project.token import Issuer
 
 DESCRIPTION = "VITALS_DESCRIPTION"  # the environment variable that names the file of it
@@ -53,7 +55,7 @@ class Operation(NamedTuple):
             content=spec.get("requestBody", {}).get("content", {}),
             answers=[each.get("schema", {}) for each in contents],
             scopes=sorted({scope for scopes in required.values() for scope in scopes}),
-            schemes={n: parts["securitySchemes"][n] for n in required},
+            schemes={n: parts.get("securitySchemes", {}).get(n, {}) for n in required},
             schemas=parts.get("schemas", {}),
         )
 
@@ -67,20 +69,26 @@ class Sent(NamedTuple):
 class Requests:
     """Makes the requests. What an answer to a POST held is used in the paths below."""
 
-    def __init__(self, client: httpx.Client, issuer: Issuer, canaries: dict[str, str]) -> None:
+    def __init__(
+        self, client: httpx.Client, issuer: Issuer, canaries: dict[str, str], plan: Load = EMPTY
+    ) -> None:
         self.created: dict[str, Any] = {}  # the answers, by the path that was posted to
-        self._client, self._issuer, self._canaries = client, issuer, canaries
+        self._client, self._issuer, self._canaries, self._plan = client, issuer, canaries, plan
 
     def all(self, operations: Sequence[Operation], defects: int) -> Iterator[Sent]:
         """All requests; adds the signature of the valid token to the canaries."""
         ordered = sorted(operations, key=lambda o: (*ORDER, o.method).index(o.method))
         scopes = {scope for each in operations for scope in each.scopes}
-        valid, canaries = self._issuer.token(*scopes), self._canaries
-        canaries["token"] = valid.rpartition(".")[2]
+        before = [s for s in self._plan.seeds if s.anonymous] if self._plan.login else []
+        plan, canaries = self._plan._replace(seeds=before), self._canaries
+        session = Session(plan, self._issuer.token(*scopes))
+        session.seed(self._client)
+        valid = session.credentials
+        canaries["token"] = valid["Authorization"].rpartition(" ")[2].rpartition(".")[2]
         for each in ordered:
-            yield self._of(each, *((PUBLIC, {}) if each.public else (VALID, bearer(valid))))
+            yield self._of(each, *((PUBLIC, {}) if each.public else (VALID, valid)))
         for each in ordered:
-            headers = dict[str, str]() if each.public else bearer(valid)
+            headers = dict[str, str]() if each.public else valid
             yield self._of(each, MALFORMED, headers)
             if any(given["schema"].get("type") == "string" for given in each.parameters):
                 for trap in (*FILES, *(f"{to}{canaries['query']}" for to in ("//", "https://"))):

@@ -42,8 +42,8 @@ class Target(Protocol):
     def reach(self, slot: str, /) -> AbstractContextManager[str]:
         """Yield a private address of the slot, while the block lasts."""
 
-    def log(self, slot: str, /) -> str:
-        """Return the last lines of its log."""
+    def log(self, slot: str, containing: str = "", /) -> str:
+        """Return the last lines of its log that contain a text."""
 
     def stop(self, slot: str, /) -> None:
         """End what runs in the slot, if anything does."""

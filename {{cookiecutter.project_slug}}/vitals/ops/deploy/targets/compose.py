@@ -30,7 +30,7 @@ PROXY, HISTORY_FILE = "front", "trail.json"
 SWITCH = f"""cd /run/live && printf %s "$2" > next && mv -f next {HISTORY_FILE}
 printf %s "$1" > next && mv -f next slot"""
 STATE = f"cd /run/live && if [ -e slot ]; then cat slot; echo; cat {HISTORY_FILE}; fi"
-LOG_LINES = "30"
+LOG_LINES = 30
 BUILD = shell.ROOT / "build"
 STOP_SECONDS = 30
 
@@ -92,8 +92,10 @@ class Compose:
     def reach(self, slot: str) -> Iterator[str]:
         yield self.address(f"app-{slot}", "8000")
 
-    def log(self, slot: str) -> str:
-        return shell.run(["docker", "logs", "--tail", LOG_LINES, self._name(f"app-{slot}")]).output
+    def log(self, slot: str, containing: str = "") -> str:
+        output = shell.run(["docker", "logs", self._name(f"app-{slot}")]).output
+        lines = [line for line in output.splitlines() if containing in line]
+        return "\n".join(lines[-LOG_LINES:])
 
     def stop(self, slot: str) -> None:
         """Let it finish its requests, without the drain: no new ones come here."""

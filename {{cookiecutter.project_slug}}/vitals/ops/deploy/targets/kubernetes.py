@@ -92,9 +92,10 @@ class Kubernetes:
                 raise Refused("the slot can't be reached", output=Path(log.name).read_text())
             yield f"http://127.0.0.1:{port}"
 
-    def log(self, slot: str) -> str:
+    def log(self, slot: str, containing: str = "") -> str:
         words = ("--selector", f"slot={slot}", "--tail", "30", "--prefix")
-        return shell.run([*self._command(), "logs", *words]).output
+        output = shell.run([*self._command(), "logs", *words]).output
+        return "".join(line for line in output.splitlines(keepends=True) if containing in line)
 
     def stop(self, slot: str) -> None:
         self._kubectl("delete", KINDS, "--selector", f"slot={slot}", "--ignore-not-found")

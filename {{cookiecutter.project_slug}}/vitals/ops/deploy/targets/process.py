@@ -87,8 +87,10 @@ class Processes:
     def reach(self, slot: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{slot}"
 
-    def log(self, slot: str) -> str:
-        return "\n".join((self._folder / f"{slot}.log").read_text().splitlines()[-LOG_LINES:])
+    def log(self, slot: str, containing: str = "") -> str:
+        file = self._folder / f"{slot}.log"
+        lines = file.read_text(errors="replace").splitlines() if file.exists() else []
+        return "\n".join([line for line in lines if containing in line][-LOG_LINES:])
 
     def stop(self, slot: str) -> None:
         if program := self._programs.pop(slot, None):
