@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from vitals import docs, openapi, outermost, problems
+from vitals import docs, openapi, outermost, problems, route_index
 from vitals.health import routes as health_routes
 from vitals.health.checks import Checks
 from vitals.health.event_loop import EventLoop
@@ -160,6 +160,8 @@ class Engine:
     async def _inside(self, _: object) -> AsyncIterator[None]:
         """What happens when it has started: the guard, then the first result of each check."""
         self.refuse_unguarded()
+        if self._options.index:
+            route_index.install(self._app.router)
         self._metrics.check_gauges()
         async with outermost.open_all((self.checks, self._history)):
             yield

@@ -39,7 +39,7 @@ def install(
     runbook: str | None = None,
     prefix: str = "",
     folder: Path | None = None,
-    index: bool = True,  # noqa: ARG001 - see the docstring
+    index: bool = True,
     problems: bool | None = None,
     guard: bool | None = None,
     security: bool | None = None,
@@ -69,7 +69,7 @@ def install(
     sections: tables of the status page, by title: functions that return names and values.
     runbook: the address of the runbook that findings link to; RUNBOOK.md by default.
     prefix: a path before those of the engine: /livez becomes /prefix/livez.
-    index: no effect yet.
+    index: find routes by an index of their paths; without, FastAPI tries them one by one.
 
     Raises ValueError for a name in `required` without a check, and for `databases`, `redis` and
     `folder`, which are not available yet; ImportError beside another package named `vitals`.
@@ -96,6 +96,7 @@ def install(
         required=required,
         runbook=runbook or "RUNBOOK.md",
         prefix=prefix,
+        index=index,
         problems=own if problems is None else problems,
         guard=own if guard is None else guard,
         security=own if security is None else security,

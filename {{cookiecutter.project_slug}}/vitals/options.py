@@ -23,6 +23,7 @@ class Options:
     required: Collection[str]
     runbook: str
     prefix: str
+    index: bool
     problems: bool
     guard: bool
     security: bool
