@@ -1,7 +1,6 @@
 """The route index: what it answers is what the framework answers, for any table of routes."""
 
 import itertools
-import logging
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -13,10 +12,10 @@ from fastapi import APIRouter, FastAPI, routing
 from fastapi.routing import APIRoute
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse
-from starlette.routing import BaseRoute, Host, Match, Mount, Route
+from starlette.routing import Host, Match, Mount, Route
 
 from tests.engine.applications import install
-from vitals import route_index, testing
+from vitals import framework, route_index, testing
 
 LITERALS = ["a", "b", "items", "v1", "a b", "é", "x.json", "a{b-c}", ""]
 PARAMETERS = ["{p}", "{p:str}", "{p:int}", "{p:float}", "{p:uuid}"]
@@ -39,6 +38,7 @@ SEGMENTS = [
     "A",
 ]
 EXCEPTION_HANDLERS = "starlette.exception_handlers"  # copies of one request
+PLAIN = (str, bytes, int, float, UUID, list, tuple)
 VERBS = ["GET", "POST", "PUT", "HEAD", "OPTIONS", "DELETE"]
 
 
@@ -125,7 +125,7 @@ class Table:
             inner.add_api_route(path, endpoint, methods=verbs)
             router.routes.append(Host("{h}.example.org", inner))
         elif kind == "socket":
-            router.add_api_websocket_route(path, lambda websocket: None)
+            router.add_api_websocket_route(path, endpoint)
         elif depth < 3:
             self.include(router, depth)
 
@@ -171,23 +171,19 @@ class Table:
             "query_string": b"",
         }
         scope |= {"root_path": draw.choice([""] * 19 + ["/a"]), "scheme": "http"}
-        return scope | {"server": ("test", 80), "http_version": "1.1", "state": {}}
+        return scope | {"server": ("test", 80), "http_version": "1.1"}
 
 
 def described(value: Any, depth: int = 0) -> Any:
     """A value of a scope: what is equal by content as text, an object by its identity."""
     if isinstance(value, dict) and depth < 3:
         return {key: described(each, depth + 1) for key, each in value.items()}
-    return (
-        repr(value)
-        if isinstance(value, str | bytes | int | float | UUID | list | tuple)
-        else id(value)
-    )
+    return repr(value) if isinstance(value, PLAIN) else id(value)
 
 
 async def outcome(app: FastAPI, scope: dict[str, Any]) -> Any:
     """The messages, the error and the scope of a request."""
-    scope, sent = {**scope, "state": {}}, list[Any]()
+    scope, sent = {**scope, "state": dict[str, Any]()}, list[Any]()
 
     async def receive() -> dict[str, Any]:
         return {"type": "http.request", "body": b"", "more_body": False}
@@ -255,3 +251,67 @@ async def test_the_index_differs_from_the_framework_in_none_of_120000_requests()
 
     assert compared == 120_000
     assert answered > compared / 3
+
+
+async def number_(number: int) -> int:
+    return number
+
+
+async def shout(number: int) -> str:
+    return f"{number}!"
+
+
+async def test_a_route_that_is_added_while_it_runs_is_found() -> None:
+    app = install(FastAPI())
+    nested = APIRouter()
+    async with testing.client(app) as client:
+        before = await client.get("/of/a/1")
+        nested.get("/{number}")(number_)
+        app.include_router(nested, prefix="/of/a")
+        first = await client.get("/of/a/1")
+        nested.get("/{number}/more")(shout)
+        second = await client.get("/of/a/1/more")
+
+    assert [before.status_code, first.json(), second.json()] == [404, 1, "1!"]
+
+
+async def test_without_the_index_the_framework_searches() -> None:
+    app = install(FastAPI(), {"index": False})
+    async with testing.client(app):
+        assert app.router.middleware_stack == app.router.app
+
+
+async def test_an_unknown_version_of_the_framework_keeps_its_own_search(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(framework, "KNOWN_ROUTING", ())
+    app = install(FastAPI())
+    app.get("/{number}")(number_)
+    async with testing.client(app) as client:
+        answer = await client.get("/7")
+
+    assert (answer.json(), app.router.middleware_stack) == (7, app.router.app)
+    assert "the route index is off" in caplog.text
+
+
+async def test_a_search_that_somebody_replaced_is_left_alone(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr(APIRoute, "matches", APIRoute.matches.__get__(APIRoute))
+    app = install(FastAPI())
+    async with testing.client(app):
+        pass
+
+    assert "APIRoute.matches is replaced" in caplog.text
+
+
+async def test_a_router_with_a_search_of_its_own_keeps_it(caplog: pytest.LogCaptureFixture) -> None:
+    class Own(APIRouter):
+        pass
+
+    app = install(FastAPI())
+    app.router.__class__ = Own
+    async with testing.client(app):
+        pass
+
+    assert "Own with a search of its own" in caplog.text
