@@ -1,9 +1,8 @@
 """The route index: finds the route of a request without trying them all.
 
-FastAPI tries its routes in turn, so the last of 100 costs six times the first. Here a path is
-looked up by its number of segments and the literal ones; the framework's own `matches` decides.
-What isn't sure goes to the framework's search: mounts, hosts, `path` convertors and custom routes
-before a match, `root_path`, redirects, 405, websockets.
+A path is looked up by its segments' number and the literal ones; then the framework's `matches`
+decides. Left to the framework's search: mounts, hosts, `path` convertors and custom routes before
+a match, `root_path`, redirects, 405, websockets.
 """
 # ruff: noqa: SLF001 - `framework.routing_is_known` compares the private parts used here
 
@@ -30,7 +29,7 @@ def install(router: Any) -> None:
 
 def _stock(part: Any, *kinds: Any) -> bool:
     """Whether a route matches and handles as one of the framework's kinds does."""
-    own = vars(part).keys() & {"matches", "handle"}
+    own = getattr(part, "__dict__", {}).keys() & {"matches", "handle"}
     return not own and search(type(part)) in map(search, kinds)
 
 
@@ -74,7 +73,7 @@ class RouteIndex:
         """The route of a request and what it adds to the scope; None: the framework decides."""
         path, method = scope.get("path", ""), scope.get("method")
         odd = len(path) > LONGEST or "\n" in path  # `$` matches before a last newline
-        if odd or not method or scope.get("root_path") or "fastapi" in scope:
+        if odd or method is None or scope.get("root_path") or "fastapi" in scope:
             return None, None
         for leaf in self._leaves(path):
             if method in (leaf[4].methods or (method,)):
@@ -106,8 +105,7 @@ class RouteIndex:
             self.__dict__ = vars(RouteIndex(router, self._search))  # at once, for other threads
         leaf, child = self._find(scope)
         if leaf is None:
-            await self._search(scope, receive, send)
-            return
+            return await self._search(scope, receive, send)
         _, _, scoped, route, target, routers = leaf
         scope.setdefault("router", router)
         routing._apply_router_form_limits(scope, router.form_limits)
@@ -117,5 +115,6 @@ class RouteIndex:
             inside |= {"included_router": included, "effective_route_context": target}
             child["route"] = route
         scope.update(child)
-        routing._route_selected(scope=scope, path=getattr(target, "path_format", None))
+        if target is not None and "fastapi.telemetry" in scope:
+            routing._route_selected(scope=scope, path=target.path_format)
         await (route.handle if route is not None else router.default)(scope, receive, send)
