@@ -37,11 +37,10 @@ class RouteIndex:
     """What a router calls for each request; it is built again when routes have changed."""
 
     def __init__(self, router: Any, search: Any) -> None:
-        self._router, self._search = router, search
+        self._router, self._search, self._size, self._scoped = router, search, 0, False
         self._routes, self._routers = list(router.routes), [router]
         self._unsure: tuple[str, ...] = ()  # starts of paths that are left to the framework
         self._shapes: dict[int, dict[Any, tuple[Any, dict[Any, list[Any]]]]] = {}  # by segments
-        self._size, self._scoped = 0, False
         for route in self._routes:
             self._add(route, route, ())
         self._versions = list(map(version, self._routers))
@@ -105,7 +104,8 @@ class RouteIndex:
             self.__dict__ = vars(RouteIndex(router, self._search))  # at once, for other threads
         leaf, child = self._find(scope)
         if leaf is None:
-            return await self._search(scope, receive, send)
+            await self._search(scope, receive, send)
+            return
         _, _, scoped, route, target, routers = leaf
         scope.setdefault("router", router)
         routing._apply_router_form_limits(scope, router.form_limits)
