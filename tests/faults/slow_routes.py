@@ -1,6 +1,7 @@
 """The generated service with slow routes. Run by its own Python, in its folder."""
 
 import asyncio
+import gc
 import logging
 import os
 import sys
@@ -35,6 +36,21 @@ async def stream() -> StreamingResponse:
             await asyncio.sleep(0.1)  # one line each 100 ms
 
     return StreamingResponse(numbers())
+
+
+@service.get("/short")
+async def short() -> StreamingResponse:
+    async def parts() -> AsyncIterator[bytes]:
+        yield b"one"
+        yield b"two"
+
+    return StreamingResponse(parts(), headers={"Content-Length": "6"})
+
+
+@service.get("/objects")
+async def objects() -> int:
+    gc.collect()
+    return len(gc.get_objects())
 
 
 @service.get("/stuck")

@@ -61,7 +61,11 @@ class RequestStats:
 
     def totals(self) -> dict[str, tuple[int, float]]:
         """The total of each kind, in the order of their first call."""
-        return {kind: self.total(kind) for kind in dict.fromkeys(call[0] for call in self.calls)}
+        totals = dict[str, tuple[int, float]]()
+        for kind, ms, _ in self.calls:
+            calls, before = totals.get(kind, (0, 0.0))
+            totals[kind] = calls + 1, before + ms
+        return totals
 
     def statements(self) -> list[tuple[str, int]]:
         """The number of times that each statement ran, the most frequent first."""

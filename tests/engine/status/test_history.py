@@ -166,3 +166,14 @@ def test_the_statement_that_was_repeated_longest_ago_is_dropped_first() -> None:
     assert len(repeats) == MAX_STATEMENTS
     assert not any(each.statement.startswith("SELECT 0x") for each in repeats)
     assert max(len(each.statement) for each in repeats) == 300
+
+
+def test_many_series_are_read_in_pieces_between_which_requests_run() -> None:
+    counted = Counted()
+    for number in range(300):
+        counted.request(f"/items{number}")
+
+    pieces = sum(1 for _ in counted.history._read())
+
+    assert pieces >= 6  # 600 series, at most 100 at a time
+    assert counted.history.total("/items7").requests == 1

@@ -1,4 +1,4 @@
-"""Labels of routes in the metrics: the engine reads them from private parts of the framework."""
+"""Labels of routes and the route index: they read private parts of the framework."""
 
 import re
 from pathlib import Path
@@ -10,6 +10,8 @@ from starlette.staticfiles import StaticFiles
 
 import vitals
 from vitals import testing
+from vitals.framework import searches_as_known
+from vitals.route_index import RouteIndex
 
 UNMATCHED, MOUNTED = "__unmatched__", "__mounted__"
 EXPECTED = {
@@ -71,3 +73,7 @@ async def test_a_request_is_counted_under_the_template_of_its_route(
 
     status, label = EXPECTED[line]
     assert SERIES.findall(metrics) == [(label, str(status))]
+
+
+def test_the_route_index_knows_this_version_of_the_framework() -> None:
+    assert searches_as_known(RouteIndex)

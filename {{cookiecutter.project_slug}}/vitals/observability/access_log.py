@@ -27,6 +27,7 @@ METHODS = frozenset(
 OTHER_METHOD = "_OTHER"
 MANY_REPEATS = 10  # of one statement in one request: one query for each row of another
 COSTS = ',"db_calls":%d,"db_ms":%.3f,"db_repeats":%d,"cache":"%s","bytes_out":'
+NOTHING: Mapping[str, object] = {}
 NO_COSTS = COSTS % (0, 0, 0, "none")
 THOUSANDTHS = tuple(f".{number:03d}" for number in range(1000))
 DB_SECONDS = "db_client_operation_duration_seconds"
@@ -85,7 +86,7 @@ class AccessLog:
         counted_seconds = counted_seconds or seconds
         took.counts[bisect_left(DURATION_BUCKETS, counted_seconds)] += 1  # `observe`, in line
         took.sum += counted_seconds
-        costs, more = NO_COSTS, None
+        costs, more = NO_COSTS, NOTHING
         if stats.calls or stats.cache != "none" or stats.fields:
             counted = self._count_calls(stats, route)
             called.observe(counted[0])
@@ -105,9 +106,12 @@ class AccessLog:
                 f',"error":"{stats.error}"{who(client and client[0], stats.subject)}'
                 f',"outcome":"{outcome}"}}\n'
             )
-            if more or self._as_text:
-                fields = json.loads(line)
-                line = self._format(fields | (more or {}) | fields)  # none of these is replaced
+            if more:  # none of the line's own is replaced
+                more = {name: v for name, v in more.items() if f"{json.dumps(name)}:" not in line}
+            if self._as_text:
+                line = self._format(json.loads(line) | more)
+            elif more:
+                line = f"{line[:-2]},{logs.as_json(more)[1:]}"
             self._write_line(line)
 
     def write_unit(
@@ -157,10 +161,12 @@ class AccessLog:
         labels = {"http_route": route}
         if stats.cache != "none":
             self.metrics.count("cache_requests_total", labels | {"result": stats.cache})
+        statements = None
         for kind, ms, detail in stats.calls:
             if kind == "db":
-                histogram = self.metrics.histogram(DB_SECONDS, DURATION_BUCKETS, labels)
-                histogram.observe(ms / 1000)
+                if statements is None:
+                    statements = self.metrics.histogram(DB_SECONDS, DURATION_BUCKETS, labels)
+                statements.observe(ms / 1000)
             elif kind not in DATABASES_OWN:
                 of = {"kind": kind, "dependency": detail[:MAX_TEXT]}
                 self.metrics.histogram(CALL_SECONDS, DURATION_BUCKETS, of).observe(ms / 1000)

@@ -2,6 +2,7 @@
 
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 CALL_BUCKETS = (0, 1, 2, 3, 5, 10, 20, 50)
@@ -57,7 +58,12 @@ class Histogram:
 
 def labels_text(labels: Labels) -> str:
     """Labels as the text format writes them."""
-    return ",".join(f'{name}="{_escape(value)}"' for name, value in labels.items())
+    return _text(tuple(labels.items()))
+
+
+@lru_cache(maxsize=4_096)  # every call of a request asks for the same few
+def _text(labels: tuple[tuple[str, str], ...]) -> str:
+    return ",".join(f'{name}="{_escape(value)}"' for name, value in labels)
 
 
 def _escape(value: str) -> str:

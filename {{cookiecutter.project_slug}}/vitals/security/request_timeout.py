@@ -90,13 +90,13 @@ class RequestTimeout:
         if scope["type"] == "lifespan":
             await self.app(scope, receive, send)
             return
-        loop = asyncio.get_running_loop()
         request = InFlight(scope, send, monotonic() + self._seconds)
         if end := request.state.get("end"):
             await _refuse(end, scope, receive, send)
             return
         self._in_flight.add(request)
         if self._sweeper is None:
+            loop = asyncio.get_running_loop()
             self._sweeper = loop.call_later(SWEEP_SECONDS, self._sweep, loop)
         try:
             await self.app(scope, receive, request.send)
