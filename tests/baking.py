@@ -8,6 +8,7 @@ import contextlib
 import functools
 import json
 import os
+import re
 import shutil
 import socket
 import subprocess
@@ -22,6 +23,7 @@ from cookiecutter.main import cookiecutter
 ROOT = Path(__file__).resolve().parents[1]
 FOLDER = "{{cookiecutter.project_slug}}"
 IN_PLACE = ROOT / FOLDER
+ANSWER = re.compile(r"cookiecutter\.(?!json\b)")  # what is rendered; not the name of a file
 VARIANTS = {
     "full": {"database": "true", "cache": "true"},
     "database": {"database": "true", "cache": "false"},
