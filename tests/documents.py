@@ -126,7 +126,7 @@ EXCEPTIONS = {
     'make change TITLE="Refuse a name in brackets"': SHIPS,
     "make compare BASE=v0.1.0": LONG,
     'make update SET="cache=true deploy=kubernetes"': "tests/update/test_answers.py runs it",
-    'make update SET="owner=team-billing"': "tests/update/test_answers.py runs the same for other answers",
+    'make update SET="owner=team-billing"': "tests/update/test_answers.py runs others",
     "make run": "serves until Ctrl-C; tests/ops/test_run.py starts and stops it",
     "make setup PYTHON=python3.13": "needs a second Python; tests/test_matrix.py has three",
     "kill -USR1 <pid>": "needs a process that hangs; tests/engine/server sends it to a running one",

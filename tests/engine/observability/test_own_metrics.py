@@ -94,8 +94,19 @@ def test_wrong_labels_and_negative_amounts_are_refused() -> None:
 
     with pytest.raises(ValueError, match="expected kind"):
         orders.add(size="big")
-    with pytest.raises(ValueError, match="expected 0 or more"):
-        orders.add(-1, kind="gift")
+    for amount in (-1, float("nan")):
+        with pytest.raises(ValueError, match="expected 0 or more"):
+            orders.add(amount, kind="gift")
+
+
+@pytest.mark.parametrize(
+    ("buckets", "labels"), [((2, 1), ()), ((1, float("inf")), ()), ((1, 2), ("le",))]
+)
+def test_buckets_that_no_scraper_reads_are_refused(
+    buckets: tuple[float, ...], labels: tuple[str, ...]
+) -> None:
+    with pytest.raises(ValueError, match="payment_seconds"):
+        vitals.histogram("payment_seconds", "time of a payment", *labels, buckets=buckets)
 
 
 def test_no_value_of_a_thread_is_lost() -> None:

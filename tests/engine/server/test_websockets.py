@@ -57,6 +57,16 @@ def talking() -> FastAPI:
         await socket.accept()
         raise ValueError("hunter2")
 
+    @app.websocket("/ticker")
+    async def ticker(socket: WebSocket) -> None:
+        await socket.accept()
+        while True:
+            await socket.send_text("tick")
+            await asyncio.sleep(0.01)  # the pause between two ticks
+
+    @app.websocket("/forgotten")
+    async def forgotten(_: WebSocket) -> None: ...
+
     @app.websocket("/silent")
     async def silent(socket: WebSocket) -> None:
         await asyncio.sleep(60)
@@ -155,9 +165,12 @@ async def test_an_error_after_the_handshake_is_a_close_code(path: str, code: int
     assert (line["close_code"], line["error"]) == (code, "" if code == 1008 else "ValueError")
 
 
-async def test_a_client_that_vanishes_is_no_error(caplog: pytest.LogCaptureFixture) -> None:
+@pytest.mark.parametrize("path", ["/rooms/a", "/ticker"])
+async def test_a_client_that_vanishes_is_no_error(
+    path: str, caplog: pytest.LogCaptureFixture
+) -> None:
     async with talk() as it:
-        ws = await it.open("/rooms/a")
+        ws = await it.open(path)
         ws.transport.abort()
         await until(lambda: it.lines)
 
@@ -172,6 +185,16 @@ async def test_a_handler_that_does_not_accept_in_time_is_refused() -> None:
                 pass
 
     assert refusal.value.response.status_code == 503
+
+
+async def test_a_handler_that_accepts_nothing_is_an_error_of_the_server() -> None:
+    async with talk() as it:
+        with pytest.raises(InvalidStatus) as refusal:
+            async with it.open("/forgotten"):
+                pass
+        await until(lambda: it.lines)
+
+    assert (refusal.value.response.status_code, it.lines.last()["status"]) == (500, 500)
 
 
 async def test_a_message_above_the_limit_closes_the_websocket() -> None:

@@ -1,6 +1,6 @@
 """Background tasks: each has a line of its own, with the ID of its request."""
 
-from functools import wraps
+from functools import partial, wraps
 from typing import Any
 
 from starlette.background import BackgroundTask
@@ -35,4 +35,6 @@ def observe() -> None:
 
 def _name(function: Any) -> str:
     """A bounded number of names: a function's, or the type of what else can be called."""
+    while isinstance(function, partial):
+        function = function.func
     return str(getattr(function, "__qualname__", type(function).__qualname__))

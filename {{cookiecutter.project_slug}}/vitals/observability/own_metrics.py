@@ -11,6 +11,7 @@ import re
 from bisect import bisect_left
 from collections import Counter as Counts
 from collections.abc import Iterator, Mapping, Sequence
+from math import isfinite
 from threading import Lock
 from typing import TypeVar, cast
 
@@ -65,7 +66,7 @@ class Counter(OwnMetric):
 
     def add(self, amount: float = 1, **labels: object) -> None:
         """Add to the value. Raises ValueError for a negative amount."""
-        if amount < 0:
+        if not amount >= 0:  # NaN is neither
             raise ValueError(f"metric {self.name}: got {amount}; expected 0 or more")
         with self.lock:
             if (key := self.key(labels, self.series)) is not None:
@@ -107,8 +108,9 @@ def histogram(
     name: str, text: str, *labels: str, buckets: Sequence[float] = DURATION_BUCKETS
 ) -> OwnHistogram:
     """Declare a histogram; `buckets` are rising upper bounds. Raises ValueError as `gauge` does."""
-    if list(buckets) != sorted({*buckets}):
-        raise ValueError(f"metric {name}: got buckets {buckets}; expected rising numbers")
+    if list(buckets) != sorted({*buckets}) or not all(map(isfinite, buckets)) or "le" in labels:
+        expected = "rising numbers, and no label le"
+        raise ValueError(f"metric {name}: got buckets {buckets}; expected {expected}")
     return _declare(OwnHistogram(name, text, labels, buckets))
 
 
@@ -138,7 +140,9 @@ def names() -> list[str]:
 
 def about(name: str) -> tuple[str, str] | None:
     """The kind and the text of a declared metric."""
-    return (found.kind, " ".join(found.text.split())) if (found := _declared.get(name)) else None
+    if (found := _declared.get(name)) is None:
+        return None
+    return found.kind, " ".join(found.text.replace("\\", "\\\\").split())
 
 
 def histograms() -> Iterator[tuple[str, Mapping[str, Histogram]]]:
@@ -166,6 +170,6 @@ def values() -> dict[str, object]:
         for labels, each in tuple(children.items()):
             count = sum(each.counts)
             found[f"{name}{{{labels}}}" if labels else name] = (
-                f"{count} values, mean {each.sum / count:.4g}"
+                f"{count} values, mean {each.sum / max(1, count):.4g}"
             )
     return found

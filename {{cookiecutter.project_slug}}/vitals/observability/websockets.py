@@ -1,17 +1,18 @@
 """Websockets: a line at the end of each, its handshake counted as a request, a gauge."""
 
 import logging
+from asyncio import CancelledError
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from starlette.websockets import WebSocketDisconnect
 
-from vitals.observability.observed_request import Answers, new_id
+from vitals.observability.observed_request import GONE, Answers, new_id
 from vitals.observability.route_label import route_label
 from vitals.request_stats import RequestStats, WriteUnit, current
 
 ABNORMAL = 1006  # no closing frame came (RFC 6455, 7.1.5)
-REFUSED, VIOLATION, DEFECT = 403, 1008, 1011
+REFUSED, VIOLATION, DEFECT, RESTART = 403, 1008, 1011, 1012
 OPEN = "http_server_open_websockets"
 log = logging.getLogger("vitals.requests")
 
@@ -20,14 +21,8 @@ class ObservedWebsocket(RequestStats):
     """The stats of a websocket, filled from its ASGI messages."""
 
     __slots__ = (
-        "_access_log",
-        "_answers",
-        "_receive",
-        "_send",
-        "close_code",
-        "scope",
-        "started",
-        "status",
+        *("_access_log", "_answers", "_open_route", "_receive", "_send"),
+        *("close_code", "scope", "started", "status"),
     )
 
     def __init__(self, answers: Answers, scope: Scope, receive: Receive, send: Send) -> None:
@@ -35,6 +30,7 @@ class ObservedWebsocket(RequestStats):
         self._answers, self._access_log = answers, answers.access_log
         self.scope, self._receive, self._send = scope, receive, send
         self.started, self.status, self.close_code = perf_counter(), 0, 0
+        self._open_route: str | None = None
 
     def unit_writer(self) -> WriteUnit:
         return self._access_log.write_unit
@@ -59,7 +55,9 @@ class ObservedWebsocket(RequestStats):
             )
         elif kind == "websocket.accept":
             self._answer(101)
-            self._access_log.metrics.add_open(OPEN, self.route())
+            if self._open_route is None:
+                self._open_route = self.route()
+                self._access_log.metrics.add_open(OPEN, self._open_route)
             message["headers"] = [*message.get("headers", ()), self._own_header()]
         elif self.status == 101 and kind.startswith("websocket.http"):
             if kind == "websocket.http.response.body":
@@ -93,8 +91,10 @@ class ObservedWebsocket(RequestStats):
     def finish(self) -> None:
         """Write the line."""
         self.closed = True
-        if self.status == 101:
-            self._access_log.metrics.remove_open(OPEN, self.route())
+        if not self.status:  # nothing was accepted, and nothing refused
+            self._answer(GONE if self.close_code == ABNORMAL else 500)
+        if self._open_route is not None:
+            self._access_log.metrics.remove_open(OPEN, self._open_route)
         outcome = "client_left" if self.close_code == ABNORMAL else "completed"
         client = (self.scope.get("client") or ("",))[0]
         fields = {"method": "GET", "route": self.route(), "status": self.status}
@@ -118,8 +118,11 @@ async def observe(
     token = current.set(websocket)
     try:
         await app(scope, websocket.on_receive, websocket.on_send)
-    except WebSocketDisconnect:
-        pass  # the client left, as the tutorial's examples let it
+    except WebSocketDisconnect as left:  # the client did, as the tutorial's examples let it
+        websocket.close_code = websocket.close_code or left.code
+    except CancelledError:  # at the stop
+        websocket.close_code = websocket.close_code or RESTART
+        raise
     except Exception as error:
         await websocket.fail(error)
         if reraise:
