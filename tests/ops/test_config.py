@@ -27,6 +27,11 @@ def put(name: str, value: str) -> Change:
 
 COMMON, STAGING = "config/common.env", "config/staging.env"
 PLANTED: list[tuple[str, Change, str]] = [
+    (
+        STAGING,
+        put("APP_OPS_TOKEN", "secret://another"),
+        "does not reach the container; expected another in deploy/compose.yaml.* x-app, secrets",
+    ),
     (COMMON, add("APP_MAX_CONECTIONS=5"), "APP_MAX_CONECTIONS.* is APP_MAX_CONNECTIONS"),
     (COMMON, add("APP_WHATEVER=5"), "APP_WHATEVER: no such setting"),
     (COMMON, add("PATH_TO=5"), "PATH_TO is not read"),

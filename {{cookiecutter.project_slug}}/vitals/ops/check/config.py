@@ -136,6 +136,7 @@ RULES = (
     not_of_this_place,
     refused_by_the_service,
     times_that_do_not_fit,
+    parity.secrets_that_do_not_arrive,
 )
 
 

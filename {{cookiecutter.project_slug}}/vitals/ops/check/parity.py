@@ -3,10 +3,15 @@
 from collections.abc import Iterator
 from types import ModuleType
 
+import yaml
+
 from vitals.ops.deploy import targets
 from vitals.ops.env_files import ENVIRONMENTS, Configuration
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
+from vitals.settings import REFERENCE
+
+COMPOSE = "deploy/compose.yaml"
 
 
 def compare(given: Configuration) -> str:
@@ -26,6 +31,22 @@ def compare(given: Configuration) -> str:
         else f"{name} not compared: no `{' '.join(target.VERSION[:2])}` here"
         for name, target in targets_here
     )
+
+
+def secrets_that_do_not_arrive(given: Configuration) -> Iterator[Refused]:
+    """Docker Compose hands each secret over by its name; a cluster mounts all of them."""
+    if not (file := given.root / COMPOSE).exists():
+        return
+    compose = yaml.safe_load(file.read_text(encoding="utf-8"))
+    places = {"x-app, secrets": compose["x-app"]["secrets"], "secrets": compose["secrets"]}
+    places["x-throw-away"] = compose["x-throw-away"]
+    for line in given.lines():
+        name = line.value.removeprefix(REFERENCE)
+        if name != line.value and (
+            missing := [p for p, names in places.items() if name not in names]
+        ):
+            found = f"{line.where}: {line.name}={line.value} does not reach the container"
+            yield Refused(found, f"{name} in {COMPOSE}", f"add it to {'; '.join(missing)}")
 
 
 def _differences(name: str, target: ModuleType, given: Configuration) -> Iterator[str]:
