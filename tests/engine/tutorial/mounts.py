@@ -66,7 +66,7 @@ def frontend(app: FastAPI) -> Asks:
         response.headers["Content-Security-Policy"] = policy
         return response
 
-    label, browser = "__unmatched__", {"accept": "text/html"}
+    label, browser = "__mounted__", {"accept": "text/html"}
     return [
         ask("GET /", INDEX, route=label),
         ask("GET /", header("content-security-policy", policy), route=label),

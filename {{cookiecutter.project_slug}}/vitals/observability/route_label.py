@@ -15,7 +15,8 @@ def route_label(scope: Any) -> str:
     """
     route = scope.get("route")
     if route is None:  # nothing matched, or what is mounted has no routes
-        return MOUNTED if "endpoint" in scope else UNMATCHED
+        is_frontend = "frontend_path" in scope.get("fastapi", NOTHING)
+        return MOUNTED if is_frontend or "endpoint" in scope else UNMATCHED
     context = scope.get("fastapi", NOTHING).get("effective_route_context")
     if context is not None and context.original_route is route:
         route = context
