@@ -88,6 +88,8 @@ def check_for(question: str) -> Callable[[object], str]:
 def check_choice(question: str, answer: object, where: str = "") -> None:
     """Raise FailedHookException unless the answer is a choice of the question, or a boolean."""
     choices = ASKED[question]
+    if isinstance(choices, str):
+        return  # a text without a rule
     if isinstance(choices, bool):
         fits = isinstance(answer, bool | str) and BOOLEANS.fullmatch(str(answer))
         expected, example = "true or false", str(choices).lower()

@@ -6,6 +6,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
+import websockets
 
 from tests import baking
 from tests.faults.service import Project
@@ -19,7 +20,13 @@ def copy(project: Project, tmp_path: Path) -> Path:
 
 
 def installed(copy: Path) -> None:
-    """Say that the locks are installed: faults planted into them must not stop `make` before."""
+    """Say that the locks are installed: faults planted into them must not stop `make` before.
+
+    The package for the websocket among the routes, without which nothing starts, is copied.
+    """
+    (packages,) = copy.glob(".venv/lib/python*/site-packages")
+    for file in websockets.__path__:
+        shutil.copytree(file, packages / "websockets", dirs_exist_ok=True)
     code = "from vitals.ops.project.setup import *; mark_installed(DEVELOPMENT)"
     subprocess.run([copy / ".venv/bin/python", "-c", code], cwd=copy, check=True)
 

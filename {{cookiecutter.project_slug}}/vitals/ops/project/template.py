@@ -84,6 +84,9 @@ class Template:
         name = str(self._record["template"]) or self._address
         made = Path(tempfile.mkdtemp(dir=self._folder))
         answers = {**self._record["answers"], **(changed or {})}
+        for question, choices in self.questions(commit).items():
+            if isinstance(choices, list) and answers.get(question, choices[0]) not in choices:
+                raise _no_answer(question, answers[question])
         options = ["--no-input", "--config-file", self._config(name, answers), "--output-dir", made]
         aside = {"TMPDIR": str(self._folder)}  # it leaves its hooks' scripts there
         shell.check_output([self._generator, name, *options], aside)
@@ -91,8 +94,7 @@ class Template:
         taken = recorded(project)["answers"]
         for question, answer in answers.items():
             if taken.get(question, answer) != answer:
-                found = f"{question}={answer!r} is no answer any more"
-                raise Refused(found, "the recorded answers to be taken", "an earlier VERSION")
+                raise _no_answer(question, answer)
         return project
 
     @cached_property
@@ -123,6 +125,11 @@ class Template:
 
     def _in_clone(self, *words: str) -> tuple[str, ...]:
         return ("-C", str(self._clone), *words)
+
+
+def _no_answer(question: str, answer: str) -> Refused:
+    found = f"{question}={answer!r} is no answer any more"
+    return Refused(found, "the recorded answers to be taken", "an earlier VERSION")
 
 
 def commit_of(folder: Path, message: str, *parents: str) -> str:
