@@ -56,4 +56,4 @@ def test_memory_objects_descriptors_and_series_stay_flat(start: Start) -> None:
     assert grown["MB"] <= MEMORY_MB
     assert grown["objects"] <= SOME
     assert grown["descriptors"] <= 2  # connections of the pools
-    assert grown["series"] == 0
+    assert grown["series"] <= 3 * 20  # lines: a route may answer with a status that is rare
