@@ -12,7 +12,7 @@ from typing import Any
 from fastapi.security.base import SecurityBase
 from starlette.routing import Host, Mount, WebSocketRoute
 
-from vitals.framework import routes_with_prefixes
+from vitals.framework import low_priority_routes, routes_with_prefixes
 from vitals.security.callers import CallerDependency
 
 SCOPES = 'dependencies=[Security(vitals.caller, scopes=["…"])]'
@@ -70,9 +70,7 @@ def _every_route(
             yield from _every_route(inner, public, path)
         elif (path := path or "/") not in public:
             yield path, route, route
-    # Private to FastAPI, without a public way: the routes of `app.frontend()`.
-    router = getattr(app, "router", app)
-    for each in getattr(router, "_iter_low_priority_routes", tuple)():
+    for each in low_priority_routes(getattr(app, "router", app)):
         for page in getattr(_original(each), "routes", ()):
             path = f"{prefix}{getattr(each, 'frontend_prefix', '')}{page.path}"
             if path not in public:
