@@ -14,7 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from vitals.ops.deploy import deploy, smoke, staging, targets
+from vitals.ops.deploy import clients, deploy, smoke, staging, targets
 from vitals.ops.deploy.staging import ENVIRONMENT, ThrowawayStaging
 from vitals.ops.deploy.targets import Target
 from vitals.ops.deploy.traffic import Traffic
@@ -50,6 +50,7 @@ class Rehearsal(NamedTuple):
     broken: Release
     known: Load  # what both can be sent
     session: Session
+    issuer: Issuer
 
 
 def deploy_the_last_release(rehearsal: Rehearsal) -> None:
@@ -62,6 +63,11 @@ def deploy_the_last_release(rehearsal: Rehearsal) -> None:
 
 def deploy_this_tree(rehearsal: Rehearsal) -> None:
     deploy.deploy(rehearsal.staging.target, rehearsal.this)
+
+
+def answer_old_clients(rehearsal: Rehearsal) -> str:
+    _, before, *_, session, issuer = rehearsal
+    return clients.compare(rehearsal.staging.target, before, session, issuer)
 
 
 def roll_back(rehearsal: Rehearsal) -> str:
@@ -85,7 +91,13 @@ def refuse_a_broken_build(rehearsal: Rehearsal) -> str:
     raise Refused("a broken build went live", "the smoke test to refuse it")
 
 
-STEPS = (deploy_this_tree, roll_back, work_on_the_new_schema, refuse_a_broken_build)
+STEPS = (
+    deploy_this_tree,
+    answer_old_clients,
+    roll_back,
+    work_on_the_new_schema,
+    refuse_a_broken_build,
+)
 
 
 def rehearse(mode: str) -> int:
@@ -143,7 +155,7 @@ def _prepared(mode: str, tree: str) -> Iterator[Rehearsal]:
         started = stack.enter_context(staging.start(mode, folder, issuer))
         known = _known(before := _last_release(tree), this)
         session = Session(known, issuer.token(known.scopes, minutes=60))
-        yield Rehearsal(started, before, this, broken, known, session)
+        yield Rehearsal(started, before, this, broken, known, session, issuer)
 
 
 def _last_release(tree: str) -> Release:
