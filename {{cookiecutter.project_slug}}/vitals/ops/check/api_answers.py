@@ -1,8 +1,29 @@
 """Answers held against the schema that a description of the API (OpenAPI 3.1) promises."""
 
+import json
+from collections.abc import Iterator
+from contextlib import suppress
 from typing import Any
 
+from vitals.ops.check.security.observe import Answer
 from vitals.ops.check.security.schemas import Schema, alternatives, fits, type_of
+
+
+def faults(answer: Answer, description: Schema) -> Iterator[str]:
+    """What an answer has that the description doesn't promise, or lacks."""
+    path, method = answer.operation.name.partition(" ")[2], answer.operation.method.lower()
+    answers = description.get("paths", {}).get(path, {}).get(method, {}).get("responses", {})
+    described = answers.get(str(answer.status))
+    kind = answer.headers.get("Content-Type", "").partition(";")[0]
+    if described is None and answers and answer.status < 400:
+        yield f"answered {answer.status}, which isn't described"
+    elif described and described.get("content") and kind not in described["content"]:
+        yield f"answered {kind}, which isn't described"
+    elif described and "json" in kind:
+        schema = described.get("content", {}).get(kind, {}).get("schema", {})
+        schemas = description.get("components", {}).get("schemas", {})
+        with suppress(ValueError):  # the beginning of a long answer
+            yield from dict.fromkeys(invalid(json.loads(answer.text), schema, schemas))
 
 
 def invalid(value: Any, schema: Any, schemas: Schema, at: str = "answer") -> list[str]:
