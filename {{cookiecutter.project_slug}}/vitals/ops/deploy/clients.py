@@ -9,6 +9,7 @@ import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
+from typing import TYPE_CHECKING
 
 import httpx
 
@@ -26,7 +27,16 @@ from vitals.ops.release import notes
 from vitals.ops.release.releases import Release
 from vitals.ops.run.steps import Refused
 
+if TYPE_CHECKING:
+    from vitals.ops.deploy.rehearse import Rehearsal
+
 CONFLICT = 409  # with what was stored through the other version
+
+
+def answer_old_clients(rehearsal: "Rehearsal") -> str:
+    """A step of the rehearsal: both versions answer what clients of the last release send."""
+    staging, before = rehearsal.staging, rehearsal.before
+    return compare(staging.target, before, rehearsal.session, rehearsal.issuer)
 
 
 def compare(target: Target, before: Release, session: Session, issuer: Issuer) -> str:

@@ -14,7 +14,9 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
-from vitals.ops.deploy import clients, deploy, smoke, staging, targets
+from vitals.ops.deploy import deploy, smoke, staging, targets
+from vitals.ops.deploy.clients import answer_old_clients
+from vitals.ops.deploy.locks import hold_no_long_lock
 from vitals.ops.deploy.staging import ENVIRONMENT, ThrowawayStaging
 from vitals.ops.deploy.targets import Target
 from vitals.ops.deploy.traffic import Traffic
@@ -65,11 +67,6 @@ def deploy_this_tree(rehearsal: Rehearsal) -> None:
     deploy.deploy(rehearsal.staging.target, rehearsal.this)
 
 
-def answer_old_clients(rehearsal: Rehearsal) -> str:
-    _, before, *_, session, issuer = rehearsal
-    return clients.compare(rehearsal.staging.target, before, session, issuer)
-
-
 def roll_back(rehearsal: Rehearsal) -> str:
     started = time.monotonic()
     deploy.rollback(rehearsal.staging.target, ENVIRONMENT, lambda _: True)
@@ -91,13 +88,8 @@ def refuse_a_broken_build(rehearsal: Rehearsal) -> str:
     raise Refused("a broken build went live", "the smoke test to refuse it")
 
 
-STEPS = (
-    deploy_this_tree,
-    answer_old_clients,
-    roll_back,
-    work_on_the_new_schema,
-    refuse_a_broken_build,
-)
+STEPS = (hold_no_long_lock, deploy_this_tree, answer_old_clients, roll_back)
+STEPS += (work_on_the_new_schema, refuse_a_broken_build)
 
 
 def rehearse(mode: str) -> int:
