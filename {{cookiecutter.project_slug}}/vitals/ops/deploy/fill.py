@@ -12,7 +12,7 @@ from sqlalchemy.exc import DBAPIError
 
 NUMBER, TEXT_LENGTH = "g", 100
 BY_TYPE = (  # the first that fits; {n} is the length of a text, or what a number may not reach
-    (sa.Enum, "'{first}'::{type}"),
+    (sa.Enum, "'{first}'::\"{type}\""),
     (sa.Boolean, "g % 2 = 0"),
     (sa.SmallInteger, "g % 30000"),
     (sa.Integer, "g"),
@@ -50,6 +50,9 @@ def fill(
         try:
             sql = given.get(table.name) or insert(table)
             connection.exec_driver_sql(sql.replace(":rows", str(rows)))
+            for column in (c.name for c in table.columns if isinstance(c.type, sa.Integer)):
+                serial = f"pg_get_serial_sequence('\"{table.name}\"', '{column}')"
+                connection.exec_driver_sql(f"SELECT setval({serial}, {rows})")
             connection.exec_driver_sql(f'VACUUM ANALYZE "{table.name}"')  # as in production
         except (DBAPIError, ValueError) as error:
             failed[table.name] = str(getattr(error, "orig", error)).strip().rpartition(">: ")[2]

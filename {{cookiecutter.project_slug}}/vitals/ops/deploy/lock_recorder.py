@@ -17,6 +17,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import command
 from alembic.config import Config
+from alembic.util import CommandError
 from sqlalchemy import event
 
 from vitals.database_engine import build_engine
@@ -24,7 +25,7 @@ from vitals.ops.deploy.fill import fill
 from vitals.ops.deploy.locks import WAITING
 
 STRENGTH = list(WAITING)
-NOT_IN_A_TRANSACTION = re.compile(r"\bCONCURRENTLY\b|^\s*VACUUM\b", re.IGNORECASE)
+NOT_IN_A_TRANSACTION = re.compile(r"\b(CONCURRENTLY|COMMIT)\b|^\s*(VACUUM|CALL)\b", re.IGNORECASE)
 LOCKS = """
 SELECT relation::bigint, mode FROM pg_locks, pg_stat_force_next_flush()
 WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
@@ -116,10 +117,15 @@ def main() -> None:
     for revision in base:
         command.upgrade(config, revision)
     failed, names = asyncio.run(_fill(os.environ["APP_DATABASE_URL"], tables, rows, given))
+    not_rehearsed = [f"table {name} can't be filled: {why}" for name, why in failed.items()]
     recorder = Recorder(names, rows)
     recorder.listen()
-    command.upgrade(config, "heads")
-    print(json.dumps([failed, recorder.held]))  # noqa: T201  read by `locks`
+    try:
+        command.upgrade(config, "heads")
+    except CommandError as error:
+        reason = str(error).partition("\n")[0].rpartition(">: ")[2]
+        not_rehearsed.append(f"with made rows a migration fails: {reason}")
+    print(json.dumps([not_rehearsed, recorder.held]))  # noqa: T201  read by `locks`
 
 
 if __name__ == "__main__":
