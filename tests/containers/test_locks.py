@@ -127,6 +127,8 @@ DO $$ BEGIN
 END $$
 """
 HARMLESS = {
+    "a row more": "op.execute(\"INSERT INTO items (name, price_cents) VALUES ('a', 1)\")",
+    "batches": f"with op.get_context().autocommit_block(): op.execute('''{BATCHES}''')",
     "nullable column": 'op.add_column("orders", sa.Column("a", sa.Text()))',
     "constant default": 'op.add_column("orders", sa.Column("b", sa.Integer(), '
     'server_default="1", nullable=False))',
@@ -145,8 +147,6 @@ HARMLESS = {
     "text without a limit": 'op.alter_column("orders", "code", type_=sa.Text())',
     "default": 'op.alter_column("orders", "note", server_default="")',
     "rename": 'op.alter_column("orders", "note", new_column_name="remark")',
-    "a row more": "op.execute(\"INSERT INTO items (name, price_cents) VALUES ('a', 1)\")",
-    "batches": f"with op.get_context().autocommit_block(): op.execute('''{BATCHES}''')",
     "a few rows": 'op.execute("UPDATE orders SET code = code WHERE id < 10")',
     "table that the last release doesn't use": 'op.execute("CREATE INDEX ON legacy (a)")',
     "constraint gone": 'op.drop_constraint("ck", "orders")',

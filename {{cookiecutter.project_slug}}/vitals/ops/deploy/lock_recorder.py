@@ -123,7 +123,7 @@ def main() -> None:
     try:
         command.upgrade(config, "heads")
     except CommandError as error:
-        reason = str(error).partition("\n")[0].rpartition(">: ")[2]
+        reason = re.sub(r"^\(\S+\) (<.*>: )?", "", str(error).partition("\n")[0])
         not_rehearsed.append(f"with made rows a migration fails: {reason}")
     print(json.dumps([not_rehearsed, recorder.held]))  # noqa: T201  read by `locks`
 
