@@ -101,7 +101,7 @@ BLOCKING = {
             'op.add_column("orders", sa.Column("copy", sa.Text()))',
             'op.execute("UPDATE orders SET copy = note")',
         ),
-        r"ADD COLUMN copy TEXT: AccessExclusiveLock on orders .*; reads and writes wait",
+        r"ADD COLUMN copy .*: AccessExclusiveLock .* wait while `UPDATE orders SET copy = note` ran",
     ),
     "explicit lock": (
         both(
@@ -227,7 +227,7 @@ def test_a_migration_that_keeps_traffic_waiting_is_named_with_its_lock(
 
 def test_the_refusal_gives_the_way_without_the_lock(blocking: str) -> None:
     assert f"{len(BLOCKING) + 1} locks keep traffic waiting for more than 2 s" in blocking
-    ways = re.findall(r"wait\. Fix: (.*)", blocking)
+    ways = re.findall(r"wait.*\. Fix: (.*)", blocking)
     assert len(ways) == len(BLOCKING) + 1
     for way in ("postgresql_concurrently=True", "USING INDEX", "NOT VALID", "in batches"):
         assert any(way in each for each in ways)

@@ -46,6 +46,7 @@ class Recorder:
         self._tables, self._locks = tables, LOCKS.format(least=rows // 10)
         self._open: dict[tuple[str, str], dict[str, Any]] = {}
         self._started = self._own_seconds = 0.0
+        self._slowest = (0.0, "")  # of the transaction
         self._is_busy = self._is_alone = False
 
     def listen(self) -> None:
@@ -65,6 +66,7 @@ class Recorder:
         if self._is_busy:
             return
         took, statement = self._now() - self._started, " ".join(given[1].split())
+        self._slowest = max(self._slowest, (took, statement))
         found = self._ask(connection, self._locks)
         for table in {self._tables[oid] for oid, _ in found if oid in self._tables}:
             locks = [lock for oid, lock in found if self._tables.get(oid) == table]
@@ -78,12 +80,14 @@ class Recorder:
             self.commit(connection)
 
     def commit(self, _: sa.Connection) -> None:
-        now = self._now()
-        self.held += [each | {"seconds": now - each["since"]} for each in self._open.values()]
-        self._open.clear()
+        now, slowest = self._now(), self._slowest[1]
+        for each in self._open.values():
+            self.held.append(each | {"seconds": now - each["since"], "slowest": slowest})
+        self.rollback(_)
 
     def rollback(self, _: sa.Connection) -> None:
         self._open.clear()
+        self._slowest = (0.0, "")
 
     def _now(self) -> float:
         return time.monotonic() - self._own_seconds

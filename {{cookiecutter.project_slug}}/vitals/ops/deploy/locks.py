@@ -143,20 +143,25 @@ class _Held:
         grows = self._seconds >= GROWTH * few_seconds
         self.is_too_long = self.may_be_too_long and grows
         self._scaled = scaled if grows else self._seconds
-        patterns = WAYS if found["took"] > self._seconds / 2 else [""]  # not the statement itself
-        matching = (p for p in patterns if re.match(p, self._statement, re.IGNORECASE))
-        self._way = WAYS[next(matching)]
+        is_itself_slow = found["took"] > self._seconds / 2
+        patterns = WAYS if is_itself_slow else [""]
+        self._way = WAYS[next(p for p in patterns if re.match(p, self._statement, re.IGNORECASE))]
+        self._meanwhile = "" if is_itself_slow else f" while `{_shortened(found['slowest'])}` ran"
 
     def __str__(self) -> str:
-        statement = self._statement if len(self._statement) < 80 else f"{self._statement[:79]}…"
         measured = (
             f"{self._seconds:.3f} s with {MANY:,} rows, {self._few_seconds:.3f} s with {FEW:,}"
         )
+        long = f"{self._meanwhile}. Fix: {self._way}" if self.is_too_long else ""
         return (
-            f"{statement}: {self._lock} on {self.table} until the commit: {measured}, about "
-            f"{self._scaled:,.2f} s with {self._rows:,}; {WAITING[self._lock]} wait"
-            + (f". Fix: {self._way}" if self.is_too_long else "")
+            f"{_shortened(self._statement)}: {self._lock} on {self.table} until the commit: "
+            f"{measured}, about {self._scaled:,.2f} s with {self._rows:,}; "
+            f"{WAITING[self._lock]} wait{long}"
         )
+
+
+def _shortened(statement: str) -> str:
+    return statement if len(statement) < 80 else f"{statement[:79]}…"
 
 
 def _run(
