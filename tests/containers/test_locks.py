@@ -101,7 +101,7 @@ BLOCKING = {
             'op.add_column("orders", sa.Column("copy", sa.Text()))',
             'op.execute("UPDATE orders SET copy = note")',
         ),
-        r"ADD COLUMN copy .*: AccessExclusiveLock .* wait while `UPDATE orders SET copy = note` ran",
+        r"ADD COLUMN copy TEXT: AccessExclusiveLock .* wait while `UPDATE orders SET .*` ran",
     ),
     "explicit lock": (
         both(
