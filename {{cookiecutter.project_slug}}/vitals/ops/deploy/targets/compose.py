@@ -4,25 +4,22 @@ A file in the proxy's volume names the live slot and is read at each request; th
 beside it. Runs where the engine is, e.g. `ssh HOST make -C SERVICE deploy …`.
 """
 
-import json
 import os
 import shutil
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
 from vitals.ops.deploy import history, state
 from vitals.ops.deploy.history import Entry
-from vitals.ops.deploy.targets import caddy, project_name
+from vitals.ops.deploy.targets import caddy, docker, project_name
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
 VERSION = ["docker", "compose", "version"]
-FILE = Path("deploy", "compose.yaml")
 # The names of service, files and variables that live environments have: new ones would start the
 # proxy anew, which loses requests, and forget the history.
 PROXY, HISTORY_FILE = "front", "trail.json"
@@ -68,7 +65,7 @@ class Compose:
 
     def state(self) -> tuple[str, str]:
         name = self._name(PROXY)
-        if name not in containers():
+        if name not in docker.containers():
             return "", ""
         slot, _, text = shell.check_output(["docker", "exec", name, "sh", "-c", STATE]).partition(
             "\n"
@@ -80,8 +77,10 @@ class Compose:
             shell.check_output(["docker", "pull", "--quiet", release.image])
             return f"pulled {release.image}"
         inspect = ["docker", "image", "inspect", "--format", "{{.Config.Env}}"]
-        known = shell.run([*inspect, self._image(release)]).output
-        if f"APP_COMMIT={release.build.commit}" in known:
+        if (
+            f"APP_COMMIT={release.build.commit}"
+            in shell.run([*inspect, self._image(release)]).output
+        ):
             return "built before"
         version, commit = release.build
         build = ["docker", "build", "--quiet", "--file", release.folder / "deploy" / "Dockerfile"]
@@ -139,9 +138,9 @@ class Compose:
 
     def compose(self, release: Release, *words: str) -> None:
         """Run compose with the release's files and this environment's variables."""
-        files = (release.folder / FILE, *self._overlays)
+        files = (release.folder / docker.FILE, *self._overlays)
         environment = {"IMAGE": self._image(release), "ENVIRONMENT": release.environment}
-        called = [*command(*files), "--project-name", self.project, *words]
+        called = [*docker.command(*files), "--project-name", self.project, *words]
         shell.check_output(called, {**self._given, **environment})
 
     def _configure_proxy(self, release: Release) -> str:
@@ -150,7 +149,7 @@ class Compose:
         It stays as it is, unless DOMAIN names another domain.
         """
         file, domain = Path(self._given["FRONT"]), self._given.get("DOMAIN", "")
-        runs = self._name(PROXY) in containers()
+        runs = self._name(PROXY) in docker.containers()
         if runs and not file.exists():  # of a time when a clone held its configuration
             read = ["docker", "exec", self._name(PROXY), "cat", "/etc/caddy/caddy.json"]
             state.write(file, shell.check_output(read))
@@ -181,22 +180,5 @@ def target(environment: str) -> Compose:
 
 def resolved_settings(root: Path, environment: str) -> dict[str, str]:
     """Return what compose gives to the service, by its own reading of the files in `root`."""
-    found: dict[str, str] = read(root, environment)["services"]["app-blue"]["environment"]
+    found: dict[str, str] = docker.read(root, environment)["services"]["app-blue"]["environment"]
     return found
-
-
-def containers() -> list[str]:
-    """Return the names of all containers on this host, running or not."""
-    return shell.check_output(["docker", "ps", "--all", "--format", "{{.Names}}"]).split()
-
-
-def read(root: Path, environment: str) -> dict[str, Any]:
-    """Return compose.yaml as compose reads it."""
-    words = [*command(root / FILE), "--profile", "app", "config", "--format", "json"]
-    found: dict[str, Any] = json.loads(shell.check_output(words, {"ENVIRONMENT": environment}))
-    return found
-
-
-def command(*files: Path) -> list[str | Path]:
-    """Return the beginning of a compose command."""
-    return ["docker", "compose", *(word for file in files for word in ("--file", file))]

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from vitals.ops.deploy.staging import ENVIRONMENT, ThrowawayStaging
 from vitals.ops.deploy.targets import project_name
-from vitals.ops.deploy.targets.compose import FILE, PROXY, Compose, command, read
+from vitals.ops.deploy.targets.compose import PROXY, Compose
+from vitals.ops.deploy.targets.docker import FILE, command, read
 from vitals.ops.project.token import Issuer
 from vitals.ops.run import shell, steps
 
