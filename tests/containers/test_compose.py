@@ -142,7 +142,14 @@ def test_another_clone_deploys_and_its_end_leaves_a_service_that_can_be_started_
     staging: Released, tmp_path: Path
 ) -> None:
     """Everything that belongs to an environment lies in its folder on the host."""
-    git(tmp_path, "clone", "--quiet", str(staging.project.parent / "origin.git"), "second")
+    git(
+        tmp_path,
+        "clone",
+        "--quiet",
+        "--branch=main",
+        str(staging.project.parent / "origin.git"),
+        "second",
+    )
     clone = tmp_path / "second"
 
     deployed = command(staging, clone, "vitals.ops.deploy.deploy", "deploy", VERSION="v0.3.0")
@@ -184,7 +191,7 @@ def test_a_dump_of_staging_can_be_restored_by_the_documented_command(staging: Re
     [dump] = sorted((staging.state / "staging" / "backups").iterdir())[-1:]
     database = f"{PROJECT}-database-1"
     psql = ("exec", database, "psql", "--username=app", "--tuples-only", "--command")
-    docker(*psql, "insert into items (name, price) values ('after the dump', 1)")
+    docker(*psql, "insert into items (name, price_cents) values ('after the dump', 1)")
 
     lines = (staging.project / "deploy" / "compose.md").read_text().splitlines()
     [restore] = [line for line in lines if "pg_restore" in line]
