@@ -1,6 +1,7 @@
 """A deployment by digest from a real registry on this machine."""
 
 import subprocess
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -21,7 +22,7 @@ def registry(tmp_path: Path) -> Iterator[str]:
     )
     command = ["docker-registry", "serve", configuration]
     with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as serving:
-        baking.wait_until(lambda: baking.listens(address), 30)
+        baking.wait_until(lambda: answers(address), 30)
         yield address
         serving.terminate()
 
@@ -38,6 +39,14 @@ def staging(engine: None, registry: str, tmp_path: Path) -> Iterator[Released]: 
     staging.release("v0.1.0")
     yield staging
     staging.remove()
+
+
+def answers(address: str) -> bool:
+    try:
+        with urllib.request.urlopen(f"http://{address}/v2/", timeout=5):
+            return True
+    except OSError:
+        return False
 
 
 def build(staging: Released, image: str, commit: str) -> str:
