@@ -20,7 +20,8 @@ LEVELS = (
     {"database", "database_engine", "database_errors", "transactions", "statements"}
     | {"migrations", "cache", "cache_stores", "adopted", "redis_commands"},
     {"status", "security", "health", "observability", "docs", "openapi"},
-    {"installation", "engine", "outermost", "server", "commands", "options"},
+    {"installation", "engine", "outermost", "server", "commands", "options"}
+    | {"drain", "service", "snapshots"},
     {"testing"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

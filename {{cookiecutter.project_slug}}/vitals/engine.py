@@ -1,5 +1,6 @@
 """The engine of one application: its parts, built from arguments and put together."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
@@ -7,11 +8,11 @@ from contextlib import asynccontextmanager
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from vitals import docs, openapi, outermost, route_index
+from vitals import docs, drain, openapi, outermost, route_index
 from vitals.health import routes as health_routes
 from vitals.health.checks import Checks
 from vitals.health.event_loop import EventLoop
-from vitals.observability import background_tasks, metrics, own_metrics, tracing
+from vitals.observability import background_tasks, metrics, stacks, tracing
 from vitals.observability.access_log import AccessLog
 from vitals.observability.metric_types import DURATION_BUCKETS
 from vitals.observability.middleware import ObservabilityMiddleware
@@ -22,6 +23,7 @@ from vitals.security import cors, guard, headers
 from vitals.security.callers import Verify
 from vitals.security.middleware import build_middleware
 from vitals.security.operators import Operators
+from vitals.service import Service
 from vitals.settings import SettingsRefused, redacted
 from vitals.status import routes as status_routes
 from vitals.status.history import History
@@ -41,7 +43,8 @@ class Engine:
         self.allows_anonymous = settings.environment in TRIAL
         self.error_response = options.error_response
         self._app, self._options, self._warned = app, options, False
-        self._parts = (EventLoop(), *options.dependencies)
+        self._event_loop = EventLoop()
+        self._parts = (self._event_loop, *options.dependencies)
         found = [check for part in self._parts for check in part.checks()]
         self.checks = Checks([*found, *options.checks], options.required)
         self._operators = Operators(
@@ -50,18 +53,23 @@ class Engine:
         about = settings.model_dump(include={"version", "commit", "environment"})
         gauges = [self._operators.counts.copy, *(part.gauges for part in self._parts)]
         self._metrics = metrics.Metrics(about, self.checks.states, gauges)
-        self._history = History(self._metrics.series, DURATION_BUCKETS, prefix=options.prefix)
         recent_errors = RecentErrors(options.prefix)
+        self.service = Service(options.folder, self._metrics, self.checks, recent_errors)
+        self._history = History(
+            self.service.series,
+            DURATION_BUCKETS,
+            prefix=options.prefix,
+            shared=self.service if options.folder else None,
+        )
         self._access_log = AccessLog(
             self._metrics, settings.log_format, settings.log_level, recent_errors=recent_errors
         )
         self._reporter = StatusReporter(
             {"name": app.title, **about},
             redacted(settings) if options.own else {},
-            self.checks,
+            self.service,
             self._history,
-            recent_errors,
-            sections={"Metrics": own_metrics.values} | dict(options.sections),
+            sections={"Metrics": self.service.own_metrics} | dict(options.sections),
             runbook=options.runbook,
         )
 
@@ -115,8 +123,10 @@ class Engine:
             "serviceId": options.name,
         }
         guards, prefix = [Depends(self._operators)], options.prefix
-        health = health_routes.router(self.checks, about, self._operators.accepts)
-        routers = [metrics.router(self._metrics), status_routes.router(self._reporter)]
+        health = health_routes.router(
+            self.checks, self.service, about, self._process, self._operators.accepts
+        )
+        routers = [metrics.router(self.service.text), status_routes.router(self._reporter)]
         routers += [
             dependency.operators_router()
             for dependency in options.dependencies
@@ -138,16 +148,17 @@ class Engine:
             https = headers.HTTPS_ONLY if settings.environment != "local" else {}
             vary = cors.VARY if settings.cors_origins else {}
             fixed, defaults = headers.FIXED | https | vary, headers.DEFAULTS
+        self._answers = Answers(
+            self._access_log,
+            server_timing=settings.server_timing,
+            headers=headers.raw(fixed),
+            defaults=headers.raw(defaults),
+        )
         return ObservabilityMiddleware(
             stack,
             outermost.with_lifespan(stack, self._outside, self._inside),
             mark=self,
-            answers=Answers(
-                self._access_log,
-                server_timing=settings.server_timing,
-                headers=headers.raw(fixed),
-                defaults=headers.raw(defaults),
-            ),
+            answers=self._answers,
             head_as_get=options.own,
             reraise=options.reraise,
         )
@@ -156,8 +167,10 @@ class Engine:
     async def _outside(self) -> AsyncIterator[None]:
         """What is open before the application's own lifespan starts, and after it ends."""
         write_unit.set(self._access_log.write_unit)  # of what that lifespan lets run
-        async with outermost.open_all(self._parts):
-            yield
+        with stacks.on_signal(asyncio.get_running_loop()) as self._event_loop.dumps_stacks:
+            async with outermost.open_all((self.service, *self._parts)):
+                self._access_log.forget()  # the service counts elsewhere from now on
+                yield
 
     @asynccontextmanager
     async def _inside(self, _: object) -> AsyncIterator[None]:
@@ -165,8 +178,23 @@ class Engine:
         self.refuse_unguarded()
         outermost.install_problems(self._app, every=self._options.problems)  # of late mounts too
         self._metrics.check_gauges()
-        async with outermost.open_all((self.checks, self._history)):
-            yield
+        draining = drain.Drain(self._options.settings.drain_seconds, self._drain)
+        try:
+            async with outermost.open_all((self.checks, self._history)):
+                self.service.publish()
+                yield
+        finally:
+            draining.remove()
+
+    def _drain(self) -> None:
+        self.checks.drain()
+        self._answers.close_connections()
+        self.service.publish()
+
+    def _process(self) -> dict[str, object]:
+        """What operators want to know of the process that answers them."""
+        server = drain.server_name(drain.running_server())
+        return {"server": server, "lifespan": self.checks.have_run, **self.service.about()}
 
 
 def _jwt_verify(options: Options) -> Verify | None:

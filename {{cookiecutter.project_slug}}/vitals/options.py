@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from vitals.dependency import Check, Dependency
@@ -23,6 +24,7 @@ class Options:
     required: Collection[str]
     runbook: str
     prefix: str
+    folder: Path | None
     index: bool
     problems: bool
     guard: bool

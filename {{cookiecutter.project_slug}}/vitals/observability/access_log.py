@@ -65,6 +65,10 @@ class AccessLog:
         self._second, self._opening = 0, ""
         self._prepared: dict[tuple[str, str, int], Prepared] = {}
 
+    def forget(self) -> None:
+        """Look metrics up anew."""
+        self._prepared.clear()
+
     def write(
         self,
         stats: RequestStats,

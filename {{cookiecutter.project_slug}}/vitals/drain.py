@@ -1,0 +1,68 @@
+"""Drain under uvicorn: alone, with workers, under gunicorn or `fastapi run`.
+
+`vitals.serve` drains by itself. Elsewhere, SIGTERM makes the worker report that it is not ready
+and go on for some seconds, until uvicorn hears of it. Supervisors repeat SIGTERM, so a second one
+means nothing; SIGINT ends at once, as before.
+"""
+
+import asyncio
+import logging
+import signal
+import sys
+from collections.abc import Callable
+from contextlib import suppress
+from importlib.metadata import PackageNotFoundError, version
+from types import FrameType
+from typing import Any
+
+from vitals.observability.stacks import in_main_thread
+
+log = logging.getLogger(__name__)
+
+
+class Drain:
+    """Takes the place of uvicorn's handler of SIGTERM, until `remove`."""
+
+    def __init__(self, seconds: float, begin: Callable[[], None]) -> None:
+        self._seconds, self._begin, self._begun = seconds, begin, False
+        self._loop = asyncio.get_running_loop()
+        self.server = running_server()
+        self._theirs: Any = None
+        has_own = getattr(self.server, "drains", False)
+        if hasattr(self.server, "should_exit") and not has_own and in_main_thread():
+            self._theirs = signal.signal(signal.SIGTERM, self._handle)
+            if getattr(getattr(self.server, "config", None), "reload", False):
+                self._seconds = 0
+
+    def remove(self) -> None:
+        """Put uvicorn's handler back, unless somebody replaced this one."""
+        if self._theirs is not None and signal.getsignal(signal.SIGTERM) == self._handle:
+            signal.signal(signal.SIGTERM, self._theirs)
+
+    def _handle(self, number: int, frame: FrameType | None) -> None:  # noqa: ARG002
+        if not self._begun:
+            self._begun = True
+            self._loop.call_soon_threadsafe(self._start, number)
+
+    def _start(self, number: int) -> None:
+        self._begin()
+        log.info("draining for %g s, then stopping", self._seconds)
+        self._loop.call_later(self._seconds, self._theirs, number, None)
+
+
+def running_server() -> object:
+    """The server whose method handles SIGTERM; None where that is a function, or nothing."""
+    handler = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
+    return handler.server if isinstance(handler, Drain) else handler
+
+
+def server_name(server: object) -> str:
+    """The package of a server with its version; of an unknown one what can be said."""
+    package = type(server).__module__.partition(".")[0]
+    found = [] if server is None or package == "builtins" else [package]
+    found += ["gunicorn"] if "gunicorn.arbiter" in sys.modules else []
+    names = []
+    for name in found:
+        with suppress(PackageNotFoundError):
+            names.append(f"{name} {version(name)}")
+    return " under ".join(names or found) or "unknown"
