@@ -14,7 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from vitals import snapshots
-from vitals.health.checks import PHASES, Checks, CheckState
+from vitals.health.checks import Checks, CheckState
 from vitals.observability import own_metrics
 from vitals.observability.metric_types import Series
 from vitals.observability.metrics import Metrics, kind_of, text_of
@@ -36,7 +36,7 @@ class Service:
         self._checks, self._recent_errors = checks, recent_errors
         self._name = ""  # of this worker's file, when there is one
         self._others: dict[str, Snapshot] = {}
-        self._counted: list[Series] = []  # by all workers, those that have ended too
+        self._sums: Mapping[str, Any] = {}  # of all workers, those that have ended too
         self._publishing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -47,10 +47,10 @@ class Service:
 
         self._files, self._json = worker_files.Folder(self._folder), TypeAdapter(Snapshot)
         if not self._name:
-            file = await asyncio.to_thread(self._files.join)
-            self._name = file.path.stem
-            self._metrics.share(file)
-            own_metrics.share(file)
+            self.file = await asyncio.to_thread(self._files.join)
+            self._name = self.file.path.stem
+            self._metrics.share(self.file)
+            own_metrics.share(self.file)
         await self.refresh()
         self._publishing = asyncio.create_task(self._publish_on())
 
@@ -66,7 +66,7 @@ class Service:
         if self._name:
             self.publish()
             try:
-                self._counted = await asyncio.to_thread(lambda: [*_parsed(self._files.sums())])
+                self._sums = await asyncio.to_thread(self._files.sums)
             except TimeoutError as error:  # the values of the last time are the best there is
                 log.warning("the counts of all workers can't be read: %s", error)
             self._others = await asyncio.to_thread(self._read_others)
@@ -87,9 +87,12 @@ class Service:
             self._files.write(self._name + ".json", self._json.dump_json(self._own()))
 
     async def others_serve(self) -> bool:
-        """Whether another worker takes the requests while this one drains."""
-        others = await asyncio.to_thread(self._read_others) if self._name else {}
-        return any({*PHASES}.isdisjoint(s.name for s in each.states) for each in others.values())
+        """Whether other workers take the requests while this one drains, or are being started."""
+        if not self._name:
+            return False
+        others = (await asyncio.to_thread(self._read_others)).values()
+        stay = ["draining" not in (state.name for state in each.states) for each in others]
+        return any(stay) or await asyncio.to_thread(self._files.is_growing)
 
     def about(self) -> Mapping[str, str]:
         """Which worker this is."""
@@ -118,7 +121,7 @@ class Service:
         if not self._name:
             yield from self._metrics.series()
             return
-        yield from self._counted
+        yield from _parsed(self._sums)
         totals: dict[tuple[str, str], float] = {}
         for each in self._living():
             for name, labels, value in each.gauges:
@@ -129,7 +132,7 @@ class Service:
 
     def by_worker(self) -> Iterator[Series]:
         """All series, where gauges have the label `worker`: nobody knows what a sum would say."""
-        yield from self._counted
+        yield from _parsed(self._sums)
         gauges = [
             (name, f'{labels}{labels and ","}worker="{number}"', value)
             for number, each in enumerate(self._living(), 1)
@@ -183,12 +186,17 @@ class Service:
             self._others = await asyncio.to_thread(self._read_others)
 
 
-def _parsed(sums: Mapping[str, list[Any]]) -> Iterator[Series]:
+def _parsed(sums: Mapping[str, Any]) -> Iterator[Series]:
     """Series by name; a histogram has the bounds of a worker that runs, as text."""
-    rows = [(*line.split("\t", 2), values) for line, values in sums.items()]
     bounds_of: dict[str, str] = {}
-    for name, bounds, _, _ in rows:
-        bounds_of.setdefault(name, bounds)
-    for name, bounds, labels, (*counts, value) in sorted(rows):
-        if bounds == bounds_of[name]:
-            yield name, labels, bounds.split(",") if bounds else (), counts, value
+    for line, values in sums.items():
+        if isinstance(values, list):
+            name, bounds, _ = line.split("\t", 2)
+            bounds_of.setdefault(name, bounds)
+    for line in sorted(sums):
+        name, bounds, labels = line.split("\t", 2)
+        values = sums[line]
+        if not bounds:
+            yield name, labels, (), (), values
+        elif bounds == bounds_of[name]:
+            yield name, labels, bounds.split(","), values[:-1], values[-1]

@@ -106,6 +106,9 @@ class History:
     def advance(self) -> None:
         """Start a new slot and drop the oldest."""
         self._past.append(self._now)
+        if self._shared is not None:
+            past = [(when, totals.tobytes().hex()) for when, totals in self._past]
+            self._shared.write_history(json.dumps([[*self._rows], past]).encode())
 
     def totals(self) -> dict[str, RouteStats]:
         """Return the statistics of each route that had requests in the window."""
@@ -128,9 +131,6 @@ class History:
             for _ in self._read():
                 await asyncio.sleep(0)
             self.advance()
-            if self._shared is not None:
-                past = [(when, totals.tobytes().hex()) for when, totals in self._past]
-                self._shared.write_history(json.dumps([[*self._rows], past]).encode())
 
     def _load(self, content: bytes | None) -> None:
         """Go on with the history that another worker wrote, unless it is too old."""
