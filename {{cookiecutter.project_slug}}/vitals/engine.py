@@ -4,6 +4,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
@@ -17,6 +18,7 @@ from vitals.observability.access_log import AccessLog
 from vitals.observability.metric_types import DURATION_BUCKETS
 from vitals.observability.middleware import ObservabilityMiddleware
 from vitals.observability.observed_request import Answers
+from vitals.observability.route_label import Templates
 from vitals.options import Options
 from vitals.request_stats import write_unit
 from vitals.security import cors, guard, headers
@@ -88,6 +90,11 @@ class Engine:
         if options.index:
             route_index.install(app.router)
         outermost.wrap(app, self._observed, answer_errors=options.problems)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """Templates of routes, as they are at the first request that needs them."""
+        return Templates(self._app)
 
     def unguarded(self) -> list[str]:
         """A line for each route that doesn't say who may call it."""
