@@ -14,12 +14,12 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from vitals import snapshots
-from vitals.health.checks import Checks, CheckState
+from vitals.health.checks import Checks
 from vitals.observability import own_metrics
 from vitals.observability.metric_types import Series
 from vitals.observability.metrics import Metrics, kind_of, text_of
 from vitals.snapshots import Snapshot
-from vitals.status.recent_errors import Failure, RecentErrors, Repeats
+from vitals.status.recent_errors import RecentErrors
 
 PUBLISH_SECONDS = 1.0
 LARGEST = "event_loop_lag_seconds"  # a gauge of which a sum says nothing
@@ -76,7 +76,7 @@ class Service:
         if not self._name:
             return await self._metrics.text()
         await self.refresh()
-        return await asyncio.to_thread(lambda: "".join(text_of(self.by_worker())))
+        return await asyncio.to_thread(lambda: "".join(text_of(self.series(by_worker=True))))
 
     def publish(self) -> None:
         """Write what this worker knows, and the counts that others keep for it."""
@@ -100,50 +100,29 @@ class Service:
         place = f"{names.index(self._name) + 1} of {len(names)}"
         return {"worker": place} if self._name else {}
 
-    def states(self) -> list[CheckState]:
-        """The state of each check."""
-        return snapshots.states(self._living())
+    def snapshot(self) -> Snapshot:
+        """What is known besides the counts."""
+        return snapshots.together(self._living())
 
-    def changes(self) -> list[CheckState]:
-        """The last changes, newest first."""
-        return snapshots.changes(self._living())
-
-    def failures(self) -> list[Failure]:
-        """The last failures, newest first."""
-        return snapshots.failures(self._living())
-
-    def repeats(self) -> list[Repeats]:
-        """The repeated statements, the most frequent first."""
-        return snapshots.repeats(self._living())
-
-    def series(self) -> Iterator[Series]:
-        """All series, gauges added up: those of the last `refresh`."""
+    def series(self, *, by_worker: bool = False) -> Iterator[Series]:
+        """All series, as of the last `refresh`: gauges added up, or with the label `worker`."""
         if not self._name:
             yield from self._metrics.series()
             return
         yield from _parsed(self._sums)
-        totals: dict[tuple[str, str], float] = {}
-        for each in self._living():
+        gauges: dict[tuple[str, str], float] = {}
+        for number, each in enumerate(self._living(), 1):
             for name, labels, value in each.gauges:
-                before = totals.get((name, labels), 0.0)
-                totals[name, labels] = max(before, value) if name == LARGEST else before + value
-        for (name, labels), value in totals.items():
-            yield name, labels, (), (), value
-
-    def by_worker(self) -> Iterator[Series]:
-        """All series, where gauges have the label `worker`: nobody knows what a sum would say."""
-        yield from _parsed(self._sums)
-        gauges = [
-            (name, f'{labels}{labels and ","}worker="{number}"', value)
-            for number, each in enumerate(self._living(), 1)
-            for name, labels, value in each.gauges
-        ]
-        for name, labels, value in sorted(gauges):
+                more = f'{labels and ","}worker="{number}"' if by_worker else ""
+                before = gauges.get((name, labels + more), 0.0)
+                found = max(before, value) if name == LARGEST else before + value
+                gauges[name, labels + more] = found
+        for (name, labels), value in sorted(gauges.items()):
             yield name, labels, (), (), value
 
     def own_metrics(self) -> dict[str, object]:
-        """The application's own metrics, for the page."""
-        return own_metrics.values(self.by_worker() if self._name else self._metrics.series())
+        """The application's own metrics, for the page: nobody knows what gauges add up to."""
+        return own_metrics.values(self.series(by_worker=True))
 
     def history(self, *, always: bool = False) -> bytes | None:
         """The history that the first worker has written; that one itself needs it at the start."""

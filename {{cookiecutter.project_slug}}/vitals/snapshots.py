@@ -25,19 +25,30 @@ class Snapshot:
     gauges: list[Sample]
 
 
-def states(workers: Sequence[Snapshot]) -> list[CheckState]:
-    """The state of each check: failing if one worker's does, required if those of all do.
+def together(workers: Sequence[Snapshot]) -> Snapshot:
+    """One snapshot of all. A check fails if one worker's does, and is required if all of them do.
 
     A worker that starts or drains says nothing of the service, unless all of them do.
     """
+    if len(workers) == 1:
+        return workers[0]
     names = dict.fromkeys(state.name for each in workers for state in each.states)
-    return [merged for name in names if (merged := _merged(name, workers)) is not None]
+    failures = sorted((f for each in workers for f in each.failures), key=lambda f: f.at)
+    repeats = sorted((r for each in workers for r in each.repeats), key=lambda r: r.last)
+    latest = {(each.route, each.statement): each for each in repeats}
+    return Snapshot(
+        states=[state for name in names if (state := _merged(name, workers)) is not None],
+        changes=_changes(workers),
+        failures=failures[: -MAX_ERRORS - 1 : -1],
+        repeats=sorted(latest.values(), key=lambda each: -each.times),
+        gauges=[gauge for each in workers for gauge in each.gauges],
+    )
 
 
 def _merged(name: str, workers: Sequence[Snapshot]) -> CheckState | None:
     found = [(n, s) for n, each in enumerate(workers, 1) for s in each.states if s.name == name]
     bad = [(number, state) for number, state in found if not state.up or state.stale]
-    if not bad or len(workers) == 1:
+    if not bad:
         return found[0][1]
     every = len(bad) == len(workers)
     if name in PHASES and not every:
@@ -50,8 +61,8 @@ def _merged(name: str, workers: Sequence[Snapshot]) -> CheckState | None:
     return replace(state, up=False, required=state.required and every, reason=reason)
 
 
-def changes(workers: Sequence[Snapshot]) -> list[CheckState]:
-    """The last changes of all, newest first; one that several see is one."""
+def _changes(workers: Sequence[Snapshot]) -> list[CheckState]:
+    """The last changes, newest first; one that several see is one."""
     found: list[CheckState] = []
     for state in sorted((s for each in workers for s in each.changes), key=lambda s: s.since):
         if not any(_is_same(state, before) for before in found[-len(workers) :]):
@@ -62,16 +73,3 @@ def changes(workers: Sequence[Snapshot]) -> list[CheckState]:
 def _is_same(one: CheckState, other: CheckState) -> bool:
     seconds = (one.since - other.since).total_seconds()
     return (one.name, one.up) == (other.name, other.up) and seconds < SAME_SECONDS
-
-
-def failures(workers: Sequence[Snapshot]) -> list[Failure]:
-    """The last failures of all, newest first."""
-    every = (failure for each in workers for failure in each.failures)
-    return sorted(every, key=lambda each: each.at, reverse=True)[:MAX_ERRORS]
-
-
-def repeats(workers: Sequence[Snapshot]) -> list[Repeats]:
-    """The repeated statements of all, the most frequent first."""
-    every = sorted((r for each in workers for r in each.repeats), key=lambda r: r.last)
-    latest = {(each.route, each.statement): each for each in every}
-    return sorted(latest.values(), key=lambda each: -each.times)

@@ -111,7 +111,7 @@ async def test_a_background_task_that_fails_leaves_its_request_completed(
     assert (request["status"], request["outcome"]) == (200, "completed")
     assert (task["level"], task["outcome"], task["error"]) == ("error", "error", "LookupError")
     assert 'job_duration_seconds_count{job="send",outcome="error"} 1' in await metrics.text()
-    [failure] = app.state.vitals.service.failures()
+    [failure] = app.state.vitals.service.snapshot().failures
     assert (failure.method, failure.route) == ("task", "send")
 
 

@@ -22,11 +22,10 @@ ANSWERS: dict[int | str, dict[str, Any]] = {  # what OpenAPI can't see
 
 
 class Service(Protocol):
-    """The checks of a service, which may have several workers."""
+    """A service, which may have several workers."""
 
     async def others_serve(self) -> bool: ...
-    def states(self) -> list[CheckState]: ...
-    def changes(self) -> list[CheckState]: ...
+    def snapshot(self) -> Any: ...
 
 
 def router(
@@ -66,7 +65,8 @@ def router(
     @routes.get("/health", responses=ANSWERS, openapi_extra=PUBLIC)
     async def health(request: Request) -> Response:
         """The state of each check; for operators with the reasons and the last changes."""
-        states, fully = service.states(), is_operator(request)
+        known, fully = service.snapshot(), is_operator(request)
+        states: list[CheckState] = known.states
         statuses = {state.status for state in states}
         status = next((s for s in ("fail", "warn") if s in statuses), "pass")
         content: dict[str, Any] = {"ok": status != "fail", "status": status, **about}
@@ -74,7 +74,7 @@ def router(
             s.name: [s.as_dict() if fully else {"status": s.status}] for s in states
         }
         if fully:
-            content["changes"] = [state.as_dict() for state in service.changes()]
+            content["changes"] = [state.as_dict() for state in known.changes]
             content["process"] = process()
         return _json(content, 200 if content["ok"] else 503, HEALTH_JSON)
 

@@ -43,8 +43,8 @@ def route_label(scope: Any) -> str:
     """
     route = scope.get("route")
     if route is None:  # nothing matched, a route of Starlette, or what is mounted has no routes
-        routes = templates.routes if (templates := _templates(scope)) else NOTHING
-        path = routes.get(id(scope.get("endpoint")), "")
+        templates = _templates(scope)
+        path = templates.routes.get(id(scope.get("endpoint")), "") if templates else ""
         if not path:
             is_frontend = "frontend_path" in scope.get("fastapi", NOTHING)
             return MOUNTED if is_frontend or "endpoint" in scope else UNMATCHED

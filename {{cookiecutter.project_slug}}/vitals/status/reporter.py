@@ -26,15 +26,21 @@ MAX_SECTION_TEXT = 200
 Section = Callable[[], Mapping[str, object]]
 
 
+class Known(Protocol):
+    """What is known of a service besides its counts."""
+
+    states: list[CheckState]
+    changes: list[CheckState]
+    failures: list[Failure]
+    repeats: list[Repeats]
+
+
 class Service(Protocol):
     """A service of one process or of several workers."""
 
     async def refresh(self) -> None: ...
     def about(self) -> Mapping[str, str]: ...
-    def states(self) -> list[CheckState]: ...
-    def changes(self) -> list[CheckState]: ...
-    def failures(self) -> list[Failure]: ...
-    def repeats(self) -> list[Repeats]: ...
+    def snapshot(self) -> Known: ...
 
 
 @dataclass(frozen=True)
@@ -58,7 +64,8 @@ class StatusReporter:
         rows = [
             _row(name, totals[name], self.history.points(name)) for name in slowest[:MAX_ROUTES]
         ]
-        states, repeats = self.service.states(), self.service.repeats()
+        known = self.service.snapshot()
+        states, repeats = known.states, known.repeats
         found = findings(states, self.history, repeats)
         return {
             "about": {**self.about, **self.service.about()},
@@ -71,11 +78,11 @@ class StatusReporter:
             "requests": sum(stats.requests for stats in totals.values()),
             "errors": sum(stats.errors for stats in totals.values()),
             "checks": states,
-            "changes": self.service.changes(),
+            "changes": known.changes,
             "routes": rows,
             "routes_not_shown": len(totals) - len(rows),
             "repeats": repeats,
-            "failures": self.service.failures(),
+            "failures": known.failures,
             "gauges": {n: value for n, value in self.history.gauges.items() if isfinite(value)},
             "sections": {t: rows for t, read in self.sections.items() if (rows := _values(read))},
             "settings": self.settings,
