@@ -21,18 +21,21 @@ log = logging.getLogger(__name__)
 
 
 class Drain:
-    """Takes the place of uvicorn's handler of SIGTERM, until `remove`."""
+    """Takes the place of uvicorn's handler of SIGTERM, until `remove`.
+
+    `seconds` is what remains of those that are wanted: none while code is reloaded, nor elsewhere.
+    """
 
     def __init__(self, seconds: float, begin: Callable[[], None]) -> None:
-        self._seconds, self._begin, self._begun = seconds, begin, False
+        self._begin, self._begun = begin, False
+        self._theirs: Any = None
         self._loop = asyncio.get_running_loop()
         self.server = running_server()
-        self._theirs: Any = None
-        has_own = getattr(self.server, "drains", False)
-        if hasattr(self.server, "should_exit") and not has_own and in_main_thread():
+        is_uvicorn = hasattr(self.server, "should_exit") and in_main_thread()
+        reloads = getattr(getattr(self.server, "config", None), "reload", False)
+        self.seconds = 0 if reloads or not is_uvicorn else seconds
+        if is_uvicorn and not getattr(self.server, "drains", False):
             self._theirs = signal.signal(signal.SIGTERM, self._handle)
-            if getattr(getattr(self.server, "config", None), "reload", False):
-                self._seconds = 0
 
     def remove(self) -> None:
         """Put uvicorn's handler back, unless somebody replaced this one."""
@@ -46,14 +49,20 @@ class Drain:
 
     def _start(self, number: int) -> None:
         self._begin()
-        log.info("draining for %g s, then stopping", self._seconds)
-        self._loop.call_later(self._seconds, self._theirs, number, None)
+        log.info("draining for %g s, then stopping", self.seconds)
+        self._loop.call_later(self.seconds, self._theirs, number, None)
 
 
 def running_server() -> object:
     """The server whose method handles SIGTERM; None where that is a function, or nothing."""
     handler = getattr(signal.getsignal(signal.SIGTERM), "__self__", None)
     return handler.server if isinstance(handler, Drain) else handler
+
+
+def may_be_one_of_several(server: object) -> bool:
+    """Whether the server has, or may have, more workers than this process."""
+    workers = getattr(getattr(server, "config", None), "workers", 1)
+    return workers > 1 or "gunicorn.arbiter" in sys.modules
 
 
 def server_name(server: object) -> str:

@@ -22,7 +22,6 @@ from vitals.observability.route_label import Templates
 from vitals.options import Options
 from vitals.request_stats import write_unit
 from vitals.security import cors, guard, headers
-from vitals.security.callers import Verify
 from vitals.security.middleware import build_middleware
 from vitals.security.operators import Operators
 from vitals.service import Service
@@ -33,6 +32,7 @@ from vitals.status.recent_errors import RecentErrors
 from vitals.status.reporter import StatusReporter
 
 TRIAL = ("local", "test")  # here everyone passes where tokens are not verified
+FIX = "Fix: vitals.install(app, folder=…), a folder for all workers"
 log = logging.getLogger(__name__)
 
 
@@ -41,10 +41,11 @@ class Engine:
 
     def __init__(self, app: FastAPI, options: Options) -> None:
         settings = options.settings
-        self.verify = options.verify or _jwt_verify(options)
+        self.verify = options.verify or options.jwt_verify()
         self.allows_anonymous = settings.environment in TRIAL
         self.error_response = options.error_response
         self._app, self._options, self._warned = app, options, False
+        self._drain: drain.Drain | None = None  # in a lifespan
         self._event_loop = EventLoop()
         self._parts = (self._event_loop, *options.dependencies)
         found = [check for part in self._parts for check in part.checks()]
@@ -185,32 +186,23 @@ class Engine:
         self.refuse_unguarded()
         outermost.install_problems(self._app, every=self._options.problems)  # of late mounts too
         self._metrics.check_gauges()
-        draining = drain.Drain(self._options.settings.drain_seconds, self._drain)
+        self._drain = drain.Drain(self._options.settings.drain_seconds, self._begin_drain)
+        if not self._options.folder and drain.may_be_one_of_several(self._drain.server):
+            log.warning("with several workers /metrics, /status and /health describe one. %s", FIX)
         try:
             async with outermost.open_all((self.checks, self._history)):
                 self.service.publish()
                 yield
         finally:
-            draining.remove()
+            self._drain.remove()
 
-    def _drain(self) -> None:
+    def _begin_drain(self) -> None:
         self.checks.drain()
         self._answers.close_connections()
         self.service.publish()
 
     def _process(self) -> dict[str, object]:
         """What operators want to know of the process that answers them."""
-        server = drain.server_name(drain.running_server())
-        return {"server": server, "lifespan": self.checks.have_run, **self.service.about()}
-
-
-def _jwt_verify(options: Options) -> Verify | None:
-    settings = options.settings
-    if settings.auth == "off":
-        return None
-    from vitals.security.jwks import JwksCache
-    from vitals.security.tokens import JwtVerifier
-
-    keys = JwksCache(settings.auth_jwks_url, f"{options.name}/{settings.version}")
-    about = settings.auth_issuer, settings.auth_audience, options.scopes_claim
-    return JwtVerifier(keys, *about).verify
+        found: dict[str, object] = {"server": drain.server_name(drain.running_server())}
+        found |= {"lifespan": self._drain is not None, **self.service.about()}
+        return found | ({"drain_seconds": self._drain.seconds} if self._drain else {})

@@ -88,11 +88,6 @@ class Checks:
             self._states.pop(phase, None)
         self._polling = asyncio.create_task(self._poll())
 
-    @property
-    def have_run(self) -> bool:
-        """Whether each check has a result: false without a lifespan."""
-        return "starting" not in self._states
-
     async def close(self) -> None:
         """Stop running checks."""
         tasks = [*self._running.values(), *filter(None, [self._polling])]
