@@ -14,7 +14,7 @@ import pytest
 
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
-    {"problems", "validation", "request_stats", "dependency", "probes", "units"}
+    {"problems", "validation", "request_stats", "dependency", "probes", "units", "budget"}
     | {"settings", "settings_loader", "setting_types", "connection_url"}
     | {"framework", "route_index"},
     {"database", "database_engine", "database_errors", "transactions", "statements"}
