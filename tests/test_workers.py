@@ -61,7 +61,7 @@ def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return found
 
 
-class Running:
+class Served:
     """An application under one of the servers."""
 
     def __init__(self, python: Path, server: str, workers: int) -> None:
@@ -117,8 +117,8 @@ class Running:
 
 
 @contextmanager
-def running(python: Path, server: str, workers: int = 4) -> Iterator[Running]:
-    service = Running(python, server, workers)
+def running(python: Path, server: str, workers: int = 4) -> Iterator[Served]:
+    service = Served(python, server, workers)
     children = []
     try:
         baking.wait_until(service.is_complete, 60)
@@ -139,10 +139,10 @@ def running(python: Path, server: str, workers: int = 4) -> Iterator[Running]:
 class Load:
     """Clients that count what was answered, and a probe of /readyz."""
 
-    def __init__(self, service: Running) -> None:
+    def __init__(self, service: Served) -> None:
         self._service, self._over = service, threading.Event()
         self.answered, self.ready = [0] * CLIENTS, Counter[int]()
-        jobs = [(self._ask_on, (number,)) for number in range(CLIENTS)]
+        jobs = [(self._send_on, (number,)) for number in range(CLIENTS)]
         self._threads = [threading.Thread(target=job, args=args) for job, args in jobs]
         self._threads.append(threading.Thread(target=self._probe))
 
@@ -163,7 +163,7 @@ class Load:
         wanted = self.total() + answers
         baking.wait_until(lambda: self.total() >= wanted, 60)
 
-    def _ask_on(self, number: int) -> None:
+    def _send_on(self, number: int) -> None:
         connection = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=10)
         while not self._over.is_set():
             try:

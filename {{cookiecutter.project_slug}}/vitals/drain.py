@@ -59,19 +59,24 @@ def running_server() -> object:
     return handler.server if isinstance(handler, Drain) else handler
 
 
-def may_be_one_of_several(server: object) -> bool:
+def may_be_one_of_several() -> bool:
     """Whether the server has, or may have, more workers than this process."""
-    workers = getattr(getattr(server, "config", None), "workers", 1)
+    workers = getattr(getattr(running_server(), "config", None), "workers", 1)
     return workers > 1 or "gunicorn.arbiter" in sys.modules
 
 
-def server_name(server: object) -> str:
-    """The package of a server with its version; of an unknown one what can be said."""
+def about(drain: Drain | None) -> dict[str, object]:
+    """The server, as far as it is known, whether it runs a lifespan, and how long it drains."""
+    server = running_server()
     package = type(server).__module__.partition(".")[0]
-    found = [] if server is None or package == "builtins" else [package]
-    found += ["gunicorn"] if "gunicorn.arbiter" in sys.modules else []
-    names = []
-    for name in found:
-        with suppress(PackageNotFoundError):
-            names.append(f"{name} {version(name)}")
-    return " under ".join(names or found) or "unknown"
+    names = [] if server is None or package == "builtins" else [package]
+    found: dict[str, object] = {"lifespan": drain is not None}
+    found |= {"drain_seconds": drain.seconds} if drain else {}
+    names += ["gunicorn"] if "gunicorn.arbiter" in sys.modules else []
+    return {"server": " under ".join(map(_with_version, names)) or "unknown", **found}
+
+
+def _with_version(name: str) -> str:
+    with suppress(PackageNotFoundError):
+        return f"{name} {version(name)}"
+    return name

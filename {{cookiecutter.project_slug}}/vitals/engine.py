@@ -32,7 +32,6 @@ from vitals.status.recent_errors import RecentErrors
 from vitals.status.reporter import StatusReporter
 
 TRIAL = ("local", "test")  # here everyone passes where tokens are not verified
-FIX = "Fix: vitals.install(app, folder=…), a folder for all workers"
 log = logging.getLogger(__name__)
 
 
@@ -58,12 +57,9 @@ class Engine:
         self._metrics = metrics.Metrics(about, self.checks.states, gauges)
         recent_errors = RecentErrors(options.prefix)
         self.service = Service(options.folder, self._metrics, self.checks, recent_errors)
-        self._history = History(
-            self.service.series,
-            DURATION_BUCKETS,
-            prefix=options.prefix,
-            shared=self.service if options.folder else None,
-        )
+        shared = self.service if options.folder else None
+        series = self.service.series
+        self._history = History(series, DURATION_BUCKETS, options.prefix, shared)
         self._access_log = AccessLog(
             self._metrics, settings.log_format, settings.log_level, recent_errors=recent_errors
         )
@@ -94,7 +90,7 @@ class Engine:
 
     @cached_property
     def templates(self) -> Templates:
-        """Templates of routes, as they are at the first request that needs them."""
+        """Those of the routes that exist at the first request that needs one."""
         return Templates(self._app)
 
     def unguarded(self) -> list[str]:
@@ -177,7 +173,7 @@ class Engine:
         write_unit.set(self._access_log.write_unit)  # of what that lifespan lets run
         with stacks.on_signal(asyncio.get_running_loop()) as self._event_loop.dumps_stacks:
             async with outermost.open_all((self.service, *self._parts)):
-                self._access_log.forget()  # the service counts elsewhere from now on
+                self._access_log.prepared.clear()  # the service counts elsewhere from now on
                 yield
 
     @asynccontextmanager
@@ -187,8 +183,6 @@ class Engine:
         outermost.install_problems(self._app, every=self._options.problems)  # of late mounts too
         self._metrics.check_gauges()
         self._drain = drain.Drain(self._options.settings.drain_seconds, self._begin_drain)
-        if not self._options.folder and drain.may_be_one_of_several(self._drain.server):
-            log.warning("with several workers /metrics, /status and /health describe one. %s", FIX)
         try:
             async with outermost.open_all((self.checks, self._history)):
                 self.service.publish()
@@ -202,7 +196,4 @@ class Engine:
         self.service.publish()
 
     def _process(self) -> dict[str, object]:
-        """What operators want to know of the process that answers them."""
-        found: dict[str, object] = {"server": drain.server_name(drain.running_server())}
-        found |= {"lifespan": self._drain is not None, **self.service.about()}
-        return found | ({"drain_seconds": self._drain.seconds} if self._drain else {})
+        return {**drain.about(self._drain), **self.service.about()}

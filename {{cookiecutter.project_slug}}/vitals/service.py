@@ -14,6 +14,7 @@ from typing import Any
 from pydantic import TypeAdapter, ValidationError
 
 from vitals import snapshots
+from vitals.drain import may_be_one_of_several
 from vitals.health.checks import Checks
 from vitals.observability import own_metrics
 from vitals.observability.metric_types import Series
@@ -22,6 +23,7 @@ from vitals.snapshots import Snapshot
 from vitals.status.recent_errors import RecentErrors
 
 PUBLISH_SECONDS = 1.0
+FIX = "Fix, if there are more: vitals.install(app, folder=…), a folder for all of them"
 LARGEST = "event_loop_lag_seconds"  # a gauge of which a sum says nothing
 log = logging.getLogger(__name__)
 
@@ -42,6 +44,8 @@ class Service:
     async def open(self) -> None:
         """Join the others. Raises OSError where the folder can't be used."""
         if self._folder is None:
+            if may_be_one_of_several():
+                log.warning("/metrics, /status and /health describe one worker. %s", FIX)
             return
         from vitals.observability import worker_files  # not every system has file locks
 

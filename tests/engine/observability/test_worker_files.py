@@ -15,7 +15,7 @@ from vitals.observability.worker_file import WorkerFile
 from vitals.observability.worker_files import Folder
 
 ORDERS = "orders_total\t\t"
-SECONDS = "seconds\t1,2\t"
+DURATIONS = "seconds\t1,2\t"
 COUNTS_AND_WAITS = """
 import os, sys, time
 from pathlib import Path
@@ -54,7 +54,7 @@ def test_counters_and_histograms_of_all_workers_are_added_up(tmp_path: Path) -> 
         histogram.observe(1.5)
         histogram.observe(4)
 
-    assert folder.sums() == {ORDERS: 3, SECONDS: [0, 2, 2, 11.0]}
+    assert folder.sums() == {ORDERS: 3, DURATIONS: [0, 2, 2, 11.0]}
 
 
 def test_a_worker_that_was_killed_keeps_its_counts_and_is_not_alive(tmp_path: Path) -> None:
