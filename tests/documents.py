@@ -104,6 +104,8 @@ LONG = "takes a minute; tests/test_compare.py runs it"
 
 # Commands that no test runs as they are written, and why.
 EXCEPTIONS = {
+    'pip install "vitals-engine @ git+ADDRESS@v0.3.0"': "tests/test_engine_wheel.py runs it",
+    "pip uninstall vitals-engine": "a command of pip, which the engine has no part in",
     ".venv/bin/pytest -m slow tests/faults": ITSELF,
     ".venv/bin/python -m benchmarks.foundation": ITSELF,
     ".venv/bin/python -m tests.pictures.screenshots": ITSELF,
