@@ -14,6 +14,7 @@ REMOVED = {
             "deploy/kubernetes/migrate",
             "deploy/prometheus/rules/database.yaml",
             "docs/keep-it-in-the-database.md",
+            "docs/users.md",
             "migrations",
             "tests/database.py",
             "tests/integration/items/test_store_database.py",

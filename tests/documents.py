@@ -82,6 +82,7 @@ PLAYED = {
     f"{FOLDER}/docs/call-another-service.md": "tests/test_walks.py",
     f"{FOLDER}/docs/first-feature.md": "tests/test_walks.py",
     f"{FOLDER}/docs/keep-it-in-the-database.md": "tests/test_walks.py",
+    f"{FOLDER}/docs/users.md": "tests/test_walks.py",
 }
 
 # Commands in the text of a project's documents that tests/test_documents.py runs, too.
