@@ -18,6 +18,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import baking
 from tests.engine.server.hostile import EVERY
 from tests.faults.client import SPAWN, crowd, raw
 from tests.faults.front import front

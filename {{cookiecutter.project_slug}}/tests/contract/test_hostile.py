@@ -29,8 +29,9 @@ def test_every_error_has_the_shape_of_the_first(answers: list[hostile.Answer]) -
     assert [e for e in answers if e.status >= 400 and e.media_type not in shapes] == []
 
 
-def test_hostile_texts_get_past_the_guards(answers: list[hostile.Answer]) -> None:
+def test_valid_requests_get_past_the_guards(answers: list[hostile.Answer]) -> None:
     guarded = {each.name for each in OPERATIONS if not each.public}
-    passed = {each.operation for each in answers if each.status not in hostile.REFUSED}
+    valid = [each for each in answers if not each.place]  # JSON is read before a guard is asked
+    passed = {each.operation for each in valid if each.status not in hostile.REFUSED}
 
     assert not guarded or guarded & passed, "Fix: config/slo.toml, [login]"

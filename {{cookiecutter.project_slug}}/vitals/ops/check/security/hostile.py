@@ -105,7 +105,7 @@ def _send(
 
 def _leaves(parts: Any, at: tuple[Any, ...] = ()) -> Iterator[tuple[Any, ...]]:
     """The places of all values that are no lists or objects."""
-    if not isinstance(parts, dict | list):
+    if type(parts) not in (dict, list):
         yield at
         return
     for key, each in parts.items() if isinstance(parts, dict) else enumerate(parts):
