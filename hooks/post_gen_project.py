@@ -13,6 +13,7 @@ REMOVED = {
             "app/tables.py",
             "deploy/kubernetes/migrate",
             "deploy/prometheus/rules/database.yaml",
+            "docs/background-jobs.md",
             "docs/keep-it-in-the-database.md",
             "docs/users.md",
             "migrations",
