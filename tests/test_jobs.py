@@ -68,6 +68,13 @@ def query(target, statement):
     return asyncio.run(fetch())
 
 
+def wait_for(condition):
+    end = time.monotonic() + 90
+    while not condition():
+        assert time.monotonic() < end
+        time.sleep(0.2)
+
+
 def start(target, release):
     environment = {**os.environ, **target._environment(release, target.slots[0])}
     command = [sys.executable, "-m", "app.commands.worker"]
@@ -75,6 +82,7 @@ def start(target, release):
     workers[release] = subprocess.Popen(
         command, cwd=release.folder, env=environment, stdout=log, stderr=log
     )
+    wait_for(lambda: len(query(target, "SELECT 1 FROM procrastinate_workers")) == len(workers))
 
 
 def stop(release):
@@ -102,9 +110,7 @@ with rehearse._prepared("process", git.tree_hash()) as rehearsal:
             traffic.wait_for(len(traffic.outcomes) + 50)
         unknown = query(target, "SELECT count(*) FROM procrastinate_jobs WHERE status = 'failed'")
         start(target, this)
-        end = time.monotonic() + 60
-        while query(target, "SELECT 1 FROM procrastinate_jobs") and time.monotonic() < end:
-            time.sleep(0.2)
+        wait_for(lambda: not query(target, "SELECT 1 FROM procrastinate_jobs"))
         counted = "SELECT count(*), count(words), count(*) FILTER (WHERE runs <> 1) FROM reports"
         print("counted", *query(target, counted)[0], unknown[0][0], traffic.failures().total())
         stop(before)
