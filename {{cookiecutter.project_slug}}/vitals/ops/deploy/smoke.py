@@ -46,9 +46,9 @@ def check(url: str, release: Release) -> str:
             raise Refused(f"no answer: {error}", "an answer to each question") from error
     if faults:
         raise Refused("the smoke test failed", output="\n".join(faults))
-    if not load.read(release.folder).routes:
-        return f"{len(CHECKS)} questions; {load.NOTHING}"
-    return f"{len(CHECKS)} questions{'' if _path(release) else '; no read without a log-in or a seed'}"
+    routes = load.read(release.folder).routes
+    none = "; no read without a log-in or a seed" if routes else f"; {load.NOTHING}"
+    return f"{len(CHECKS)} questions{'' if _path(release) else none}"
 
 
 def is_that_build(client: httpx.Client, release: Release) -> Iterator[str]:
