@@ -79,9 +79,11 @@ PLAYED = {
     "docs/how-to.md": "tests/test_documents.py",
     f"{FOLDER}/README.md": "tests/test_documents.py",
     f"{FOLDER}/RUNBOOK.md": "tests/pictures/test_prometheus.py",
+    f"{FOLDER}/docs/background-jobs.md": "tests/test_walks.py",
     f"{FOLDER}/docs/call-another-service.md": "tests/test_walks.py",
     f"{FOLDER}/docs/first-feature.md": "tests/test_walks.py",
     f"{FOLDER}/docs/keep-it-in-the-database.md": "tests/test_walks.py",
+    f"{FOLDER}/docs/users.md": "tests/test_walks.py",
 }
 
 # Commands in the text of a project's documents that tests/test_documents.py runs, too.
@@ -128,6 +130,7 @@ EXCEPTIONS = {
     'make update SET="owner=team-billing"': "tests/update/test_answers.py runs others",
     "make run": "serves until Ctrl-C; tests/ops/test_run.py starts and stops it",
     "make setup PYTHON=python3.13": "needs a second Python; tests/test_matrix.py has three",
+    "python -m app.commands.worker": "tests/test_jobs.py runs it",
     "kill -USR1 <pid>": "needs a process that hangs; tests/engine/server sends it to a running one",
     "promtool check rules rules/*.yaml": "tests/pictures/test_rules.py runs promtool on all files",
     "make deploy ENV=staging VERSION=v0.1.0": A_HOST,

@@ -121,7 +121,8 @@ def answering(build: Build, broken: Answers, without: str = "") -> Iterator[str]
 
         def do_GET(self) -> None:
             status, content = answers[self.path.partition("?")[0]]
-            kind = "application/problem+json" if status == 404 else "application/json"
+            is_problem = status == 404 and "errors" not in content  # a shape of the team's
+            kind = "application/problem+json" if is_problem else "application/json"
             body = json.dumps(content).encode()
             self.send_response(status)
             headers = HEADERS | {"Content-Type": kind, "Content-Length": str(len(body))}

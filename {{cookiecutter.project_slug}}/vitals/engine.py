@@ -80,7 +80,7 @@ class Engine:
         if options.own:
             tracing.install(app, options.name)
         if options.problems:
-            openapi.install(app)
+            openapi.install(app, options.error_response)
         if options.security:
             docs.remove(app)
         self._add_routes()
