@@ -2,12 +2,13 @@
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from vitals.ops.deploy import smoke
+from vitals.ops.deploy import smoke, state
+from vitals.ops.deploy.history import Entry
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run.steps import Refused
 
@@ -53,7 +54,14 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.releases: Path | None = folder.parent
         self.broken: Answers = {}  # what the service answers wrongly, by path
+
+    def alone(self) -> AbstractContextManager[None]:
+        return state.alone(self.folder, "process 1")
+
+    def tidy(self, entries: Sequence[Entry]) -> None:
+        self.tidied = [each.version for each in entries]
 
     def open(self, _: Release) -> None:
         self.folder.mkdir(exist_ok=True)

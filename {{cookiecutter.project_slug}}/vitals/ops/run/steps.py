@@ -11,6 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import NamedTuple
 
 NOTHING_TO_TEST = "nothing to test yet"  # in a project without a path of its own
@@ -144,10 +145,15 @@ def in_turn(steps: Sequence[Step]) -> list[Result]:
 
 def exit_with(main: Callable[[], int | None]) -> None:
     """End the process with what `main` returns: 1 after a refusal, 130 after Ctrl-C."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know Latin letters only
     try:
         sys.exit(main())
     except Refused as refusal:
         say(f"{refusal.output.rstrip()}\n{refusal}".lstrip())
+        sys.exit(1)
+    except OSError as error:  # such as a full disk
+        say(f"{error.filename or 'the system'}: {error.strerror or error}. Safe to repeat")
         sys.exit(1)
     except KeyboardInterrupt:
         say("\ninterrupted; what was started is stopped. Safe to run again.")
