@@ -9,6 +9,7 @@ from pathlib import Path
 
 from vitals.ops.deploy import smoke, state
 from vitals.ops.deploy.history import Entry
+from vitals.ops.deploy.targets import Replica
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run.steps import Refused
 
@@ -86,6 +87,14 @@ class Place:
             raise Refused(f"nothing runs in {slot}")
         with answering(Build(*json.loads(self._read(slot))), self.broken) as url:
             yield url
+
+    @contextmanager
+    def replicas(self, slot: str) -> Iterator[list[Replica]]:
+        with self.reach(slot) as url:
+            yield [Replica(slot, url)]
+
+    def secret(self, name: str) -> str:
+        return name
 
     def log(self, slot: str, containing: str = "") -> str:
         return f"the log of {slot} {containing}".rstrip()

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from vitals.observability.metric_types import CALL_BUCKETS, DURATION_BUCKETS
 from vitals.ops.deploy.samples import Routes, Sample, merged
-from vitals.ops.deploy.watch_looks import Look, Replica, Watched
+from vitals.ops.deploy.watch_looks import Look, Seen, Watched
 from vitals.ops.deploy.watch_rule import LOOK_SECONDS
 
 WATCHED_SECONDS = 600
@@ -136,7 +136,7 @@ class Rollout:
                 routes = self._shared(self.routes).items()
                 changed = {name: change(Moment(at, replica, name), each) for name, each in routes}
                 process.serve(changed, LOOK_SECONDS * bool(at))
-            seen = {name: Replica(True, each.sample) for name, each in self.replicas.items()}
+            seen = {name: Seen(True, each.sample) for name, each in self.replicas.items()}
             if found := watched.add(look(Look(at, True, seen))):
                 return at, found
         return until, ""

@@ -11,7 +11,7 @@ from tests.ops.simulated import MIB, Behaviour, Change, Moment, Rollout, Routed,
 from vitals.observability.metric_types import DURATION_BUCKETS
 from vitals.ops.deploy import watch_rule
 from vitals.ops.deploy.samples import Sample
-from vitals.ops.deploy.watch_looks import Look, Replica
+from vitals.ops.deploy.watch_looks import Look, Seen
 
 GOOD_VERSIONS, MOST_TAKEN_BACK = 2_000, 5
 ROUTES = 5
@@ -98,7 +98,7 @@ def crashing(look: Look) -> Look:
 
 
 def _each(look: Look, change: Callable[[Sample], Sample]) -> Look:
-    replicas = {n: Replica(r.ready, change(r.sample)) for n, r in look.replicas.items() if r.sample}
+    replicas = {n: Seen(r.ready, change(r.sample)) for n, r in look.replicas.items() if r.sample}
     return look._replace(replicas=replicas)
 
 
@@ -135,3 +135,9 @@ def test_the_chance_is_exact() -> None:
 
     assert watch_rule.tail(5, 50, 0.02) == pytest.approx(exact, rel=1e-9)
     assert watch_rule.tail(20, 20, 0.001) == pytest.approx(1e-60, rel=1e-9)
+
+
+def test_the_chance_of_so_few_failures_before_is_exact() -> None:
+    exact = sum(math.comb(30, k) * math.comb(50, 7 - k) for k in range(6, 8)) / math.comb(80, 7)
+
+    assert watch_rule.luck(6, 30, 1, 50) == pytest.approx(exact, rel=1e-9)

@@ -12,7 +12,9 @@ from vitals.ops.deploy.samples import Routes, Sample, add
 MIB = 1 << 20
 
 
-class Replica(NamedTuple):
+class Seen(NamedTuple):
+    """A replica at one moment."""
+
     ready: bool
     sample: Sample | None  # None: its /metrics did not answer
     limit_bytes: float = 0  # of its memory; 0: none is known
@@ -23,7 +25,7 @@ class Look(NamedTuple):
 
     at: float  # seconds since the switch
     running: bool
-    replicas: dict[str, Replica]
+    replicas: dict[str, Seen]
     judged: bool = True
 
 
@@ -38,10 +40,20 @@ class Watched:
         self._last = dict[str, Sample]()
         self._ready_at = dict[str, float]()
         self._points = dict[str, list[tuple[float, Routes]]]()
+        self._next: Look | None = None
         self._outage = False
 
     def add(self, look: Look) -> str:
-        """Take the next look; return what is worse, in one sentence, or nothing."""
+        """Take the next look; return what is worse, in one sentence, or nothing.
+
+        It is the look before that is judged: the old side notices an outage a moment later.
+        """
+        before, self._next = self._next, look
+        if look.judged and not look.running:
+            return "it has ended"
+        return self._add(before._replace(judged=before.judged and look.judged)) if before else ""
+
+    def _add(self, look: Look) -> str:
         # What failed in an outage may be counted just after it.
         outage, self._outage = self._outage or not look.judged, not look.judged
         worse = [*self._worse_replicas(look, outage)]
@@ -72,8 +84,6 @@ class Watched:
         return dict(points[-1][1]) if points else {}
 
     def _worse_replicas(self, look: Look, outage: bool) -> Iterator[str]:
-        if not look.running:
-            yield "it has ended"
         for name, (ready, sample, limit) in look.replicas.items():
             since = self._ready_at.setdefault(name, look.at)
             if ready or outage:

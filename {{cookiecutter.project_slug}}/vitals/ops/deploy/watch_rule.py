@@ -19,6 +19,7 @@ MIN_FAILED = 5           # one client that repeats a request which fails is no t
 FACTOR = 2               # times the allowed share: a worse version, not an unlucky minute
 CHANCE = 1e-6            # there are 120 looks at 20 routes; 5 of 2,000 good versions may go back
 OLD_REQUESTS = 200       # of fewer, the old share of something rare is no estimate
+LUCK = 1e-3              # then the old side's failures must be unlikely few beside the new one's
 ERRORS_ALLOWED = 0.001   # without a row in slo.toml: 99.9 %, as in its example
 SLOW_ALLOWED = 0.05      # the meaning of p95
 COLD_SECONDS = 15        # slow answers that fill pools and caches are no fault
@@ -72,13 +73,16 @@ def _window(points: Points, route: str, need: int, since: float) -> Window | Non
 
 def _errors(new: Window, old: Counter[str], row: Row) -> str:
     """(a) More answers of 500 and above than the objective and the old side allow."""
+    count, failed = new.of("requests"), new.of("errors")
     before, errors = old["requests"], old["errors"]
     allowed = 1 - row["availability"] / 100 if row else ERRORS_ALLOWED
-    if before >= OLD_REQUESTS or errors:  # few requests that failed say more than the objective
+    if before >= OLD_REQUESTS:
         allowed = max(allowed, (errors + 2) / (before + 4))
-    if _is_worse(failed := new.of("errors"), new.of("requests"), allowed):
-        return f"{_of(failed, new.of('requests'))} failed; before, {_of(errors, before)}"
-    return ""
+    if not _is_worse(failed, count, allowed):
+        return ""
+    if 0 < before < OLD_REQUESTS and luck(failed, count, errors, before) > LUCK:
+        return ""
+    return f"{_of(failed, count)} failed; before, {_of(errors, before)}"
 
 
 def _slow(new: Window, old: Counter[str], row: Row) -> str:
@@ -127,16 +131,35 @@ def tail(failed: int, requests: int, share: float) -> float:
 
     From `failed` above the mean on the terms fall, so that the sum ends where they add nothing.
     """
-    n, k = requests, failed
-    term = exp(
-        lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1) + k * log(share) + (n - k) * log1p(-share)
-    )
+    left = requests - failed
+    term = exp(_log_choose(requests, failed) + failed * log(share) + left * log1p(-share))
     total = 0.0
-    while k <= n and term > total * 1e-17:
+    for k in range(failed, requests + 1):
         total += term
-        term *= (n - k) / (k + 1) * share / (1 - share)
-        k += 1
+        term *= (requests - k) / (k + 1) * share / (1 - share)
+        if term < total * 1e-17:
+            break
     return total
+
+
+def luck(failed: int, requests: int, errors: int, before: int) -> float:
+    """Return the chance that so many of both sides' failures fall to the new one (hypergeometric).
+
+    It is Fisher's exact test: the old side had `errors` of `before` requests.
+    """
+    both = failed + errors
+    return sum(
+        exp(
+            _log_choose(requests, k)
+            + _log_choose(before, both - k)
+            - _log_choose(requests + before, both)
+        )
+        for k in range(failed, min(requests, both) + 1)
+    )
+
+
+def _log_choose(n: int, k: int) -> float:
+    return lgamma(n + 1) - lgamma(k + 1) - lgamma(n - k + 1)
 
 
 def _of(part: int, whole: int) -> str:

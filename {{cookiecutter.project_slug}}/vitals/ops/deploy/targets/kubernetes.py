@@ -5,13 +5,14 @@ history is an annotation of the Service, so that one patch changes both.
 """
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from vitals.ops.deploy import history
 from vitals.ops.deploy.history import Entry
-from vitals.ops.deploy.targets import kubectl, manifests, project_name
+from vitals.ops.deploy.targets import Replica, kubectl, manifests, project_name
 from vitals.ops.deploy.targets.kubectl import Kubectl
 from vitals.ops.deploy.targets.manifests import FOLDER
 from vitals.ops.release.releases import Release
@@ -101,6 +102,20 @@ class Kubernetes:
 
     def reach(self, slot: str) -> AbstractContextManager[str]:
         return self._kubectl.forward(self._deployment(slot))
+
+    @contextmanager
+    def replicas(self, slot: str) -> Iterator[list[Replica]]:
+        with ExitStack() as stack:
+            found = list[Replica]()
+            for name, limit in self._kubectl.pods(slot):
+                with suppress(Refused):  # it has gone meanwhile
+                    url = stack.enter_context(self._kubectl.forward(f"pod/{name}"))
+                    found.append(Replica(name, url, limit))
+            yield found
+
+    def secret(self, name: str) -> str:
+        data = (self._kubectl.get("secret", "secrets") or {}).get("data", {})
+        return b64decode(data.get(name, "")).decode()
 
     def log(self, slot: str, containing: str = "") -> str:
         return self._kubectl.log(slot, containing)
