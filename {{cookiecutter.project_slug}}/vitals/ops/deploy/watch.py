@@ -124,21 +124,26 @@ def _of(target: Target, release: Release, entries: Sequence[Entry]) -> Watch:
 
 
 def _watched(watch: Watch, entry: Entry) -> bool:
-    """Look until the end; return whether it was reached. Raises `Worse`."""
+    """Look until the end; return whether it was reached. Raises `Worse`.
+
+    It is not where somebody else switched meanwhile, or Ctrl-C left the version as it is.
+    """
     record: dict[str, Any] = dict(entry.watch)
     watched = Watched(samples.stored(record["old"]), watch_read.rows(watch.new), record["started"])
     ends = max(record["ends"], time.time() + WINDOW_SECONDS)
     progress = Progress(watch.new.build.version, ends)
     outage = False
     try:
-        while True:
+        while watch.target.state()[0] == watch.slot:
             look = watch_read.look(watch, time.time() - record["began"], outage)
             worse = watched.add(look)
             progress.update(look, watched.counted())
             if worse:
                 raise Worse(worse)
             if time.time() >= ends:
-                break
+                counted = watched.counted()
+                steps.say(f"watched to its end: {summary(counted)}{too_few(counted)}")
+                return True
             outage = watch_read.outage(watch, min(LOOK_SECONDS, ends - time.time()))
     except KeyboardInterrupt:
         if not sys.stdin.isatty():
@@ -146,10 +151,7 @@ def _watched(watch: Watch, entry: Entry) -> bool:
         old, new = watch.old.build.version, watch.new.build.version
         if steps.ask(f"\ngo back to {old}, and mark {new} bad? no: {new} stays, unwatched"):
             raise Worse("it was interrupted") from None
-        return False
-    counted = watched.counted()
-    steps.say(f"watched to its end: {summary(counted)}{too_few(counted)}")
-    return True
+    return False
 
 
 @contextmanager

@@ -61,8 +61,9 @@ def outage(watch: Watch, seconds: float) -> bool:
             watch.target.reach(watch.old_slot) as url,
             load.client(url, watch.old, timeout=OLD_TIMEOUT_SECONDS) as client,
         ):
-            while not failed and (left := ends - time.monotonic()) > 0:
-                failed = any(client.get(path).status_code >= 500 for path in paths)
+            while not (failed := any(client.get(path).status_code >= 500 for path in paths)):
+                if (left := ends - time.monotonic()) <= 0:
+                    break
                 time.sleep(min(1, left))
     except (Refused, httpx.ConnectError):
         pass  # nothing runs there: no witness

@@ -39,6 +39,7 @@ class Kubernetes:
         self._namespace = f"{name}-{environment}"
         self._kubectl = Kubectl(self._namespace)
         self._read = ""  # the version of the Service that all we do relies on
+        self._found = ("", "")
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -68,10 +69,12 @@ class Kubernetes:
             "spec": {"selector": {}},
             "metadata": {},
         }
-        self._read = self._read or str(service["metadata"].get("resourceVersion", ""))
         slot = str(service["spec"]["selector"].get("slot", "none"))
         text = service["metadata"].get("annotations", {}).get(HISTORY, "")
-        return ("", "") if slot == "none" else (slot, str(text))
+        found = ("", "") if slot == "none" else (slot, str(text))
+        if not self._read or found == self._found:  # other changes of the Service do not matter
+            self._read, self._found = str(service["metadata"].get("resourceVersion", "")), found
+        return found
 
     def prepare(self, release: Release) -> str:
         return f"{release.image or f'{self._image}:{release.build.version}'} is pulled by the pods"
