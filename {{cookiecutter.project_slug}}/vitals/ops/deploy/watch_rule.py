@@ -80,7 +80,8 @@ def _errors(new: Window, old: Counter[str], row: Row) -> str:
         allowed = max(allowed, (errors + 2) / (before + 4))
     if not _is_worse(failed, count, allowed):
         return ""
-    if 0 < before < OLD_REQUESTS and luck(failed, count, errors, before) > LUCK:
+    few = 0 < before < OLD_REQUESTS and failed < count / 2  # more is no version that is as before
+    if few and luck(failed, count, errors, before) > LUCK:
         return ""
     return f"{_of(failed, count)} failed; before, {_of(errors, before)}"
 
