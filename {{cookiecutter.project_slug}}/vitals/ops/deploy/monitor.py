@@ -11,7 +11,7 @@ from vitals.ops.release.releases import Build
 from vitals.ops.run import steps
 from vitals.ops.run.steps import Refused
 
-SERVICES = ("prometheus", "alertmanager", "grafana")
+PROFILES = {"monitoring": ("prometheus", "alertmanager"), "dashboards": ("grafana",)}
 
 
 def main() -> None:
@@ -27,10 +27,11 @@ def main() -> None:
         copy = target.folder / "monitoring"  # it outlives the release's own files
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(release.folder, copy)
-        words = ("up", "--detach", "--no-deps", "--force-recreate", "--quiet-pull", *SERVICES)
-        profiles = ("--profile", "monitoring", "--profile", "dashboards")
-        target.compose(release._replace(folder=copy, image=live.image), *profiles, *words)
-    steps.say(f"{', '.join(SERVICES)} run with the files of {live.version}")
+        copied = release._replace(folder=copy, image=live.image)
+        up = ("up", "--detach", "--no-deps", "--force-recreate", "--quiet-pull")
+        for profile, services in PROFILES.items():
+            target.compose(copied, "--profile", profile, *up, *services)
+            steps.say(f"{' and '.join(services)}: started, with the files of {live.version}")
 
 
 if __name__ == "__main__":
