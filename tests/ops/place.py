@@ -114,8 +114,8 @@ class Place:
         with self.reach(slot) as url:
             yield [Replica(slot, url)]
 
-    def secret(self, name: str) -> str:
-        return name
+    def token(self, file: str) -> str:
+        return file
 
     def log(self, slot: str, containing: str = "") -> str:
         return f"the log of {slot} {containing}".rstrip()

@@ -22,7 +22,7 @@ def text(*requests: tuple[str, str, int, float, int]) -> str:
             "http_response_status_code": str(status),
         }
         metrics.histogram(samples.DURATION, DURATION_BUCKETS, counted).observe(seconds)
-        metrics.histogram(samples.CALLS, CALL_BUCKETS, labels).observe(calls)
+        metrics.histogram(samples.DB_CALLS, CALL_BUCKETS, labels).observe(calls)
     return asyncio.run(metrics.text())
 
 

@@ -31,26 +31,26 @@ def any_route(chance: random.Random) -> Routed:
 
 
 def good(seed: int) -> tuple[float, str]:
-    """Watch a version that behaves like the one before it, in one of the situations that occur."""
+    """Watch a version that behaves like the one before it, in one of the circumstances that occur."""
     chance = random.Random(seed)
     routes = {f"/route-{n}": any_route(chance) for n in range(ROUTES)}
     minutes = 10 ** chance.uniform(0, 1.7)
     rollout = Rollout(seed, routes, minutes, chance.choice([1, 1, 3]))
-    situation = ("quiet", "traffic x 3", "traffic / 10", "cold cache", "outage")[seed % 5]
+    circumstances = ("quiet", "traffic x 3", "traffic / 10", "cold cache", "outage")[seed % 5]
 
     def change(moment: Moment, each: Behaviour) -> Behaviour:
-        if situation == "traffic x 3":
+        if circumstances == "traffic x 3":
             return each._replace(rate=each.rate * 3)
-        if situation == "traffic / 10":
+        if circumstances == "traffic / 10":
             return each._replace(rate=each.rate / 10)
-        if situation == "cold cache" and moment.at <= watch_rule.COLD_SECONDS:
+        if circumstances == "cold cache" and moment.at <= watch_rule.COLD_SECONDS:
             return each._replace(median_ms=each.median_ms * 3)
-        if situation == "outage" and 100 < moment.at <= 120:
+        if circumstances == "outage" and 100 < moment.at <= 120:
             return each._replace(errors=0.9)
         return each
 
     def look(look: Look) -> Look:
-        return look._replace(judged=situation != "outage" or not 100 < look.at <= 120)
+        return look._replace(judged=circumstances != "outage" or not 100 < look.at <= 120)
 
     return rollout.watch(change, look)
 

@@ -34,7 +34,7 @@ class WatchedCluster(Cluster):
         self._looks = {
             f"orders-{slot}-{pod}": count(1) for slot in Kubernetes.slots for pod in PODS
         }
-        self.objects["secret/secrets"] = {"data": {"ops_token": "bGV0bWVpbg=="}}
+        self.objects["secret/operators"] = {"data": {"ops_token": "bGV0bWVpbg=="}}
 
     def _get(self, *words: str) -> str:
         if words[0] != "pods" or "part=service" not in words[2]:
@@ -48,7 +48,7 @@ class WatchedCluster(Cluster):
 
     def _pod(self, name: str) -> dict[str, Any]:
         container = {"resources": {"limits": {"memory": "16Gi"}}}
-        status = {"phase": "Running", "containerStatuses": []}
+        status = {"phase": "Running", "containerStatuses": list[object]()}
         return {"metadata": {"name": name}, "spec": {"containers": [container]}, "status": status}
 
     @contextmanager
@@ -127,4 +127,4 @@ def test_pods_that_leave_or_wait_are_none_and_each_has_its_limit() -> None:
 
 @pytest.mark.usefixtures("cluster")
 def test_the_operators_token_is_the_services_own() -> None:
-    assert place().secret("ops_token") == "letmein"
+    assert place().token("ops_token") == "letmein"

@@ -36,7 +36,7 @@ class Watch(NamedTuple):
 def seen(target: Target, slot: str, release: Release) -> dict[str, Seen]:
     """Return what the replicas of a slot say now, by name."""
     file, found = releases.secret_files(release).get(TOKEN), dict[str, Seen]()
-    headers = {"Authorization": f"Bearer {target.secret(file).strip()}"} if file else {}
+    headers = {"Authorization": f"Bearer {target.token(file).strip()}"} if file else {}
     with target.replicas(slot) as replicas:
         for name, url, limit in replicas:
             with load.client(url, release, timeout=TIMEOUT_SECONDS) as client:

@@ -64,8 +64,8 @@ class Target(Protocol):
     def replicas(self, slot: str, /) -> AbstractContextManager[list[Replica]]:
         """Yield what runs in the slot, while the block lasts."""
 
-    def secret(self, name: str, /) -> str:
-        """Return a secret of the service, by the name of its file."""
+    def token(self, file: str, /) -> str:
+        """Return the operators' token, by the name of its secret's file."""
 
     def log(self, slot: str, containing: str = "", /) -> str:
         """Return the last lines of its log that contain a text."""

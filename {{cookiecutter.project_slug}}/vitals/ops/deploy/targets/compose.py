@@ -111,8 +111,8 @@ class Compose:
         url = self.address(f"app-{slot}", "8000")
         yield [Replica(name, url, float(shell.check_output(limit).strip() or 0))]
 
-    def secret(self, name: str) -> str:
-        return (Path(self._given["SECRETS"]) / name).read_text()
+    def token(self, file: str) -> str:
+        return (Path(self._given["SECRETS"]) / file).read_text()
 
     def log(self, slot: str, containing: str = "") -> str:
         output = shell.run(["docker", "logs", self._name(f"app-{slot}")]).output

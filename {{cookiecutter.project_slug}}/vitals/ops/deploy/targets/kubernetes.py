@@ -116,9 +116,9 @@ class Kubernetes:
                     found.append(Replica(name, url, limit))
             yield found
 
-    def secret(self, name: str) -> str:
-        data = (self._kubectl.get("secret", "secrets") or {}).get("data", {})
-        return b64decode(data.get(name, "")).decode()
+    def token(self, file: str) -> str:
+        data = (self._kubectl.get("secret", "operators") or {}).get("data", {})
+        return b64decode(data.get(file, "")).decode()
 
     def log(self, slot: str, containing: str = "") -> str:
         return self._kubectl.log(slot, containing)

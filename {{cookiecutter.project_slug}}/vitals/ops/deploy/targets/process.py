@@ -101,8 +101,8 @@ class Processes:
     def replicas(self, slot: str) -> Iterator[list[Replica]]:
         yield [Replica("the process", f"http://127.0.0.1:{slot}")] if self.running(slot) else []
 
-    def secret(self, name: str) -> str:
-        return (self._folder / "secrets" / name).read_text()
+    def token(self, file: str) -> str:
+        return (self._folder / "secrets" / file).read_text()
 
     def log(self, slot: str, containing: str = "") -> str:
         file = self._folder / f"{slot}.log"
