@@ -257,7 +257,8 @@ def test_somebody_who_deploys_meanwhile_is_noticed_and_named(
 
     def start(release: Release, slot: str) -> None:
         started(release, slot)
-        cluster.objects["service/orders"]["metadata"]["resourceVersion"] = "17"
+        about = cluster.objects["service/orders"]["metadata"]
+        about |= {"resourceVersion": "17", "annotations": {"trail": place.state()[1] + " "}}
         cluster.objects["lease/deployment"] = {"spec": {"holderIdentity": "ada@host"}}
 
     place.start = start  # type: ignore[method-assign]
@@ -266,6 +267,16 @@ def test_somebody_who_deploys_meanwhile_is_noticed_and_named(
 
     assert "changed meanwhile, by ada@host" in capsys.readouterr().out
     assert deploy.live(place)[-1].version == "v1"
+
+
+def test_another_change_of_the_service_meanwhile_does_not_matter(
+    cluster: Cluster, place: Kubernetes, tmp_path: Path
+) -> None:
+    deploy.deploy(place, release("v1", tmp_path))
+    place.state()
+    cluster.objects["service/orders"]["metadata"]["resourceVersion"] = "17"
+
+    assert deploy.deploy(place, release("v2", tmp_path)).version == "v2"
 
 
 def test_the_context_of_another_environment_is_refused(cluster: Cluster, place: Kubernetes) -> None:

@@ -5,11 +5,12 @@ ENV names the environment and VERSION the released tag; `vitals.ops.deploy.targe
 
 import os
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
-from vitals.ops.deploy import backup, chosen, history, smoke, targets
+from vitals.ops.deploy import backup, chosen, history, smoke, targets, watch
 from vitals.ops.deploy.targets import Target
 from vitals.ops.env_files import ENVIRONMENTS
 from vitals.ops.release import releases
@@ -18,12 +19,12 @@ from vitals.ops.run import steps
 from vitals.ops.run.steps import Refused, Step
 
 
-def deploy(target: Target, release: Release) -> history.Entry:
-    """Start the release beside the live one, test it, and switch; what was live keeps running.
+def deploy(target: Target, release: Release, minutes: float = 0) -> history.Entry:
+    """Start the release beside the live one, test it, switch, and watch it so many minutes.
 
-    A release that is live already, and works, is left as it is. Raises `Refused` at the first step
-    that fails: what was live stays live, and the same command is safe to repeat. Ctrl-C is safe as
-    well.
+    What was live keeps running. A release that is live already, and works, is left as it is, and
+    its open watch goes on. Raises `Refused` at the first step that fails: what was live stays live,
+    or is live again, and the same command is safe to repeat. Ctrl-C is safe as well.
     """
     target.open(release)
     entries = targets.entries(target)
@@ -32,16 +33,24 @@ def deploy(target: Target, release: Release) -> history.Entry:
         lift = f"`make live ENV={release.environment} LIFT={release.build.version}` lifts the mark"
         raise Refused(found, fix=f"release the repair as a new version; {lift}")
     live = [e for e in entries[-1:] if (e.version, e.commit) == release.build]
-    if live and _is_warm(target, release, live[0].slot):
+    watched = bool(live and live[0].is_open)
+    if watched or (live and smoke.is_warm(target, release, live[0].slot)):
         steps.say(f"{release.build.version} is live already: nothing was started")
-        return live[0]
-    idle = _idle(target, entries)
-    entries.append(history.entry("deploy", *release.build, idle, image=release.image))
-    _go_live(target, release, entries, *_migration(target, release, entries[:-1]))
-    return entries[-1]
+    else:
+        watch.refuse_open(entries, release.environment)
+        watched = bool(minutes and entries and not live)
+        idle = _idle(target, entries)
+        entries.append(history.entry("deploy", *release.build, idle, image=release.image))
+        begin = [Step("baseline", partial(watch.begin, target, release, entries, minutes))]
+        migration = _migration(target, release, entries[:-1])
+        _go_live(target, release, entries, migration, begin * watched)
+    go_back = partial(rollback, target, release.environment, lambda _: True)
+    return watch.to_its_end(target, release, go_back) if watched else entries[-1]
 
 
-def rollback(target: Target, environment: str, confirmed: Callable[[str], bool]) -> history.Entry:
+def rollback(
+    target: Target, environment: str, confirmed: Callable[[str], bool], reason: str = ""
+) -> history.Entry:
     """Go back to the previous good version and mark the one that is left as bad.
 
     Raises `Refused` when there is none, when it isn't confirmed, or when it doesn't pass its smoke
@@ -53,9 +62,9 @@ def rollback(target: Target, environment: str, confirmed: Callable[[str], bool])
     if not confirmed(f"{environment}: go back from {left} to {goal.version}, and mark {left} bad?"):
         raise Refused("not confirmed", fix="nothing was changed; safe to repeat")
     release = _unpacked(target, goal, environment)
-    more = {"left": left, "reason": os.environ.get("REASON", ""), "image": goal.image}
+    more = {"left": left, "reason": reason or os.environ.get("REASON", ""), "image": goal.image}
     entries.append(history.entry("rollback", *release.build, slot, **more))
-    if goal.slot == slot and _is_warm(target, release, slot):
+    if goal.slot == slot and smoke.is_warm(target, release, slot):
         _in_turn(_switch(target, entries))
     else:
         _go_live(target, release, entries)
@@ -76,7 +85,8 @@ def lift(target: Target, version: str) -> None:
         found = f"LIFT={version}: not marked bad"
         raise Refused(found, f"one of {', '.join(sorted(marked)) or 'none: no version is'}")
     more = {"lifted": version, "image": last.image}
-    entries.append(history.entry("lift", last.version, last.commit, last.slot, **more))
+    lifted = history.entry("lift", last.version, last.commit, last.slot, **more)
+    entries.append(replace(lifted, watch=last.watch))
     target.switch(last.slot, history.written(entries))
 
 
@@ -105,7 +115,13 @@ def _migrations(folder: Path) -> set[str]:
     return {file.name for file in folder.glob("migrations/versions/*.py")}
 
 
-def _go_live(target: Target, release: Release, entries: list[history.Entry], *more: Step) -> None:
+def _go_live(
+    target: Target,
+    release: Release,
+    entries: list[history.Entry],
+    before_start: Sequence[Step] = (),
+    before_switch: Sequence[Step] = (),
+) -> None:
     """Start the release in the last entry's slot, test it and switch to it; if not, stop it."""
     slot, started = entries[-1].slot, list[str]()
 
@@ -116,10 +132,11 @@ def _go_live(target: Target, release: Release, entries: list[history.Entry], *mo
     try:
         _in_turn(
             Step("prepare", partial(target.prepare, release)),
-            *more,
+            *before_start,
             Step("start", start),
-            Step("ready", partial(_ready, target, release, slot)),
-            Step("smoke", partial(_smoke, target, release, slot)),
+            Step("ready", partial(smoke.slot_ready, target, release, slot)),
+            Step("smoke", partial(smoke.check_slot, target, release, slot)),
+            *before_switch,
             _switch(target, entries),
         )
     except BaseException:
@@ -130,7 +147,7 @@ def _go_live(target: Target, release: Release, entries: list[history.Entry], *mo
 
 
 def _switch(target: Target, entries: list[history.Entry]) -> Step:
-    return Step("switch", partial(target.switch, entries[-1].slot, history.written(entries)))
+    return Step("switch", lambda: target.switch(entries[-1].slot, history.written(entries)))
 
 
 def _in_turn(*todo: Step) -> None:
@@ -139,28 +156,6 @@ def _in_turn(*todo: Step) -> None:
     if not last.ok:
         found = f"stopped at {last.name}: what was live is still live"
         raise Refused(found, fix="repair it; the same command is safe to repeat")
-
-
-def _ready(target: Target, release: Release, slot: str) -> None:
-    try:
-        with target.reach(slot) as url:
-            smoke.wait_until_ready(url, partial(target.running, slot), release)
-    except Refused as refused:
-        refused.output = target.log(slot)
-        raise
-
-
-def _smoke(target: Target, release: Release, slot: str) -> str:
-    with target.reach(slot) as url:
-        return smoke.check(url, release)
-
-
-def _is_warm(target: Target, release: Release, slot: str) -> bool:
-    """Whether the slot still runs this very build, and it works."""
-    try:
-        return bool(_smoke(target, release, slot))
-    except Refused:
-        return False
 
 
 def main() -> None:
@@ -179,7 +174,8 @@ def main() -> None:
             lift(target, lifted)
             entry = live(target)[-1]
         elif verb == "deploy":
-            entry = deploy(target, chosen.release(target, environment))
+            release = chosen.release(target, environment)
+            entry = deploy(target, release, watch.minutes(release))
         else:
             entry = rollback(target, environment, lambda q: unasked or steps.ask(q))
         target.tidy(targets.entries(target))

@@ -9,7 +9,7 @@ import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
 
 from vitals.ops.run.steps import Refused
@@ -29,14 +29,23 @@ class Entry:
     lifted: str = ""  # the version whose mark was taken away
     reason: str = ""
     image: str = ""  # by digest; nothing where the host built it
+    watch: Mapping[str, object] = field(default_factory=dict)  # while open: what it needs
     unknown: Mapping[str, object] = field(default_factory=dict)  # what a newer engine wrote
 
+    @property
+    def is_open(self) -> bool:
+        """Whether its watch has neither ended nor been given up."""
+        return "ends" in self.watch
+
     def __str__(self) -> str:
+        cut = "" if self.watch.get("complete", not self.watch) else ", not watched to its end"
         left = f", {self.left} is marked bad" if self.left else ""
         lifted = f", {self.lifted} is no longer marked bad" if self.lifted else ""
         why = f": {self.reason}" if self.reason else ""
         image = f"  {self.image}" if self.image else ""
-        return f"{self.at}  {self.version}  {self.what} by {self.who}{left}{lifted}{why}{image}"
+        return (
+            f"{self.at}  {self.version}  {self.what} by {self.who}{cut}{left}{lifted}{why}{image}"
+        )
 
 
 KNOWN = {each.name for each in fields(Entry)} - {"unknown"}
@@ -83,8 +92,12 @@ def read(text: str, live_slot: str) -> list[Entry]:
 
 
 def written(entries: Sequence[Entry]) -> str:
-    """Return the text that `read` reads, with the newest entries only."""
-    return json.dumps([_fields(each) for each in entries[-KEPT:]])
+    """Return the text that `read` reads, with the newest entries only.
+
+    A watch is open no longer once something else went live.
+    """
+    ended = [replace(e, watch={"complete": False}) if e.is_open else e for e in entries[-KEPT:-1]]
+    return json.dumps([_fields(each) for each in (*ended, *entries[-1:])])
 
 
 def _fields(entry: Entry) -> dict[str, object]:

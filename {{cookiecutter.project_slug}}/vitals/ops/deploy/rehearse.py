@@ -21,6 +21,7 @@ from vitals.ops.run import git, project_file, record, steps
 from vitals.ops.run.steps import Refused, Result, Step
 
 ENOUGH_REQUESTS = 200
+WATCHED_MINUTES = 1
 
 
 def find_what_a_rollback_could_not_live_with(_: Rehearsal) -> str:
@@ -64,7 +65,21 @@ def refuse_a_broken_build(about: Rehearsal) -> str:
     raise Refused("a broken build went live", "the smoke test to refuse it")
 
 
-STEPS = (deploy_this_tree, roll_back, work_on_the_new_schema, refuse_a_broken_build)
+def take_back_what_fails_under_traffic(about: Rehearsal) -> str:
+    if not about.known.routes:
+        return load.NOTHING
+    try:
+        deploy.deploy(about.staging.target, about.failing, WATCHED_MINUTES)
+    except Refused as refused:
+        _refuse_unless_live(about, about.before)
+        return str(refused.found)
+    raise Refused("a build that fails under traffic stayed live", "the watch to take it back")
+
+
+STEPS = (
+    *(deploy_this_tree, roll_back, work_on_the_new_schema, refuse_a_broken_build),
+    take_back_what_fails_under_traffic,
+)
 
 
 def rehearse(mode: str) -> int:
@@ -85,8 +100,10 @@ def rehearse(mode: str) -> int:
                 logged |= _logged(target, traffic.failed)  # a slot's next start ends its log
             traffic.wait_for(ENOUGH_REQUESTS)
         logged |= _logged(target, traffic.failed)
-    sent, failures = len(traffic.outcomes), traffic.failures()
+    sent, failures = len(traffic.outcomes) - traffic.planted, traffic.failures()
     steps.say(f"\n{sent} requests meanwhile, {failures.total()} failed {dict(failures) or ''}")
+    if traffic.planted:
+        steps.say(f"{traffic.planted} more failed by the fault that was planted")
     for name, failure in traffic.failed.items():
         steps.say(f"  {failure}, request {name}\n{logged.get(name, 'not in the log')}")
     steps.say(f"not rehearsed: {about.staging.not_rehearsed}")

@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from types import ModuleType
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from vitals.ops.deploy import history
 from vitals.ops.deploy.history import Entry
@@ -20,6 +20,12 @@ from vitals.ops.run import project_file, shell
 PLACES = {"compose": "deploy/compose.yaml", "kubernetes": "deploy/kubernetes"}
 # The modules that have a `throwaway_staging`, by the mode of a rehearsal.
 STAGINGS = {"compose": "compose_staging", "process": "process"}
+
+
+class Replica(NamedTuple):
+    name: str
+    url: str  # a private address
+    limit_bytes: float = 0  # of its memory; 0: none is known
 
 
 class Target(Protocol):
@@ -54,6 +60,12 @@ class Target(Protocol):
 
     def reach(self, slot: str, /) -> AbstractContextManager[str]:
         """Yield a private address of the slot, while the block lasts."""
+
+    def replicas(self, slot: str, /) -> AbstractContextManager[list[Replica]]:
+        """Yield what runs in the slot, while the block lasts."""
+
+    def token(self, file: str, /) -> str:
+        """Return the operators' token, by the name of its secret's file."""
 
     def log(self, slot: str, containing: str = "", /) -> str:
         """Return the last lines of its log that contain a text."""

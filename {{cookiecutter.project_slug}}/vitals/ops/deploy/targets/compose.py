@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vitals.ops.deploy import history, state
 from vitals.ops.deploy.history import Entry
-from vitals.ops.deploy.targets import caddy, docker, project_name
+from vitals.ops.deploy.targets import Replica, caddy, docker, project_name
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell, steps
@@ -103,6 +103,16 @@ class Compose:
     @contextmanager
     def reach(self, slot: str) -> Iterator[str]:
         yield self.address(f"app-{slot}", "8000")
+
+    @contextmanager
+    def replicas(self, slot: str) -> Iterator[list[Replica]]:
+        name = self._name(f"app-{slot}")
+        limit = ["docker", "inspect", "--format", "{{.HostConfig.Memory}}", name]
+        url = self.address(f"app-{slot}", "8000")
+        yield [Replica(name, url, float(shell.check_output(limit).strip() or 0))]
+
+    def token(self, file: str) -> str:
+        return (Path(self._given["SECRETS"]) / file).read_text()
 
     def log(self, slot: str, containing: str = "") -> str:
         output = shell.run(["docker", "logs", self._name(f"app-{slot}")]).output

@@ -1,6 +1,7 @@
 """kubectl in one namespace: the only module that starts it, but for rendering."""
 
 import json
+import re
 import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
@@ -24,6 +25,13 @@ def namespace() -> str:
     return str(contexts[0]["context"].get("namespace", "default"))
 
 
+def _bytes(quantity: str) -> float:
+    """Return the bytes of a quantity of memory, such as 512Mi; 0 for a unit that is rare."""
+    found = re.fullmatch(r"([\d.]+)([KMGkm]?i?)", quantity)
+    unit = {"": 1, "Ki": 1 << 10, "Mi": 1 << 20, "Gi": 1 << 30, "k": 1e3, "M": 1e6, "G": 1e9}
+    return float(found[1]) * unit.get(found[2], 0) if found else 0
+
+
 class Kubectl:
     def __init__(self, namespace: str) -> None:
         self._command = ["kubectl", "--namespace", namespace]
@@ -45,6 +53,15 @@ class Kubectl:
     def get(self, *what: str) -> dict[str, Any] | None:
         found = self.check("get", *what, "--ignore-not-found", "--output", "json")
         return json.loads(found) if found.strip() else None
+
+    def pods(self, slot: str) -> Iterator[tuple[str, float]]:
+        """Yield the running pods of the service: name, and limit of memory in bytes, 0 for none."""
+        words = ("pods", "--selector", f"part=service,slot={slot}")
+        for pod in (self.get(*words) or {}).get("items", []):
+            about, container = pod["metadata"], pod["spec"]["containers"][0]
+            if pod["status"].get("phase") == "Running" and "deletionTimestamp" not in about:
+                limits = container.get("resources", {}).get("limits", {})
+                yield about["name"], _bytes(limits.get("memory", "0"))
 
     def log(self, slot: str, containing: str = "") -> str:
         words = ("--selector", f"slot={slot}", "--tail", "30", "--prefix")

@@ -5,13 +5,14 @@ history is an annotation of the Service, so that one patch changes both.
 """
 
 import json
+from base64 import b64decode
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
 
 from vitals.ops.deploy import history
 from vitals.ops.deploy.history import Entry
-from vitals.ops.deploy.targets import kubectl, manifests, project_name
+from vitals.ops.deploy.targets import Replica, kubectl, manifests, project_name
 from vitals.ops.deploy.targets.kubectl import Kubectl
 from vitals.ops.deploy.targets.manifests import FOLDER
 from vitals.ops.release.releases import Release
@@ -38,6 +39,7 @@ class Kubernetes:
         self._namespace = f"{name}-{environment}"
         self._kubectl = Kubectl(self._namespace)
         self._read = ""  # the version of the Service that all we do relies on
+        self._found = ("", "")
 
     @contextmanager
     def alone(self) -> Iterator[None]:
@@ -67,10 +69,12 @@ class Kubernetes:
             "spec": {"selector": {}},
             "metadata": {},
         }
-        self._read = self._read or str(service["metadata"].get("resourceVersion", ""))
         slot = str(service["spec"]["selector"].get("slot", "none"))
         text = service["metadata"].get("annotations", {}).get(HISTORY, "")
-        return ("", "") if slot == "none" else (slot, str(text))
+        found = ("", "") if slot == "none" else (slot, str(text))
+        if not self._read or found == self._found:  # other changes of the Service do not matter
+            self._read, self._found = str(service["metadata"].get("resourceVersion", "")), found
+        return found
 
     def prepare(self, release: Release) -> str:
         return f"{release.image or f'{self._image}:{release.build.version}'} is pulled by the pods"
@@ -101,6 +105,20 @@ class Kubernetes:
 
     def reach(self, slot: str) -> AbstractContextManager[str]:
         return self._kubectl.forward(self._deployment(slot))
+
+    @contextmanager
+    def replicas(self, slot: str) -> Iterator[list[Replica]]:
+        with ExitStack() as stack:
+            found = list[Replica]()
+            for name, limit in self._kubectl.pods(slot):
+                with suppress(Refused):  # it has gone meanwhile
+                    url = stack.enter_context(self._kubectl.forward(f"pod/{name}"))
+                    found.append(Replica(name, url, limit))
+            yield found
+
+    def token(self, file: str) -> str:
+        data = (self._kubectl.get("secret", "operators") or {}).get("data", {})
+        return b64decode(data.get(file, "")).decode()
 
     def log(self, slot: str, containing: str = "") -> str:
         return self._kubectl.log(slot, containing)

@@ -15,7 +15,7 @@ from pathlib import Path
 from vitals.ops import services
 from vitals.ops.deploy.history import Entry
 from vitals.ops.deploy.staging import ThrowawayStaging
-from vitals.ops.deploy.targets import caddy
+from vitals.ops.deploy.targets import Replica, caddy
 from vitals.ops.env_files import Configuration
 from vitals.ops.project import setup
 from vitals.ops.project.token import Issuer
@@ -96,6 +96,13 @@ class Processes:
     @contextmanager
     def reach(self, slot: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{slot}"
+
+    @contextmanager
+    def replicas(self, slot: str) -> Iterator[list[Replica]]:
+        yield [Replica("the process", f"http://127.0.0.1:{slot}")] if self.running(slot) else []
+
+    def token(self, file: str) -> str:
+        return (self._folder / "secrets" / file).read_text()
 
     def log(self, slot: str, containing: str = "") -> str:
         file = self._folder / f"{slot}.log"
