@@ -15,6 +15,7 @@ from vitals.ops.run.steps import Refused
 
 Answers = dict[str, tuple[int, dict[str, object] | str]]  # JSON, or text as it is
 GOOD: Answers = {"/readyz": (200, {"status": "pass"}), "/items": (200, {"next": None})}
+GOOD["/items/1"] = (200, {"id": 1})
 SLO = """
 [[seed]]
 request = "POST /items"
