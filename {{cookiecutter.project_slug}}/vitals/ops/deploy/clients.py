@@ -28,7 +28,7 @@ from vitals.ops.release.releases import Release
 from vitals.ops.run.steps import Refused
 
 if TYPE_CHECKING:
-    from vitals.ops.deploy.rehearse import Rehearsal
+    from vitals.ops.deploy.rehearsal import Rehearsal
 
 CONFLICT = 409  # with what was stored through the other version
 

@@ -20,7 +20,7 @@ from vitals.ops.run.steps import Refused
 from vitals.ops.services import postgres
 
 if TYPE_CHECKING:
-    from vitals.ops.deploy.rehearse import Rehearsal
+    from vitals.ops.deploy.rehearsal import Rehearsal
 
 # The locks that traffic waits for, the strongest first, and who waits (PostgreSQL manual, 13.3).
 WAITING = {

@@ -5,9 +5,11 @@ A new question is a function in CHECKS. Real work is the first GET of the releas
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import httpx
 
+from vitals.ops.deploy.targets import Target
 from vitals.ops.measure import load
 from vitals.ops.release.releases import Release
 from vitals.ops.run.steps import Refused, interrupted
@@ -46,7 +48,33 @@ def check(url: str, release: Release) -> str:
             raise Refused(f"no answer: {error}", "an answer to each question") from error
     if faults:
         raise Refused("the smoke test failed", output="\n".join(faults))
-    return f"{len(CHECKS)} questions{'' if _path(release) else f'; {load.NOTHING}'}"
+    routes = load.read(release.folder).routes
+    none = "; no read without a log-in or a seed" if routes else f"; {load.NOTHING}"
+    return f"{len(CHECKS)} questions{'' if first_read(release) else none}"
+
+
+def slot_ready(target: Target, release: Release, slot: str) -> None:
+    """Wait until a slot is ready. Raises `Refused` with its log."""
+    try:
+        with target.reach(slot) as url:
+            wait_until_ready(url, partial(target.running, slot), release)
+    except Refused as refused:
+        refused.output = target.log(slot)
+        raise
+
+
+def check_slot(target: Target, release: Release, slot: str) -> str:
+    """Ask a slot all questions, as `check` does."""
+    with target.reach(slot) as url:
+        return check(url, release)
+
+
+def is_warm(target: Target, release: Release, slot: str) -> bool:
+    """Whether the slot still runs this very build, and it works."""
+    try:
+        return bool(check_slot(target, release, slot))
+    except Refused:
+        return False
 
 
 def is_that_build(client: httpx.Client, release: Release) -> Iterator[str]:
@@ -57,7 +85,7 @@ def is_that_build(client: httpx.Client, release: Release) -> Iterator[str]:
 
 
 def does_real_work(client: httpx.Client, release: Release) -> Iterator[str]:
-    if path := _path(release):
+    if path := first_read(release):
         answer = client.get(path)
         if answer.status_code != 200:
             yield f"{path}: found {answer.status_code}; expected 200"
@@ -69,14 +97,14 @@ def explains_errors(client: httpx.Client, _: Release) -> Iterator[str]:
     answer = client.get("/no-such-path")
     if answer.status_code != 404:
         yield f"/no-such-path: found {answer.status_code}; expected 404"
-    elif answer.headers.get("content-type") != "application/problem+json":
-        yield "/no-such-path: found no problem+json"
-    elif missing := MEMBERS - answer.json().keys():
+    elif "json" not in (kind := answer.headers.get("content-type", "")):
+        yield "/no-such-path: found no JSON"
+    elif "problem" in kind and (missing := MEMBERS - answer.json().keys()):
         yield f"/no-such-path: the problem lacks {', '.join(sorted(missing))}"
 
 
 def sends_its_headers(client: httpx.Client, release: Release) -> Iterator[str]:
-    path = _path(release) or "/livez"
+    path = first_read(release) or "/livez"
     headers = client.get(path).headers
     if not headers.get("x-request-id"):
         yield f"{path}: found no X-Request-ID"
@@ -85,7 +113,7 @@ def sends_its_headers(client: httpx.Client, release: Release) -> Iterator[str]:
             yield f"{path}: found {name}: {headers.get(name)}; expected {expected}"
 
 
-def _path(release: Release) -> str:
+def first_read(release: Release) -> str:
     """Return the path of the release's first read that needs no log-in and no seed, if any."""
     plan = load.read(release.folder)
     for method, path, _, _, anonymous in (route.request for route in plan.routes):

@@ -74,9 +74,10 @@ def something_to_release(state: RepositoryState) -> str:
 def changes_on_record(state: RepositoryState) -> str:
     release = base(state)
     found = notes.complete(release)
-    if release and not found.records:
+    moved = notes.packages(release)
+    if release and not found.records and not moved:
         raise Refused(f"no record since {state.previous}", fix='`make change TITLE="…"`')
-    return f"{len(found.records)} records"
+    return f"{len(found.records)} records, {len(moved)} packages moved"
 
 
 def level_says_what_breaks(state: RepositoryState) -> str:
