@@ -171,8 +171,8 @@ def _run(
     with services.throw_away(postgres.SERVICE) as server:
         environment = {"APP_ENVIRONMENT": "test", "APP_DATABASE_URL": server.url}
         environment |= {"PYTHONPATH": str(this), "PYTHONSAFEPATH": "1"}
-        asked = json.dumps([base, tables, rows, fill])
-        module = [shell.PYTHON, "-m", "vitals.ops.deploy.lock_recorder", asked]
+        task = json.dumps([base, tables, rows, fill])
+        module = [shell.PYTHON, "-m", "vitals.ops.deploy.lock_recorder", task]
         output = shell.check_output([*IN_FOLDER, this, *module], environment)
     failed, held = json.loads(output.strip().rpartition("\n")[2])
     longest = {(x["statement"], x["table"], x["lock"]): x for x in sorted(held, key=_seconds)}
