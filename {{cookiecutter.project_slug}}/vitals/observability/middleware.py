@@ -68,7 +68,7 @@ class ObservabilityMiddleware:
         try:
             await self.app(scope, request.on_receive, send_on)
         except ClientDisconnect:
-            request.gone = not request.ended
+            request.gone = not (is_head and request.ended)
         except Exception as error:
             await self._fail(request, error)
             if self.reraise:
