@@ -40,7 +40,9 @@ REMOVED = {
         "kubernetes": [
             "deploy/compose.md",
             "deploy/compose.yaml",
+            "deploy/deploy-gate",
             "deploy/grafana/provisioning",
+            "deploy/known_hosts",
             "deploy/prometheus/alertmanager.yaml",
             "deploy/prometheus/prometheus.yaml",
         ],

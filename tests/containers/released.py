@@ -29,10 +29,10 @@ def commit(project: Path, message: str) -> None:
     git(project, "commit", "--quiet", "--allow-empty", "--message", message)
 
 
-def containers(project: str) -> list[str]:
-    """The containers of a compose project, running or not."""
-    label = f"label=com.docker.compose.project={project}"
-    return docker("ps", "--all", "--filter", label, "--format", "{{.Names}}").split()
+def containers(project: str = "") -> list[str]:
+    """The containers of a compose project, or of all, running or not."""
+    label = ["--filter", f"label=com.docker.compose.project={project}"] if project else []
+    return docker("ps", "--all", *label, "--format", "{{.Names}}").split()
 
 
 def docker(*words: str) -> str:
@@ -46,10 +46,16 @@ class Released:
 
     def __init__(self, folder: Path, **answers: str) -> None:
         self.project = generate(folder, **answers)
+        self.state = folder / "state"
         self.secrets = folder / "secrets"
         self.secrets.mkdir()
         for name, text in SECRETS.items():
             (self.secrets / name).write_text(text)
+        for file in (self.project / "config").glob("*.env"):
+            file.write_text(file.read_text().replace(".internal", ".example"))
+        table = self.project / "pyproject.toml"
+        state = f'[tool.vitals]\nstate = "{folder / "state"}"\n'
+        table.write_text(table.read_text().replace("[tool.vitals]\n", state))
         git(self.project, "init", "--quiet", "--initial-branch=main")
         commit(self.project, "Start")
         git(folder, "init", "--quiet", "--bare", "origin.git")
@@ -65,7 +71,7 @@ class Released:
         return subprocess.Popen(
             [self.project / ".venv" / "bin" / "python", "-u", "-m", *words],
             cwd=self.project,
-            env=self._environment(**changed),
+            env=self.environment(**changed),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
@@ -94,8 +100,8 @@ class Released:
                 if named:
                     docker(kind, "rm", *named)
 
-    def _environment(self, **changed: str) -> dict[str, str]:
+    def environment(self, **changed: str) -> dict[str, str]:
         ports = {"HTTP_PORT": "127.0.0.1:0", "HTTPS_PORT": "127.0.0.1:0"}
         engine = {name: os.environ[name] for name in os.environ if name.startswith("DOCKER")}
-        given = {"ENV": "staging", "YES": "1", "SECRETS": str(self.secrets)}
+        given = {"ENV": "staging", "YES": "1", "WATCH": "0", "SECRETS": str(self.secrets)}
         return environment(**engine, **ports, **given, **changed)

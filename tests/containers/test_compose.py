@@ -1,13 +1,22 @@
 """The real deployment on a real Docker engine."""
 
 import json
+import shutil
 import signal
+import subprocess
 import urllib.request
+from pathlib import Path
 
 import pytest
 
-from tests.containers.released import PROJECT, SECRETS, Released, containers, docker
+from tests.baking import wait_until
+from tests.containers.released import PROJECT, SECRETS, Released, containers, docker, git
 
+# Images that an engine without a registry has, in place of those that it has not.
+STAND_INS = {
+    "prom/alertmanager:v0.28.1": "prom/alertmanager:latest",
+    "grafana/grafana:12.1.1": "prom/alertmanager:latest",
+}
 LOOK_INSIDE = """
 import os, pathlib
 status = dict(l.split(":", 1) for l in pathlib.Path("/proc/self/status").read_text().splitlines())
@@ -35,10 +44,17 @@ def served_version() -> str:
     """The version that clients of the proxy get."""
     address = docker("port", f"{PROJECT}-front-1", "80/tcp").split()[0]
     request = urllib.request.Request(
-        f"http://{address}/health", headers={"Host": "staging.internal"}
+        f"http://{address}/health", headers={"Host": "staging.example"}
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
         return json.load(answer)["version"]
+
+
+def answers() -> bool:
+    try:
+        return bool(served_version())
+    except OSError:
+        return False
 
 
 @pytest.mark.parametrize(
@@ -106,4 +122,102 @@ def test_a_rehearsal_on_the_engine_passes_and_leaves_nothing(staging: Released) 
     record = json.loads((staging.project / "build" / "rehearsal.json").read_text())
     assert (record["ok"], record["mode"], record["failed"]) == (True, "compose", 0)
     assert record["from"] == "v0.6.0"
-    assert containers("orders-api-rehearsal") == []
+    assert [name for name in containers() if "-rehearsal-" in name] == []
+
+
+def command(staging: Released, clone: Path, *words: str, **given: str) -> str:
+    """A command in another clone, with its own .venv left out: it has nothing of its own."""
+    done = subprocess.run(
+        [staging.project / ".venv" / "bin" / "python", "-m", *words],
+        cwd=clone,
+        env=staging.environment(PYTHONPATH=str(clone), PYTHONSAFEPATH="1", **given),
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return f"{done.returncode} {done.stdout}{done.stderr}"
+
+
+def test_another_clone_deploys_and_its_end_leaves_a_service_that_can_be_started_again(
+    staging: Released, tmp_path: Path
+) -> None:
+    """Everything that belongs to an environment lies in its folder on the host."""
+    git(
+        tmp_path,
+        "clone",
+        "--quiet",
+        "--branch=main",
+        str(staging.project.parent / "origin.git"),
+        "second",
+    )
+    clone = tmp_path / "second"
+
+    deployed = command(staging, clone, "vitals.ops.deploy.deploy", "deploy", VERSION="v0.3.0")
+
+    assert deployed.startswith("0 "), deployed
+    assert served_version() == staging.live() == "v0.3.0"
+    shutil.rmtree(clone)
+    docker("restart", f"{PROJECT}-front-1")
+    wait_until(answers, 30)
+    assert served_version() == "v0.3.0"
+
+
+def test_a_second_user_is_told_who_deploys(staging: Released) -> None:
+    with staging.start("vitals.ops.deploy.deploy", "deploy", VERSION="v0.4.0") as first:
+        assert first.stdout
+        assert any(line.startswith("  prepare") for line in first.stdout)
+        refused = staging.deploy("v0.4.0")
+        first.communicate(timeout=300)
+
+    assert refused.returncode == 1
+    assert f"staging is being changed: process {first.pid} of " in refused.stdout
+    assert "Traceback" not in refused.stdout
+
+
+def test_the_live_version_again_starts_nothing(staging: Released) -> None:
+    staging.deploy("v0.5.0")
+    before = {name: docker("inspect", "--format", "{{.Id}}", name) for name in containers(PROJECT)}
+
+    again = staging.deploy(staging.live())
+
+    assert "nothing was started" in again.stdout
+    after = {name: docker("inspect", "--format", "{{.Id}}", name) for name in containers(PROJECT)}
+    assert after == before
+
+
+def test_a_dump_of_staging_can_be_restored_by_the_documented_command(staging: Released) -> None:
+    made = staging.run("vitals.ops.deploy.backup")
+    assert made.returncode == 0, made.stdout
+    [dump] = sorted((staging.state / "staging" / "backups").iterdir())[-1:]
+    database = f"{PROJECT}-database-1"
+    psql = ("exec", database, "psql", "--username=app", "--tuples-only", "--command")
+    docker(*psql, "insert into items (name, price_cents) values ('after the dump', 1)")
+
+    lines = (staging.project / "deploy" / "compose.md").read_text().splitlines()
+    [restore] = [line for line in lines if "pg_restore" in line]
+    done = subprocess.run(
+        ["/bin/sh", "-c", restore.strip().replace("FILE", str(dump))],
+        env=staging.environment(),
+        check=False,
+    )
+
+    assert done.returncode == 0
+    assert docker(*psql, "select count(*) from items where name = 'after the dump'").strip() == "0"
+
+
+def test_monitoring_touches_nothing_else(staging: Released) -> None:
+    for image, other in STAND_INS.items():
+        if subprocess.run(["docker", "image", "inspect", image], capture_output=True).returncode:
+            docker("tag", other, image)
+    before = {name: docker("inspect", "--format", "{{.Id}}", name) for name in containers(PROJECT)}
+    free = {f"{name}_PORT": "0" for name in ("PROMETHEUS", "ALERTMANAGER", "GRAFANA")}
+
+    done = staging.run("vitals.ops.deploy.monitor", **free)
+
+    assert done.returncode == 0, done.stdout
+    after = {name: docker("inspect", "--format", "{{.Id}}", name) for name in containers(PROJECT)}
+    assert after.keys() - before.keys() == {
+        f"{PROJECT}-{name}-1" for name in ("prometheus", "alertmanager", "grafana")
+    }
+    assert {name: after[name] for name in before} == before
+    assert served_version() == staging.live()

@@ -17,10 +17,11 @@ RENDER = """
 import sys
 from pathlib import Path
 from vitals.ops.release.releases import Build, Release
-from vitals.ops.deploy.targets import kubernetes
+from vitals.ops.deploy.targets import manifests
 release = Release(Build("v1.2.0", "c0ffee"), Path.cwd(), sys.argv[1])
-slot = kubernetes.target(sys.argv[1])._slot(release, "blue")
-print(kubernetes.yaml.safe_dump_all(kubernetes.kustomized(slot)))
+namespace = f"orders-api-{sys.argv[1]}"
+found = manifests.of(release, "blue", namespace, "registry.internal/orders-api")
+print(manifests.yaml.safe_dump_all(found))
 """
 
 

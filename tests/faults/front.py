@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests import baking
 from tests.faults.service import Project, accepts
-from vitals.ops.deploy.targets import process
+from vitals.ops.deploy.targets.caddy import adapted
 
 CADDY = "from vitals.ops.deploy.targets.process import _caddy; print(_caddy())"
 
@@ -20,7 +20,7 @@ def front(project: Project, folder: Path, port: int) -> Iterator[int]:
     configuration = json.loads((project.folder / "deploy" / "caddy.json").read_text())
     (folder / "slot").write_text(str(port))
     file = folder / "caddy.json"
-    file.write_text(json.dumps(process._adapted(configuration, f"http://127.0.0.1:{ours}", folder)))
+    file.write_text(json.dumps(adapted(configuration, f"http://127.0.0.1:{ours}", folder)))
     program = subprocess.run(
         [project.python, "-c", CADDY], cwd=project.folder, stdout=subprocess.PIPE, check=True
     )

@@ -2,17 +2,20 @@
 
 import json
 import threading
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 
-from vitals.ops.deploy import smoke
+from vitals.ops.deploy import smoke, state
+from vitals.ops.deploy.history import Entry
+from vitals.ops.deploy.targets import Replica
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run.steps import Refused
 
-Answers = dict[str, tuple[int, dict[str, object]]]
+Answers = dict[str, tuple[int, dict[str, object] | str]]  # JSON, or text as it is
 GOOD: Answers = {"/readyz": (200, {"status": "pass"}), "/items": (200, {"next": None})}
+GOOD["/items/1"] = (200, {"id": 1})
 SLO = """
 [[seed]]
 request = "POST /items"
@@ -40,6 +43,24 @@ HEADERS = {
 }
 
 
+def metrics(requests: int = 0, errors: int = 0, started: float = 1, memory: int = 90 << 20) -> str:
+    """What /metrics of a service says that answered /items so often, quickly, in one statement."""
+    duration, calls = "http_server_request_duration_seconds", "http_server_request_db_calls"
+    counts = {"200": requests - errors, "500": errors}
+    lines = [f"process_start_time_seconds {started}", f"process_resident_memory_bytes {memory}"]
+    for status, count in counts.items():
+        labels = (
+            f'http_request_method="GET",http_route="/items",http_response_status_code="{status}"'
+        )
+        lines += [
+            f'{duration}_bucket{{{labels},le="{le}"}} {count}' for le in ("0.1", "0.25", "+Inf")
+        ]
+        lines += [f"{duration}_count{{{labels}}} {count}"]
+    values = {"0": 0, "1": requests, "+Inf": requests}
+    lines += [f'{calls}_bucket{{http_route="/items",le="{le}"}} {n}' for le, n in values.items()]
+    return "\n".join(lines)
+
+
 def release(version: str, folder: Path) -> Release:
     (folder / "config").mkdir(parents=True, exist_ok=True)
     (folder / "config" / "slo.toml").write_text(SLO)
@@ -53,7 +74,15 @@ class Place:
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder
+        self.releases: Path | None = folder.parent
         self.broken: Answers = {}  # what the service answers wrongly, by path
+        self.metrics: Callable[[str], str] = lambda _: metrics()  # of a version, at each look
+
+    def alone(self) -> AbstractContextManager[None]:
+        return state.alone(self.folder, "process 1")
+
+    def tidy(self, entries: Sequence[Entry]) -> None:
+        self.tidied = [each.version for each in entries]
 
     def open(self, _: Release) -> None:
         self.folder.mkdir(exist_ok=True)
@@ -76,8 +105,18 @@ class Place:
     def reach(self, slot: str) -> Iterator[str]:
         if not self.running(slot):
             raise Refused(f"nothing runs in {slot}")
-        with answering(Build(*json.loads(self._read(slot))), self.broken) as url:
+        build = Build(*json.loads(self._read(slot)))
+        answers: Answers = {"/metrics": (200, self.metrics(build.version)), **self.broken}
+        with answering(build, answers) as url:
             yield url
+
+    @contextmanager
+    def replicas(self, slot: str) -> Iterator[list[Replica]]:
+        with self.reach(slot) as url:
+            yield [Replica(slot, url)]
+
+    def token(self, file: str) -> str:
+        return file
 
     def log(self, slot: str, containing: str = "") -> str:
         return f"the log of {slot} {containing}".rstrip()
@@ -115,7 +154,7 @@ def answering(build: Build, broken: Answers, without: str = "") -> Iterator[str]
             status, content = answers[self.path.partition("?")[0]]
             is_problem = status == 404 and "errors" not in content  # a shape of the team's
             kind = "application/problem+json" if is_problem else "application/json"
-            body = json.dumps(content).encode()
+            body = (content if isinstance(content, str) else json.dumps(content)).encode()
             self.send_response(status)
             headers = HEADERS | {"Content-Type": kind, "Content-Length": str(len(body))}
             for name, value in headers.items():

@@ -1,4 +1,5 @@
 import os
+import shutil
 import signal
 import subprocess
 from pathlib import Path
@@ -27,8 +28,7 @@ def killing(do):
         os.kill(os.getpid(), signal.SIGKILL)
     return verb
 setattr(place, step, killing(getattr(place, step)))
-deploy.LOCKS = folder.parent
-with deploy.alone("staging"):
+with place.alone():
     deploy.deploy(place, release("v2", folder / "release"))
 """
 
@@ -36,10 +36,9 @@ with deploy.alone("staging"):
 @pytest.fixture
 def place(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Place:
     """A place where v1 is live."""
-    monkeypatch.setattr("vitals.ops.deploy.deploy.LOCKS", tmp_path)
     monkeypatch.setattr(
         "vitals.ops.release.releases.unpacked",
-        lambda build, _: Release(build, tmp_path / build.version, "staging"),
+        lambda build, *_: Release(build, tmp_path / build.version, "staging"),
     )
     place = Place(tmp_path / "place")
     for version in ("v1", "v2", "v3"):
@@ -71,6 +70,91 @@ def test_a_bad_build_is_refused_and_stopped_and_the_old_one_stays_live(
 
     assert live(place) == "v1"
     assert [place.running(slot) for slot in place.slots] == [True, False]
+
+
+@pytest.mark.parametrize("step", ["prepare", "migrate"])
+def test_a_step_that_fails_before_the_start_leaves_the_warm_one_running(
+    step: str, place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_: Release) -> None:
+        raise Refused("no")
+
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+    (tmp_path / "v3" / "migrations").mkdir()
+    monkeypatch.setattr(place, step, fail)
+
+    with pytest.raises(Refused, match=f"stopped at {step}"):
+        deploy.deploy(place, release("v3", tmp_path / "v3"))
+
+    assert place.folder.joinpath("blue").read_text() == '["v1", "commit-of-v1"]'
+    assert live(place) == "v2"
+
+
+def test_what_is_live_already_is_not_started_again_and_the_warm_one_stays(
+    place: Place, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+    capsys.readouterr()
+
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+
+    assert capsys.readouterr().out == "v2 is live already: nothing was started\n"
+    assert place.folder.joinpath("blue").read_text() == '["v1", "commit-of-v1"]'
+    assert len(deploy.live(place)) == 2
+
+
+def test_what_is_live_by_the_history_and_does_not_work_is_started_again(
+    place: Place, tmp_path: Path
+) -> None:
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+    place.stop("green")
+
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+
+    assert live(place) == "v2"
+    assert place.running(deploy.live(place)[-1].slot)
+
+
+def test_a_backup_is_made_before_a_schema_changes_and_only_then(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made: list[str] = []
+    monkeypatch.setattr("vitals.ops.deploy.backup.run", lambda r: made.append(r.build.version))
+    versions = tmp_path / "v2" / "migrations" / "versions"
+    versions.mkdir(parents=True)
+    (versions / "0002.py").touch()
+    shutil.copytree(tmp_path / "v2" / "migrations", tmp_path / "v3" / "migrations")
+
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+    deploy.deploy(place, release("v3", tmp_path / "v3"))
+
+    assert made == ["v2"]
+
+
+def test_the_reason_of_a_rollback_is_part_of_the_history(
+    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+    monkeypatch.setenv("REASON", "prices were wrong")
+
+    deploy.rollback(place, "staging", lambda _: True)
+
+    assert str(deploy.live(place)[-1]).endswith("v2 is marked bad: prices were wrong")
+
+
+def test_a_bad_mark_can_be_lifted_and_the_version_deployed_again(
+    place: Place, tmp_path: Path
+) -> None:
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+    deploy.rollback(place, "staging", lambda _: True)
+
+    deploy.lift(place, "v2")
+
+    assert live(place) == "v1"
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
+    assert live(place) == "v2"
+    with pytest.raises(Refused, match="LIFT=v2: not marked bad"):
+        deploy.lift(place, "v2")
 
 
 def test_ctrl_c_leaves_the_old_one_live_and_nothing_half_started(
@@ -109,7 +193,7 @@ def test_killed_at_a_step_it_leaves_one_live_and_the_same_command_again_succeeds
 
     assert killed.returncode == -signal.SIGKILL
     assert live(place) == left_live
-    with deploy.alone("staging"):
+    with place.alone():
         deploy.deploy(place, release("v2", tmp_path / "v2"))
     assert live(place) == "v2"
     assert deploy.live(place)[0].version == "v1"
@@ -165,22 +249,6 @@ def test_a_rollback_that_is_not_confirmed_changes_nothing(place: Place, tmp_path
 def test_live_is_refused_where_nothing_is_live(tmp_path: Path) -> None:
     with pytest.raises(Refused, match="nothing is live"):
         deploy.live(Place(tmp_path))
-
-
-def test_a_second_command_is_refused_with_the_name_of_the_first(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr("vitals.ops.deploy.deploy.LOCKS", tmp_path)
-
-    with (
-        deploy.alone("staging"),
-        pytest.raises(Refused, match=r"process \d+, since 20"),
-        deploy.alone("staging"),
-    ):
-        raise AssertionError
-
-    with deploy.alone("staging"):
-        pass  # the lock went with its holder
 
 
 @pytest.mark.parametrize("environment", ["", "local", "prod"])

@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.ops.shipping import hook
-from vitals.ops.run import git
+from vitals.ops.release import releases
+from vitals.ops.run import git, shell
 from vitals.ops.run.steps import Refused
 
 
@@ -139,7 +140,7 @@ def test_the_python_of_debian_12_unpacks_too(
     now = tarfile.TarFile.extractall
     monkeypatch.setattr(tarfile.TarFile, "extractall", lambda tar, path: now(tar, path))
 
-    git.unpack(git.git("write-tree"), repository / "unpacked")
+    releases.unpack(git.git("write-tree"), repository / "unpacked")
 
     assert (repository / "unpacked" / "deploy").read_text() == "#!/bin/sh\n"
 
@@ -151,3 +152,72 @@ def test_a_command_that_needs_git_says_that_git_is_not_installed(
 
     with pytest.raises(Refused, match="no git on this machine"):
         git.head()
+
+
+def test_what_is_read_does_not_depend_on_the_settings_of_the_user(
+    somebody: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (somebody / "a").write_text("1")
+    git.git("add", "--all")
+    git.git("commit", "--quiet", "--message=a")
+    for version in ("v0.1.0", "v0.2.0"):
+        git.git("tag", version)
+    settings = "[column]\nui = always\n[color]\nui = always\n[log]\nshowSignature = true\n"
+    monkeypatch.setenv("GIT_CONFIG_GLOBAL", str(somebody / ".git" / "odd"))
+    (somebody / ".git" / "odd").write_text(settings)
+
+    assert git.git("tag", "--merged", "HEAD") == "v0.1.0\nv0.2.0"
+    assert releases.last_version() == "v0.2.0"
+
+
+@pytest.mark.parametrize("name", ["GIT_DIR", "GIT_WORK_TREE", "GIT_INDEX_FILE"])
+def test_what_a_hook_says_of_another_repository_does_not_count(
+    name: str, repository: Path, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    other = tmp_path_factory.mktemp("other")
+    subprocess.run(["git", "init", "--quiet", other], check=True)
+    ask = "from vitals.ops.run import git, shell; import sys, pathlib"
+    ask += "; shell.ROOT = pathlib.Path(sys.argv[1])"
+    ask += "; print(git.git('rev-parse', '--show-toplevel'))"
+
+    done = subprocess.run(
+        [shell.PYTHON, "-c", ask, str(repository)],
+        cwd=shell.__file__.rpartition("/vitals/")[0],
+        env={**os.environ, name: str(other / ".git")},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout.strip() == str(repository.resolve()), done.stderr
+
+
+def test_a_release_with_submodules_is_refused_rather_than_incomplete(somebody: Path) -> None:
+    commit = "160000," + "0a" * 20 + ",library"
+    git.git("update-index", "--add", "--cacheinfo", commit)
+    git.git("commit", "--quiet", "--message=a")
+
+    with pytest.raises(Refused, match="1 submodules"):
+        releases.unpack("HEAD", somebody / "unpacked")
+
+    assert not (somebody / "unpacked").exists()
+
+
+@pytest.mark.parametrize("umask", [0o077, 0o027])
+def test_what_is_unpacked_can_be_read_by_containers_whatever_the_umask(
+    umask: int, somebody: Path
+) -> None:
+    (somebody / "deploy").mkdir()
+    (somebody / "deploy" / "a.sh").write_text("#!/bin/sh\n")
+    (somebody / "deploy" / "a.sh").chmod(0o755)
+    git.git("add", "--all")
+    git.git("commit", "--quiet", "--message=a")
+    before = os.umask(umask)
+    try:
+        releases.unpack("HEAD", somebody / "unpacked")
+    finally:
+        os.umask(before)
+
+    modes = [p.stat().st_mode & 0o777 for p in (somebody / "unpacked" / "deploy").rglob("*")]
+    assert (somebody / "unpacked" / "deploy").stat().st_mode & 0o777 == 0o755
+    assert modes == [0o755]

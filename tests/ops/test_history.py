@@ -1,3 +1,5 @@
+import json
+
 import pytest
 
 from vitals.ops.deploy import history
@@ -10,7 +12,9 @@ def entries(*versions: str) -> list[history.Entry]:
     for number, name in enumerate(versions):
         version, _, left = name.partition("<")
         what = "rollback" if left else "deploy"
-        made.append(history.entry(what, version, "c0ffee", ("blue", "green")[number % 2], left))
+        made.append(
+            history.entry(what, version, "c0ffee", ("blue", "green")[number % 2], left=left)
+        )
     return made
 
 
@@ -62,3 +66,25 @@ def test_an_entry_states_who_what_and_when() -> None:
 
     assert "v1  rollback by " in said
     assert "v2 is marked bad" in said
+
+
+def test_fields_that_a_newer_engine_wrote_are_kept() -> None:
+    [entry] = json.loads(history.written(entries("v1")))
+    newer = json.dumps([{**entry, "watched": True}])
+
+    [again] = json.loads(history.written(history.read(newer, "blue")))
+
+    assert again["watched"] is True
+
+
+def test_an_entry_of_the_first_engine_is_read() -> None:
+    first = {"what": "deploy", "version": "v1", "commit": "c", "slot": "blue"}
+    text = json.dumps([{**first, "who": "ada@host", "at": "2026-01-01T00:00:00Z", "left": ""}])
+
+    assert str(history.read(text, "blue")[0]) == "2026-01-01T00:00:00Z  v1  deploy by ada@host"
+
+
+def test_live_warm_and_one_more_are_what_lasts() -> None:
+    lasting = history.lasting(entries("v1", "v2", "v3", "v4", "v3<v4"))
+
+    assert [each.version for each in lasting] == ["v3", "v4", "v2"]

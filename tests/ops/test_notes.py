@@ -30,7 +30,7 @@ def faults() -> str:
 
 
 @pytest.mark.usefixtures("project")
-@pytest.mark.parametrize("name", ["app/a.py", "config/common.env", "requirements.txt"])
+@pytest.mark.parametrize("name", ["app/a.py", "config/common.env", "migrations/x.py"])
 def test_a_change_without_a_record_is_named_with_the_fix(name: str) -> None:
     change(name)
 
@@ -190,3 +190,18 @@ def test_a_changelog_without_versions_names_the_command_that_fetches_them() -> N
         changelog.everything()
     with pytest.raises(Refused, match=r"no version v1\.0\.0 here"):
         changelog.one("v1.0.0")
+
+
+def test_newer_packages_need_no_record_and_the_notes_list_them(project: Path) -> None:
+    lock = project / "requirements.txt"
+    lock.write_text("httpx==1.0 \\\n    --hash=sha256:00\nidna==3.1 \\\n    --hash=sha256:01\n")
+    git.git("add", "--all")
+    git.git("commit", "--quiet", "--message=lock")
+    git.git("tag", "--annotate", "--message=v0.2.0", "v0.2.0")
+    lock.write_text("httpx==1.1 \\\n    --hash=sha256:02\nuvicorn[standard]==0.5\n")
+
+    assert notes.check() == "0 records since v0.2.0"
+
+    moved = ["httpx: 1.0 → 1.1", "idna: 3.1 → gone", "uvicorn: new → 0.5"]
+    assert notes.packages("v0.2.0") == moved
+    assert all(line in notes.text(notes.since("v0.2.0"), "v0.2.0") for line in moved)

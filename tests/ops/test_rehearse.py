@@ -5,11 +5,12 @@ import re
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
+from itertools import count
 from pathlib import Path
 
 import pytest
 
-from tests.ops.place import SLO, Answers, Place, answering
+from tests.ops.place import SLO, Answers, Place, answering, metrics
 from vitals.ops.deploy import rehearse
 from vitals.ops.deploy.staging import ThrowawayStaging
 from vitals.ops.release.releases import Build
@@ -21,6 +22,17 @@ class RehearsedPlace(Place):
     """A target whose broken build does no work; `careless`: and the smoke test passes it."""
 
     careless = False
+    endures = False  # the build that fails under traffic
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        looks = count(1000, 100)
+
+        def growing(version: str) -> str:
+            requests = next(looks)
+            return metrics(requests, requests * (version == "failing" and not self.endures))
+
+        self.metrics = growing
 
     @contextmanager
     def reach(self, slot: str) -> Iterator[str]:
@@ -65,6 +77,8 @@ def staged(
 
         monkeypatch.setattr("vitals.ops.deploy.staging.start", start)
         monkeypatch.setattr("vitals.ops.deploy.rehearse.ENOUGH_REQUESTS", 8)
+        monkeypatch.setattr("vitals.ops.deploy.watch.LOOK_SECONDS", 0.02)
+        monkeypatch.setattr("vitals.ops.deploy.watch.WINDOW_SECONDS", 0)
         monkeypatch.setattr("vitals.ops.release.releases.FOLDER", repository / "build" / "releases")
         yield
 
@@ -95,6 +109,20 @@ def test_a_broken_build_that_goes_live_fails_the_rehearsal(
 
     assert record()["ok"] is False
     assert "a broken build went live" in capsys.readouterr().out
+
+
+def test_a_build_that_fails_under_traffic_and_stays_live_fails_the_rehearsal(
+    target: RehearsedPlace,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    target.endures = True
+    monkeypatch.setattr("vitals.ops.deploy.rehearse.WATCHED_MINUTES", 0.001)
+
+    assert rehearse.rehearse("process") == 1
+
+    assert record()["ok"] is False
+    assert "a build that fails under traffic stayed live" in capsys.readouterr().out
 
 
 def test_one_failed_request_fails_the_rehearsal_and_is_named_with_its_line_of_the_log(

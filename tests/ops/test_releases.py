@@ -65,7 +65,7 @@ def test_what_was_not_released_is_refused(version: str) -> None:
 def test_a_version_that_is_only_local_is_refused() -> None:
     tag("v2.0.0")
 
-    with pytest.raises(Refused, match=r"v2\.0\.0 is not on the remote"):
+    with pytest.raises(Refused, match=r"v2\.0\.0 is not on origin"):
         releases.released("v2.0.0", "staging")
 
 

@@ -1,11 +1,15 @@
 import io
+import os
+import subprocess
 import sys
 
 import pytest
 
 from tests.baking import wait_until
-from vitals.ops.run import steps
+from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused, Step
+
+SAY = "from vitals.ops.run import steps; steps.exit_with(lambda: steps.say('Ada → Zoë'))"
 
 
 def refuse() -> None:
@@ -89,3 +93,27 @@ def test_what_is_quoted_can_not_move_the_cursor(capsys: pytest.CaptureFixture[st
     assert capsys.readouterr().out == (
         "a file named \\x1b[2J\\r\\x9b\\u202e, café …\n\tits second line\n"
     )
+
+
+def test_a_full_disk_ends_the_command_with_one_line(capsys: pytest.CaptureFixture[str]) -> None:
+    def write() -> None:
+        with open("/dev/full", "w") as full:  # noqa: PTH123
+            full.write("x" * 100_000)
+
+    with pytest.raises(SystemExit) as ended:
+        steps.exit_with(write)
+
+    assert ended.value.code == 1
+    assert capsys.readouterr().out == "the system: No space left on device. Safe to repeat\n"
+
+
+def test_a_terminal_that_knows_latin_letters_only_gets_the_others_escaped() -> None:
+    done = subprocess.run(
+        [shell.PYTHON, "-c", SAY],
+        cwd=shell.ROOT,
+        env={**os.environ, "PYTHONIOENCODING": "latin-1"},
+        capture_output=True,
+        check=False,
+    )
+
+    assert done.stdout == b"Ada \\u2192 Zo\xeb\n"

@@ -3,6 +3,7 @@ from pathlib import Path
 
 import pytest
 
+from vitals.ops.deploy import history
 from vitals.ops.deploy.targets.compose import Compose
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run.shell import Finished
@@ -53,8 +54,7 @@ def release(tmp_path: Path) -> Release:
 
 
 def compose(folder: Path, **given: str) -> Compose:
-    given = {"SECRETS": str(folder / "secrets"), "FRONT": str(folder / "front.json"), **given}
-    return Compose("orders-staging", given)
+    return Compose("orders-staging", folder, {"SECRETS": str(folder / "secrets"), **given})
 
 
 def test_the_proxy_is_started_once_and_left_as_it_is(
@@ -64,8 +64,8 @@ def test_the_proxy_is_started_once_and_left_as_it_is(
 
     compose(tmp_path).open(release)
 
-    assert "--project-name orders-staging --profile staging up" in docker.ran[0]
-    assert "--no-recreate --wait" in docker.ran[0]
+    assert "--project-name orders-staging --profile staging up" in docker.ran[-1]
+    assert docker.ran[-1].endswith("--no-recreate")
     assert docker.given["IMAGE"] == "orders:v1.2.0"
     assert docker.given["ENVIRONMENT"] == "staging"
 
@@ -90,6 +90,65 @@ def test_a_domain_is_served_over_tls(release: Release, tmp_path: Path) -> None:
         "listen": [":443"],
         "routes": [{"handle": ["proxy"], "match": [{"host": ["orders.internal"]}]}],
     }
+
+
+def test_another_domain_is_applied_by_a_proxy_that_starts_anew_and_the_same_one_changes_nothing(
+    docker: Docker, release: Release, tmp_path: Path
+) -> None:
+    (tmp_path / "secrets" / "ops_token").write_text("x")
+    plain = (tmp_path / "deploy" / "caddy.json").read_text()
+    docker.answers = {"docker ps": "orders-staging-front-1\n", "docker exec": plain}
+    compose(tmp_path, DOMAIN="orders.internal").open(release)
+    first = list(docker.ran)
+    docker.ran.clear()
+
+    compose(tmp_path, DOMAIN="orders.internal").open(release)
+    compose(tmp_path).open(release)
+
+    assert first[-1].endswith("--no-deps --force-recreate front")
+    assert not any("--force-recreate" in line for line in docker.ran)
+    assert "orders.internal" in (tmp_path / "front.json").read_text()
+
+
+def test_the_domain_of_a_proxy_that_a_clone_configured_is_carried_over(
+    docker: Docker, release: Release, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "secrets" / "ops_token").write_text("x")
+    docker.answers = {
+        "docker ps": "orders-staging-front-1\n",
+        "docker exec orders-staging-front-1 cat": '{"its": "own"}',
+    }
+
+    compose(tmp_path).open(release)
+
+    assert (tmp_path / "front.json").read_text() == '{"its": "own"}'
+    assert "docker rm --force orders-staging-front-1" in capsys.readouterr().out
+
+
+def test_an_image_by_digest_is_pulled_and_run_and_never_built(
+    docker: Docker, release: Release, tmp_path: Path
+) -> None:
+    pinned = release._replace(image="registry.example/orders@sha256:0a")
+
+    compose(tmp_path).prepare(pinned)
+    compose(tmp_path).start(pinned, "blue")
+
+    assert docker.ran[0] == "docker pull --quiet registry.example/orders@sha256:0a"
+    assert docker.given["IMAGE"] == "registry.example/orders@sha256:0a"
+    assert not any("docker build" in line for line in docker.ran)
+
+
+def test_what_is_live_what_is_warm_and_one_more_stay_on_the_host(
+    docker: Docker, tmp_path: Path
+) -> None:
+    for number in range(1, 6):
+        (tmp_path / "releases" / f"v{number}-c0ffee").mkdir(parents=True)
+    entries = [history.entry("deploy", f"v{n}", "c0ffee", "blue") for n in range(1, 6)]
+
+    compose(tmp_path).tidy(entries)
+
+    assert sorted(path.name[:2] for path in (tmp_path / "releases").iterdir()) == ["v3", "v4", "v5"]
+    assert sorted(docker.ran) == ["docker image rm orders:v1", "docker image rm orders:v2"]
 
 
 def test_nothing_is_live_where_there_is_no_proxy(docker: Docker, tmp_path: Path) -> None:
@@ -120,7 +179,7 @@ def test_an_image_of_another_commit_is_built_with_version_and_commit(
 ) -> None:
     docker.answers = {"docker image inspect": "[APP_VERSION=v1.2.0 APP_COMMIT=0ther]"}
 
-    assert compose(tmp_path).prepare(release) == "built"
+    assert compose(tmp_path).prepare(release).startswith("built on this host")
 
     assert "--build-arg VERSION=v1.2.0 --build-arg COMMIT=c0ffee" in docker.ran[-1]
 

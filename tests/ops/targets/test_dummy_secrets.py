@@ -8,7 +8,7 @@ import pytest
 
 from tests import baking
 from vitals.ops.check.security.observe import dummy_secrets
-from vitals.ops.deploy.targets import compose
+from vitals.ops.deploy.targets import compose_staging
 from vitals.ops.deploy.targets.process import Processes
 from vitals.ops.project.token import Issuer
 from vitals.ops.release.releases import Build, Release
@@ -36,5 +36,5 @@ def test_of_a_rehearsal_with_containers(tmp_path: Path, monkeypatch: pytest.Monk
     resolved = json.dumps({"x-throw-away": {SECRET: "RANDOM"}})
     monkeypatch.setattr("vitals.ops.run.shell.check_output", lambda *_: resolved)
 
-    with compose.throwaway_staging(tmp_path, Issuer()):
+    with compose_staging.throwaway_staging(tmp_path, Issuer()):
         assert len((tmp_path / "secrets" / SECRET).read_bytes()) >= KEY_BYTES

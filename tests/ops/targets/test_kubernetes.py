@@ -11,7 +11,7 @@ import yaml
 
 from tests.ops.place import SLO, Answers, answering
 from vitals.ops.deploy import deploy
-from vitals.ops.deploy.targets.kubernetes import Kubernetes
+from vitals.ops.deploy.targets.kubernetes import APPLIED, Kubernetes
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run.shell import Finished
 from vitals.ops.run.steps import Refused
@@ -24,12 +24,17 @@ class Cluster:
 
     def __init__(self) -> None:
         self.ran: list[str] = []
-        self.objects: Objects = {"secret/secrets": {"data": {"ops_token": "eA=="}}}
+        self.objects: Objects = {}
+        self.namespace = "orders-staging"
         self.migrates = True
+        self.waiting = ""  # why the pods of the next version can't start
+        self.sizes: dict[str, int] = {}  # pods, where an autoscaler made more
         self.broken: Answers = {}
 
     def check_output(self, command: list[str | Path], _: object = None) -> str:
         words = [str(word) for word in command]
+        if words[1] == "config":
+            return json.dumps({"contexts": [{"context": {"namespace": self.namespace}}]})
         if words[1] == "kustomize":
             return _rendered(json.loads((Path(words[-1]) / "kustomization.yaml").read_text()))
         assert words[:3] == ["kubectl", "--namespace", "orders-staging"]
@@ -38,33 +43,59 @@ class Cluster:
         return str(verb(*words[4:]))
 
     def run(self, command: list[str | Path]) -> Finished:
-        return Finished(0, self.check_output(command))
+        try:
+            return Finished(0, self.check_output(command))
+        except Refused as refused:
+            return Finished(1, refused.output)
+
+    def grow(self, slot: str, pods: int) -> None:
+        self.sizes[f"deployment/orders-{slot}"] = pods
 
     def _get(self, *words: str) -> str:
+        if words[0] == "pods":
+            waits = {"state": {"waiting": {"reason": self.waiting, "message": "no such image"}}}
+            pod = {"metadata": {"name": "orders-1"}, "status": {"containerStatuses": [waits]}}
+            return json.dumps({"items": [pod] if self.waiting else []})
         name = "/".join(word for word in words if not word.startswith("-") and word != "json")
-        found = self.objects.get(name)
-        return json.dumps(found) if found else ""
+        if found := self.objects.get(name.replace("hpa/", "horizontalpodautoscaler/")):
+            return json.dumps({**found, "status": self._status(name, found)})
+        return ""
+
+    def _status(self, name: str, found: dict[str, Any]) -> dict[str, int]:
+        if found.get("kind") == "Job":
+            return {"succeeded": 1} if self.migrates else {"failed": 1}
+        if self.waiting and found.get("image") == "v2":
+            return {"replicas": 2, "updatedReplicas": 2, "availableReplicas": 0}
+        scaler = self.objects.get(name.replace("deployment/", "horizontalpodautoscaler/"), {})
+        size = max(self.sizes.get(name, 2), scaler.get("spec", {}).get("minReplicas", 1))
+        return {"replicas": size, "updatedReplicas": size, "availableReplicas": size}
 
     def _create(self, *_: str) -> str:
         selector = {"part": "service", "slot": "none"}
         self.objects["service/orders"] = {
-            "metadata": {"name": "orders"},
+            "metadata": {"name": "orders", "resourceVersion": "1"},
             "spec": {"selector": selector},
         }
         return ""
 
     def _apply(self, _: str, file: str) -> str:
         for manifest in yaml.safe_load_all(Path(file).read_text()):
-            outcome = {"succeeded": 1} if self.migrates else {"failed": 1}
-            status = outcome if manifest["kind"] == "Job" else {"availableReplicas": 2}
+            applied = {APPLIED: json.dumps(manifest)}
+            manifest["metadata"] = {**manifest["metadata"], "annotations": applied}
             name = f"{manifest['kind'].lower()}/{manifest['metadata']['name']}"
-            self.objects[name] = {**manifest, "status": status}
+            self.objects[name] = manifest
         return ""
 
-    def _patch(self, *words: str) -> str:
+    def _patch(self, kind: str, name: str, *words: str) -> str:
         change = json.loads(words[-1].removeprefix("--patch="))
+        if kind == "hpa":
+            self.objects[f"horizontalpodautoscaler/{name}"]["spec"] |= change["spec"]
+            return ""
         service = self.objects["service/orders"]
-        service["metadata"] |= change["metadata"]
+        version = service["metadata"]["resourceVersion"]
+        if change["metadata"].pop("resourceVersion") != version:
+            raise Refused("conflict", output="the object has been modified")
+        service["metadata"] |= {**change["metadata"], "resourceVersion": f"{int(version) + 1}"}
         service["spec"]["selector"] |= change["spec"]["selector"]
         return ""
 
@@ -84,10 +115,16 @@ class Cluster:
 
 def _rendered(slot: dict[str, Any]) -> str:
     """What matters of the manifests of a slot."""
-    image, suffix = slot["images"][0]["newTag"], slot["nameSuffix"]
+    [image] = slot["images"]
     names = {"ConfigMap": "settings", "Deployment": "orders", "Job": "migrate"}
+    names["HorizontalPodAutoscaler"] = "orders"
     return yaml.safe_dump_all(
-        {"kind": kind, "metadata": {"name": name + suffix}, "image": image}
+        {
+            "kind": kind,
+            "metadata": {"name": name + slot["nameSuffix"]},
+            "image": image.get("newTag") or image["digest"],
+            "spec": {"minReplicas": 2},
+        }
         for kind, name in names.items()
     )
 
@@ -101,7 +138,7 @@ def cluster(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Cluster:
         "vitals.ops.deploy.targets.kubernetes.Kubernetes.reach", lambda _, s: cluster.reach(s)
     )
     monkeypatch.setattr(
-        "vitals.ops.release.releases.unpacked", lambda build, _: release(build.version, tmp_path)
+        "vitals.ops.release.releases.unpacked", lambda build, *_: release(build.version, tmp_path)
     )
     return cluster
 
@@ -110,7 +147,7 @@ def release(version: str, folder: Path) -> Release:
     files = folder / version
     for name in ("config", "migrations", "deploy/kubernetes/migrate"):
         (files / name).mkdir(parents=True, exist_ok=True)
-    (files / "config" / "staging.env").write_text("APP_OPS_TOKEN=secret://ops_token\n")
+    (files / "config" / "staging.env").write_text("")
     (files / "deploy" / "kubernetes" / "migrate" / "job.yaml").write_text("")
     (files / "config" / "slo.toml").write_text(SLO)
     return Release(Build(version, f"commit-of-{version}"), files, "staging")
@@ -127,7 +164,7 @@ def test_the_schema_is_brought_forward_before_the_service_starts_and_then_traffi
     deploy.deploy(place, release("v1", tmp_path))
 
     verbs = [line.split()[0] for line in cluster.ran if line.split()[0] not in ("get", "delete")]
-    assert verbs == ["create", "apply", "apply", "rollout", "patch"]
+    assert verbs == ["create", "apply", "apply", "patch"]
     assert place.state()[0] == "blue"
 
 
@@ -170,12 +207,97 @@ def test_a_migration_that_fails_stops_the_deployment(
     assert "deployment/orders-blue" not in cluster.objects
 
 
-def test_a_missing_secret_is_named_before_anything_is_created(
+def test_before_the_switch_the_idle_side_is_as_large_as_the_live_one_and_small_again_afterwards(
     cluster: Cluster, place: Kubernetes, tmp_path: Path
 ) -> None:
-    cluster.objects = {}
+    deploy.deploy(place, release("v1", tmp_path))
+    cluster.grow("blue", 7)
 
-    with pytest.raises(Refused, match="has no ops_token"):
-        deploy.deploy(place, release("v1", tmp_path))
+    deploy.deploy(place, release("v2", tmp_path))
 
-    assert cluster.objects == {}
+    sizes = [cluster.objects[f"horizontalpodautoscaler/orders-{s}"]["spec"] for s in place.slots]
+    assert sizes == [{"minReplicas": 7}, {"minReplicas": 7}]
+    switched = [n for n, line in enumerate(cluster.ran) if line.startswith("patch service")][-1]
+    grown = [n for n, line in enumerate(cluster.ran) if line.startswith("patch hpa")]
+    assert max(grown) < switched
+    place.tidy([])
+    sizes = [cluster.objects[f"horizontalpodautoscaler/orders-{s}"]["spec"] for s in place.slots]
+    assert sizes == [{"minReplicas": 2}, {"minReplicas": 2}]
+
+
+def test_a_rollback_grows_the_side_that_it_goes_back_to(
+    cluster: Cluster, place: Kubernetes, tmp_path: Path
+) -> None:
+    for version in ("v1", "v2"):
+        deploy.deploy(place, release(version, tmp_path))
+    cluster.grow("green", 5)
+
+    deploy.rollback(place, "staging", lambda _: True)
+
+    assert cluster.objects["horizontalpodautoscaler/orders-blue"]["spec"] == {"minReplicas": 5}
+
+
+def test_an_image_that_is_missing_is_told_at_once_with_the_reason(
+    cluster: Cluster, place: Kubernetes, tmp_path: Path
+) -> None:
+    deploy.deploy(place, release("v1", tmp_path))
+    cluster.waiting = "ImagePullBackOff"
+
+    with pytest.raises(Refused, match="stopped at start"):
+        deploy.deploy(place, release("v2", tmp_path))
+
+    assert deploy.live(place)[-1].version == "v1"
+
+
+def test_somebody_who_deploys_meanwhile_is_noticed_and_named(
+    cluster: Cluster, place: Kubernetes, tmp_path: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    deploy.deploy(place, release("v1", tmp_path))
+    started = place.start
+
+    def start(release: Release, slot: str) -> None:
+        started(release, slot)
+        about = cluster.objects["service/orders"]["metadata"]
+        about |= {"resourceVersion": "17", "annotations": {"trail": place.state()[1] + " "}}
+        cluster.objects["lease/deployment"] = {"spec": {"holderIdentity": "ada@host"}}
+
+    place.start = start  # type: ignore[method-assign]
+    with pytest.raises(Refused, match="stopped at switch"):
+        deploy.deploy(place, release("v2", tmp_path))
+
+    assert "changed meanwhile, by ada@host" in capsys.readouterr().out
+    assert deploy.live(place)[-1].version == "v1"
+
+
+def test_another_change_of_the_service_meanwhile_does_not_matter(
+    cluster: Cluster, place: Kubernetes, tmp_path: Path
+) -> None:
+    deploy.deploy(place, release("v1", tmp_path))
+    place.state()
+    cluster.objects["service/orders"]["metadata"]["resourceVersion"] = "17"
+
+    assert deploy.deploy(place, release("v2", tmp_path)).version == "v2"
+
+
+def test_the_context_of_another_environment_is_refused(cluster: Cluster, place: Kubernetes) -> None:
+    cluster.namespace = "orders-production"
+
+    with pytest.raises(Refused, match="set-context --current --namespace=orders-staging"):
+        place.alone().__enter__()
+
+
+def test_who_deploys_stands_in_a_lease(cluster: Cluster, place: Kubernetes) -> None:
+    with place.alone():
+        assert "since 20" in cluster.objects["lease/deployment"]["spec"]["holderIdentity"]
+
+
+def test_an_image_by_digest_is_what_the_pods_get(
+    cluster: Cluster, place: Kubernetes, tmp_path: Path
+) -> None:
+    cluster.broken = {"/health": (200, {"version": "v1", "releaseId": "commit-of-v1"})}
+    pinned = release("v1", tmp_path)._replace(image="registry.internal/orders@sha256:0a")
+
+    deploy.deploy(place, pinned)
+
+    assert cluster.objects["deployment/orders-blue"]["image"] == "sha256:0a"
+    assert deploy.live(place)[-1].image == "registry.internal/orders@sha256:0a"

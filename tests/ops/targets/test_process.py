@@ -6,7 +6,8 @@ from pathlib import Path
 import pytest
 
 from vitals.ops.deploy import smoke
-from vitals.ops.deploy.targets.process import Processes, _adapted
+from vitals.ops.deploy.targets import caddy
+from vitals.ops.deploy.targets.process import Processes
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
@@ -121,7 +122,7 @@ def test_every_secret_gets_a_file_the_known_and_the_random(
 def test_the_proxy_of_the_rehearsal_is_that_of_a_host_on_other_addresses() -> None:
     front = json.loads((shell.ROOT / "deploy" / "caddy.json").read_text())
 
-    here = _adapted(front, "http://127.0.0.1:9", Path("/f"))
+    here = caddy.adapted(front, "http://127.0.0.1:9", Path("/f"))
 
     text = json.dumps(here)
     assert "127.0.0.1:{file./f/slot}" in text

@@ -14,6 +14,7 @@ from vitals.request_stats import RequestStats, WriteUnit
 
 GONE = 499  # the client went away: nginx's number
 KNOWN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}").fullmatch
+CLOSE = (b"connection", b"close")
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -37,6 +38,10 @@ class Answers:
         self.defaults = dict(defaults)
         self.traced = tracing.is_on()
         self._all = (*headers, *defaults)
+
+    def close_connections(self) -> None:
+        """From now on, have clients connect anew for their next request."""
+        self.headers, self._all = (*self.headers, CLOSE), (*self._all, CLOSE)
 
     def fixed(self, given: Headers) -> Headers:
         """The headers for an answer that has `given` ones."""

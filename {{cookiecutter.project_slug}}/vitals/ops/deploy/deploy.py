@@ -3,57 +3,68 @@
 ENV names the environment and VERSION the released tag; `vitals.ops.deploy.targets` has the targets.
 """
 
-import fcntl
 import os
 import sys
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
+from pathlib import Path
 
-from vitals.ops.deploy import history, smoke, targets
+from vitals.ops.deploy import backup, chosen, history, smoke, targets, watch
 from vitals.ops.deploy.targets import Target
 from vitals.ops.env_files import ENVIRONMENTS
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
-from vitals.ops.run import shell, steps
+from vitals.ops.run import steps
 from vitals.ops.run.steps import Refused, Step
 
-LOCKS = shell.ROOT / "build"
 
+def deploy(target: Target, release: Release, minutes: float = 0) -> history.Entry:
+    """Start the release beside the live one, test it, switch, and watch it so many minutes.
 
-def deploy(target: Target, release: Release) -> history.Entry:
-    """Start the release beside the live one, test it, and switch; what was live keeps running.
-
-    Raises `Refused` at the first step that fails: what was live stays live, and the same command
-    is safe to repeat. Ctrl-C is safe as well.
+    What was live keeps running. A release that is live already, and works, is left as it is, and
+    its open watch goes on. Raises `Refused` at the first step that fails: what was live stays live,
+    or is live again, and the same command is safe to repeat. Ctrl-C is safe as well.
     """
     target.open(release)
-    entries = _entries(target)
+    entries = targets.entries(target)
     if release.build.version in history.bad(entries):
         found = f"{release.build.version} is marked bad: a rollback left it"
-        raise Refused(found, fix="release the repair as a new version")
-    entries.append(history.entry("deploy", *release.build, _idle(target, entries)))
-    migrates = (release.folder / "migrations").is_dir()
-    migrate = [Step("migrate", partial(target.migrate, release))] if migrates else []
-    _go_live(target, release, entries, *migrate)
-    return entries[-1]
+        lift = f"`make live ENV={release.environment} LIFT={release.build.version}` lifts the mark"
+        raise Refused(found, fix=f"release the repair as a new version; {lift}")
+    live = [e for e in entries[-1:] if (e.version, e.commit) == release.build]
+    watched = bool(live and live[0].is_open)
+    if watched or (live and smoke.is_warm(target, release, live[0].slot)):
+        steps.say(f"{release.build.version} is live already: nothing was started")
+    else:
+        watch.refuse_open(entries, release.environment)
+        watched = bool(minutes and entries and not live)
+        idle = _idle(target, entries)
+        entries.append(history.entry("deploy", *release.build, idle, image=release.image))
+        begin = [Step("baseline", partial(watch.begin, target, release, entries, minutes))]
+        migration = _migration(target, release, entries[:-1])
+        _go_live(target, release, entries, migration, begin * watched)
+    go_back = partial(rollback, target, release.environment, lambda _: True)
+    return watch.to_its_end(target, release, go_back) if watched else entries[-1]
 
 
-def rollback(target: Target, environment: str, confirmed: Callable[[str], bool]) -> history.Entry:
+def rollback(
+    target: Target, environment: str, confirmed: Callable[[str], bool], reason: str = ""
+) -> history.Entry:
     """Go back to the previous good version and mark the one that is left as bad.
 
     Raises `Refused` when there is none, when it isn't confirmed, or when it doesn't pass its smoke
     test; what is live stays live then.
     """
-    entries = _entries(target)
+    entries = targets.entries(target)
     goal = history.previous_good(entries)
     left, slot = entries[-1].version, _idle(target, entries)
-    build = Build(goal.version, goal.commit)
-    release = releases.unpacked(build, environment)
     if not confirmed(f"{environment}: go back from {left} to {goal.version}, and mark {left} bad?"):
         raise Refused("not confirmed", fix="nothing was changed; safe to repeat")
-    entries.append(history.entry("rollback", *build, slot, left))
-    if goal.slot == slot and _is_warm(target, release, slot):
+    release = _unpacked(target, goal, environment)
+    more = {"left": left, "reason": reason or os.environ.get("REASON", ""), "image": goal.image}
+    entries.append(history.entry("rollback", *release.build, slot, **more))
+    if goal.slot == slot and smoke.is_warm(target, release, slot):
         _in_turn(_switch(target, entries))
     else:
         _go_live(target, release, entries)
@@ -62,34 +73,21 @@ def rollback(target: Target, environment: str, confirmed: Callable[[str], bool])
 
 def live(target: Target) -> list[history.Entry]:
     """Return the history; the last entry is live. Raises `Refused` if nothing is."""
-    if entries := _entries(target):
+    if entries := targets.entries(target):
         return entries
     raise Refused("nothing is live", fix="`make deploy ENV=staging VERSION=v1.2.0`")
 
 
-@contextmanager
-def alone(environment: str) -> Iterator[None]:
-    """Lock an environment: one command at a time changes it. The lock ends with its holder.
-
-    Raises `Refused` with the holder's process when there is one.
-    """
-    LOCKS.mkdir(exist_ok=True)
-    with (LOCKS / f"deploy-{environment}.lock").open("a+") as lock:
-        try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
-            lock.seek(0)
-            found = f"{environment} is being changed: {lock.read()}"
-            raise Refused(found, fix="wait for its end, then repeat the command") from error
-        lock.truncate(0)
-        lock.write(f"process {os.getpid()}, since {history.now()}")
-        lock.flush()
-        yield
-
-
-def _entries(target: Target) -> list[history.Entry]:
-    slot, text = target.state()
-    return history.read(text, slot)
+def lift(target: Target, version: str) -> None:
+    """Take the bad mark from a version. Raises `Refused` where it has none."""
+    *_, last = entries = live(target)
+    if version not in (marked := history.bad(entries)):
+        found = f"LIFT={version}: not marked bad"
+        raise Refused(found, f"one of {', '.join(sorted(marked)) or 'none: no version is'}")
+    more = {"lifted": version, "image": last.image}
+    lifted = history.entry("lift", last.version, last.commit, last.slot, **more)
+    entries.append(replace(lifted, watch=last.watch))
+    target.switch(last.slot, history.written(entries))
 
 
 def _idle(target: Target, entries: list[history.Entry]) -> str:
@@ -97,27 +95,59 @@ def _idle(target: Target, entries: list[history.Entry]) -> str:
     return second if entries and entries[-1].slot == first else first
 
 
-def _go_live(target: Target, release: Release, entries: list[history.Entry], *more: Step) -> None:
+def _unpacked(target: Target, entry: history.Entry, environment: str) -> Release:
+    build = Build(entry.version, entry.commit)
+    release = releases.unpacked(build, environment, target.releases)
+    return release._replace(image=entry.image)
+
+
+def _migration(target: Target, release: Release, entries: list[history.Entry]) -> list[Step]:
+    """Return what brings the schema forward, with a backup before it where that changes it."""
+    if not (release.folder / "migrations").is_dir():
+        return []
+    before = _unpacked(target, entries[-1], release.environment).folder if entries else Path()
+    new = _migrations(release.folder) - _migrations(before)
+    saved = [Step("backup", partial(backup.run, release))] if new and entries else []
+    return [*saved, Step("migrate", partial(target.migrate, release))]
+
+
+def _migrations(folder: Path) -> set[str]:
+    return {file.name for file in folder.glob("migrations/versions/*.py")}
+
+
+def _go_live(
+    target: Target,
+    release: Release,
+    entries: list[history.Entry],
+    before_start: Sequence[Step] = (),
+    before_switch: Sequence[Step] = (),
+) -> None:
     """Start the release in the last entry's slot, test it and switch to it; if not, stop it."""
-    slot = entries[-1].slot
+    slot, started = entries[-1].slot, list[str]()
+
+    def start() -> None:
+        started.append(slot)
+        target.start(release, slot)
+
     try:
         _in_turn(
             Step("prepare", partial(target.prepare, release)),
-            *more,
-            Step("start", partial(target.start, release, slot)),
-            Step("ready", partial(_ready, target, release, slot)),
-            Step("smoke", partial(_smoke, target, release, slot)),
+            *before_start,
+            Step("start", start),
+            Step("ready", partial(smoke.slot_ready, target, release, slot)),
+            Step("smoke", partial(smoke.check_slot, target, release, slot)),
+            *before_switch,
             _switch(target, entries),
         )
     except BaseException:
         steps.interrupted.clear()  # what ends here must be waited for
-        if target.state()[0] != slot:
+        if started and target.state()[0] != slot:
             target.stop(slot)
         raise
 
 
 def _switch(target: Target, entries: list[history.Entry]) -> Step:
-    return Step("switch", partial(target.switch, entries[-1].slot, history.written(entries)))
+    return Step("switch", lambda: target.switch(entries[-1].slot, history.written(entries)))
 
 
 def _in_turn(*todo: Step) -> None:
@@ -128,28 +158,6 @@ def _in_turn(*todo: Step) -> None:
         raise Refused(found, fix="repair it; the same command is safe to repeat")
 
 
-def _ready(target: Target, release: Release, slot: str) -> None:
-    try:
-        with target.reach(slot) as url:
-            smoke.wait_until_ready(url, partial(target.running, slot), release)
-    except Refused as refused:
-        refused.output = target.log(slot)
-        raise
-
-
-def _smoke(target: Target, release: Release, slot: str) -> str:
-    with target.reach(slot) as url:
-        return smoke.check(url, release)
-
-
-def _is_warm(target: Target, release: Release, slot: str) -> bool:
-    """Whether the slot still runs this very build, and it works."""
-    try:
-        return bool(_smoke(target, release, slot))
-    except Refused:
-        return False
-
-
 def main() -> None:
     """Deploy, roll back or print what is live, as the command says."""
     verb, environment = sys.argv[1], os.environ.get("ENV", "")
@@ -157,15 +165,20 @@ def main() -> None:
         found = f"ENV={environment}" if environment else "no ENV"
         raise Refused(found, " or ".join(ENVIRONMENTS), f"`make {verb} ENV=staging`")
     target, unasked = targets.of_project(environment), bool(os.environ.get("YES"))
-    if verb == "live":
+    lifted = os.environ.get("LIFT", "")
+    if verb == "live" and not lifted:
         steps.say("\n".join(map(str, live(target))))
         return
-    with alone(environment):
-        if verb == "deploy":
-            release = releases.released(os.environ.get("VERSION", ""), environment)
-            entry = deploy(target, release)
+    with target.alone():
+        if verb == "live":
+            lift(target, lifted)
+            entry = live(target)[-1]
+        elif verb == "deploy":
+            release = chosen.release(target, environment)
+            entry = deploy(target, release, watch.minutes(release))
         else:
             entry = rollback(target, environment, lambda q: unasked or steps.ask(q))
+        target.tidy(targets.entries(target))
     steps.say(f"{environment}: {entry}\nto go back: `make rollback ENV={environment}`")
 
 

@@ -6,17 +6,19 @@ slot is not the live one belongs to a switch that never happened.
 
 import getpass
 import json
+import os
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, fields, replace
 from datetime import UTC, datetime
-from typing import NamedTuple
 
 from vitals.ops.run.steps import Refused
 
 KEPT = 50
 
 
-class Entry(NamedTuple):
+@dataclass(frozen=True)
+class Entry:
     what: str
     version: str
     commit: str
@@ -24,38 +26,98 @@ class Entry(NamedTuple):
     who: str
     at: str
     left: str = ""  # the version that a rollback marked bad
+    lifted: str = ""  # the version whose mark was taken away
+    reason: str = ""
+    image: str = ""  # by digest; nothing where the host built it
+    watch: Mapping[str, object] = field(default_factory=dict)  # while open: what it needs
+    unknown: Mapping[str, object] = field(default_factory=dict)  # what a newer engine wrote
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its watch has neither ended nor been given up."""
+        return "ends" in self.watch
 
     def __str__(self) -> str:
+        cut = "" if self.watch.get("complete", not self.watch) else ", not watched to its end"
         left = f", {self.left} is marked bad" if self.left else ""
-        return f"{self.at}  {self.version}  {self.what} by {self.who}{left}"
+        lifted = f", {self.lifted} is no longer marked bad" if self.lifted else ""
+        why = f": {self.reason}" if self.reason else ""
+        image = f"  {self.image}" if self.image else ""
+        return (
+            f"{self.at}  {self.version}  {self.what} by {self.who}{cut}{left}{lifted}{why}{image}"
+        )
+
+
+KNOWN = {each.name for each in fields(Entry)} - {"unknown"}
 
 
 def now() -> str:
     return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
 
 
-def entry(what: str, version: str, commit: str, slot: str, left: str = "") -> Entry:
+def user() -> str:
+    """Return who we are; a container's user may have no name."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}"
+
+
+def entry(
+    what: str,
+    version: str,
+    commit: str,
+    slot: str,
+    *,
+    left: str = "",
+    lifted: str = "",
+    reason: str = "",
+    image: str = "",
+) -> Entry:
     """Return an entry with the time and the user."""
-    who = f"{getpass.getuser()}@{socket.gethostname()}"
-    return Entry(what, version, commit, slot, who, now(), left)
+    return Entry(what, version, commit, slot, user(), now(), left, lifted, reason, image)
 
 
 def read(text: str, live_slot: str) -> list[Entry]:
     """Return the entries up to the one that is live, the oldest first."""
-    entries = [Entry(**fields) for fields in json.loads(text or "[]")]
+    entries = []
+    for found in json.loads(text or "[]"):
+        known = {name: value for name, value in found.items() if name in KNOWN}
+        unknown = {name: value for name, value in found.items() if name not in KNOWN}
+        entries.append(Entry(**known, unknown=unknown))
     while entries and entries[-1].slot != live_slot:
         entries.pop()
     return entries
 
 
 def written(entries: Sequence[Entry]) -> str:
-    """Return the text that `read` reads, with the newest entries only."""
-    return json.dumps([each._asdict() for each in entries[-KEPT:]])
+    """Return the text that `read` reads, with the newest entries only.
+
+    A watch is open no longer once something else went live.
+    """
+    ended = [replace(e, watch={"complete": False}) if e.is_open else e for e in entries[-KEPT:-1]]
+    return json.dumps([_fields(each) for each in (*ended, *entries[-1:])])
+
+
+def _fields(entry: Entry) -> dict[str, object]:
+    known = {name: value for name, value in vars(entry).items() if name in KNOWN}
+    return {**entry.unknown, **known}
 
 
 def bad(entries: Sequence[Entry]) -> set[str]:
-    """Return the versions that a rollback left."""
-    return {each.left for each in entries} - {""}
+    """Return the versions that a rollback left and whose mark was not lifted since."""
+    marked: set[str] = set()
+    for each in entries:
+        marked = (marked | {each.left}) - {each.lifted, ""}
+    return marked
+
+
+def lasting(entries: Sequence[Entry], number: int = 3) -> list[Entry]:
+    """Return the last entry of each of the newest versions: live, warm and one more."""
+    newest = {each.version: each for each in entries}  # in the order of their last entries
+    order = dict.fromkeys(each.version for each in reversed(entries))
+    return [newest[version] for version in list(order)[:number]]
 
 
 def previous_good(entries: Sequence[Entry]) -> Entry:

@@ -5,9 +5,11 @@ A new question is a function in CHECKS. Real work is the first GET of the releas
 
 import time
 from collections.abc import Callable, Iterator
+from functools import partial
 
 import httpx
 
+from vitals.ops.deploy.targets import Target
 from vitals.ops.measure import load
 from vitals.ops.release.releases import Release
 from vitals.ops.run.steps import Refused, interrupted
@@ -48,7 +50,31 @@ def check(url: str, release: Release) -> str:
         raise Refused("the smoke test failed", output="\n".join(faults))
     routes = load.read(release.folder).routes
     none = "; no read without a log-in or a seed" if routes else f"; {load.NOTHING}"
-    return f"{len(CHECKS)} questions{'' if _path(release) else none}"
+    return f"{len(CHECKS)} questions{'' if first_read(release) else none}"
+
+
+def slot_ready(target: Target, release: Release, slot: str) -> None:
+    """Wait until a slot is ready. Raises `Refused` with its log."""
+    try:
+        with target.reach(slot) as url:
+            wait_until_ready(url, partial(target.running, slot), release)
+    except Refused as refused:
+        refused.output = target.log(slot)
+        raise
+
+
+def check_slot(target: Target, release: Release, slot: str) -> str:
+    """Ask a slot all questions, as `check` does."""
+    with target.reach(slot) as url:
+        return check(url, release)
+
+
+def is_warm(target: Target, release: Release, slot: str) -> bool:
+    """Whether the slot still runs this very build, and it works."""
+    try:
+        return bool(check_slot(target, release, slot))
+    except Refused:
+        return False
 
 
 def is_that_build(client: httpx.Client, release: Release) -> Iterator[str]:
@@ -59,7 +85,7 @@ def is_that_build(client: httpx.Client, release: Release) -> Iterator[str]:
 
 
 def does_real_work(client: httpx.Client, release: Release) -> Iterator[str]:
-    if path := _path(release):
+    if path := first_read(release):
         answer = client.get(path)
         if answer.status_code != 200:
             yield f"{path}: found {answer.status_code}; expected 200"
@@ -78,7 +104,7 @@ def explains_errors(client: httpx.Client, _: Release) -> Iterator[str]:
 
 
 def sends_its_headers(client: httpx.Client, release: Release) -> Iterator[str]:
-    path = _path(release) or "/livez"
+    path = first_read(release) or "/livez"
     headers = client.get(path).headers
     if not headers.get("x-request-id"):
         yield f"{path}: found no X-Request-ID"
@@ -87,7 +113,7 @@ def sends_its_headers(client: httpx.Client, release: Release) -> Iterator[str]:
             yield f"{path}: found {name}: {headers.get(name)}; expected {expected}"
 
 
-def _path(release: Release) -> str:
+def first_read(release: Release) -> str:
     """Return the path of the release's first read that needs no log-in and no seed, if any."""
     plan = load.read(release.folder)
     for method, path, _, _, anonymous in (route.request for route in plan.routes):

@@ -1,7 +1,6 @@
 """Throw-away staging: what the rehearsal deploys to, with secrets and a token issuer of its own.
 
-A module in `vitals.ops.deploy.targets` that can be rehearsed has a `throwaway_staging`; its name is
-the mode.
+`targets.STAGINGS` names the modules that have a `throwaway_staging`, by mode.
 """
 
 import importlib
@@ -43,7 +42,7 @@ def start(
     These settings replace those of a real staging, where the mode can do that.
     """
     publish(folder / "issuer", issuer)
-    module = importlib.import_module(f"{targets.__name__}.{mode}")
+    module = importlib.import_module(f"{targets.__name__}.{targets.STAGINGS[mode]}")
     staging: AbstractContextManager[ThrowawayStaging]
     staging = module.throwaway_staging(folder, issuer, **settings)
     return staging

@@ -16,6 +16,7 @@ from vitals.ops.measure.load import Request
 from vitals.ops.measure.session import Session
 from vitals.ops.run.steps import Refused
 
+PLANTED_STATUS = 599  # of the builds that a rehearsal breaks: no failure of the deployment
 RATE = 12  # requests per second of each kind
 MOST_NAMED = 10  # of the requests that failed
 
@@ -27,6 +28,7 @@ class Traffic:
         self, connect: Callable[[], httpx.Client], requests: Sequence[Request], session: Session
     ) -> None:
         self.outcomes: list[str] = []  # of each request: what failed, or nothing
+        self.planted = 0  # answers of a build that a rehearsal broke
         self.failed: dict[str, str] = {}  # the first requests that failed, by their IDs
         self._session, self._end = session, threading.Event()
         self._threads = [
@@ -64,7 +66,8 @@ class Traffic:
                 try:
                     sent = {**headers, "X-Request-ID": request_id}
                     status = self._session.send(client, request, sent).status_code
-                    failure = "" if status < 300 else str(status)
+                    self.planted += status == PLANTED_STATUS
+                    failure = "" if status < 300 or status == PLANTED_STATUS else str(status)
                 except (httpx.TransportError, Refused) as error:
                     failure = type(error).__name__
                 self.outcomes.append(failure and f"{request.method}: {failure}")

@@ -77,6 +77,7 @@ def build() -> None:
         with steps.waiting("  installing uv"):
             _run([sys.executable, "-m", "venv", VENV])
             _run([*pip, "--require-hashes", "--requirement", UV])
+    (VENV / "chosen").write_text(sys.executable)  # the Makefile takes it from now on
     install(DEVELOPMENT)
 
 

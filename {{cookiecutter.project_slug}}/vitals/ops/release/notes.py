@@ -4,6 +4,7 @@ A record covers every commit since the record before it, up to the commit that a
 so it may be written first and completed last, and one written later closes a gap.
 """
 
+import re
 from itertools import pairwise
 from typing import NamedTuple
 
@@ -13,7 +14,9 @@ from vitals.ops.run.steps import Refused
 
 # What needs a record. Not vitals/: the template's changes come whole with `make update` and have
 # notes of their own, and `make check` names an engine file that was edited here.
-WATCHED = ("app/", "config/", "migrations/", "requirements.txt")
+WATCHED = ("app/", "config/", "migrations/")
+LOCK = "requirements.txt"  # its changes need no record: the notes list them
+PIN = re.compile(r"^([a-z0-9-]+)(?:\[[^]]*\])?==(\S+)", re.MULTILINE)
 FILES_SHOWN = 12
 
 
@@ -55,9 +58,23 @@ def difference(earlier: str, later: str) -> set[str]:
     return set(_lines("diff", "--no-renames", "--name-only", earlier, later))
 
 
-def text(found: Since) -> str:
+def text(found: Since, release: str | None = None) -> str:
     """Return the notes of a release, as its tag contains them."""
-    return "\n\n".join(_entry(name, files) for name, files in found.records.items())
+    entries = [_entry(name, files) for name, files in found.records.items()]
+    moved = packages(release)
+    entries += ["- Packages\n" + "\n".join(f"  {line}" for line in moved)] if moved else []
+    return "\n\n".join(entries)
+
+
+def packages(release: str | None) -> list[str]:
+    """Return what the lock of the running service changed since a commit or tag."""
+    if release is None or not git.succeeds("cat-file", "-e", f"{release}:{LOCK}"):
+        return []
+    now, lines = shell.ROOT / LOCK, PIN.findall
+    before = dict(lines(git.git("show", f"{release}:{LOCK}")))
+    after = dict(lines(now.read_text(encoding="utf-8") if now.exists() else ""))
+    names = sorted(n for n in before.keys() | after.keys() if before.get(n) != after.get(n))
+    return [f"{n}: {before.get(n, 'new')} → {after.get(n, 'gone')}" for n in names]
 
 
 def check() -> str:
@@ -83,6 +100,11 @@ def complete(release: str | None) -> Since:
     return found
 
 
+def breaking(found: Since) -> list[str]:
+    """Return the records that say what breaks clients."""
+    return [name for name in found.records if "breaks" in changes.read(shell.ROOT / name)[0]]
+
+
 def _trees(release: str | None) -> list[str]:
     """Return the release, each commit of the branch since then that touches a record, and now."""
     reach = f"{release}..HEAD" if release else "HEAD"
@@ -103,6 +125,7 @@ def _entry(name: str, files: list[str]) -> str:
         "why": record["reason"],
         "expected": record["expected"],
         "measured": f"no: {not_measured}" if not_measured else changes.measurement(record),
+        "breaks": record.get("breaks"),
         "assumes": record.get("assumptions"),
         "rollback": record["rollback"],
         "files": _shortened(files),

@@ -74,9 +74,22 @@ def something_to_release(state: RepositoryState) -> str:
 def changes_on_record(state: RepositoryState) -> str:
     release = base(state)
     found = notes.complete(release)
-    if release and not found.records:
+    moved = notes.packages(release)
+    if release and not found.records and not moved:
         raise Refused(f"no record since {state.previous}", fix='`make change TITLE="…"`')
-    return f"{len(found.records)} records"
+    return f"{len(found.records)} records, {len(moved)} packages moved"
+
+
+def level_says_what_breaks(state: RepositoryState) -> str:
+    """A change record says it: `breaks = "…"`."""
+    breaking = notes.breaking(notes.since(base(state))) if state.previous else []
+    if not state.previous or not breaking:
+        return ""
+    least = versions.level_of_a_break(state.previous)
+    if versions.LEVELS.index(state.level) < versions.LEVELS.index(least):
+        found = f"LEVEL={state.level}, and clients break: {', '.join(breaking)}"
+        raise Refused(found, f"LEVEL={least}", f"`make release LEVEL={least}`")
+    return ", ".join(breaking)
 
 
 def remote_answers(state: RepositoryState) -> str:
@@ -146,6 +159,7 @@ LOCAL = (
     rehearsal_passed,
     something_to_release,
     changes_on_record,
+    level_says_what_breaks,
     remote_answers,
 )
 REMOTE = (remote_has_this_commit, every_version_published, every_version_here)

@@ -6,11 +6,12 @@ message; the CI's own file says where, in the variables of PAGE_VARIABLES.
 
 import os
 import sys
+from pathlib import Path
 
 import httpx
 
 from vitals.ops.release import changelog, repository_state, versions
-from vitals.ops.run import git, steps
+from vitals.ops.run import git, project_file, steps
 from vitals.ops.run.steps import Refused
 
 # The addresses of all pages and of this one, the header with the job's token, the notes' field.
@@ -31,6 +32,9 @@ def verify(version: str) -> str:
         raise Refused(f"{version} is no part of {main}", "a version of the main branch")
     if git.git("rev-parse", f"{ref}^{{commit}}") != git.git("rev-parse", "HEAD"):
         raise Refused(f"{version} is not what is checked out", fix=f"`git checkout {version}`")
+    if output := os.environ.get("GITHUB_OUTPUT"):  # for the jobs that follow
+        with Path(output).open("a", encoding="utf-8") as file:
+            file.write(f"image={project_file.table().get('image', '')}\n")
     return f"{version}: annotated, on {repository_state.MAIN}"
 
 

@@ -32,7 +32,8 @@ def release(level: str, dry: bool, unasked: bool) -> int:
         return 0 if dry else name_here(state, sent)
     if not may_leave(state):
         return 1
-    found = notes.text(notes.since(preflight.base(state)))
+    base = preflight.base(state)
+    found = notes.text(notes.since(base), base)
     message = f"{state.version}\n\n{found or 'First release.'}"
     if not_run := preflight.left_out(state):
         message += f"\n\nNot run, and accepted: {', '.join(not_run)}"

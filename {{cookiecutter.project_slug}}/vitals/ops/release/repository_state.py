@@ -45,8 +45,7 @@ class RepositoryState:
 def read(level: str) -> RepositoryState:
     """Ask git and the remote. Raises `Refused` where there is no commit to release."""
     head, wanted = git.head(), (BRANCH, "refs/tags/v*")
-    upstream = git.git("config", "--default", "", f"branch.{MAIN}.remote")
-    upstream = "" if upstream == "." else upstream
+    upstream = _upstream()
     published: dict[str, str] = {}
     no_answer = None
     try:
@@ -55,6 +54,16 @@ def read(level: str) -> RepositoryState:
         no_answer = refusal
     local = git.local_refs(*wanted)
     return RepositoryState(level, head, git.tree_hash(), upstream, local, published, no_answer)
+
+
+def remote() -> str:
+    """Return the remote that releases go to: the one that main follows, or else `origin`."""
+    return _upstream() or "origin"
+
+
+def _upstream() -> str:
+    found = git.git("config", "--default", "", f"branch.{MAIN}.remote")
+    return "" if found == "." else found
 
 
 def objects(refs: dict[str, str]) -> dict[str, str]:

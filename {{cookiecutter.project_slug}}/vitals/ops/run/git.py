@@ -3,7 +3,6 @@
 import os
 import shutil
 import subprocess
-import tarfile
 import tempfile
 from pathlib import Path
 
@@ -11,6 +10,11 @@ from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
 ANSWER_SECONDS = 10
+# A hook runs with the variables of the repository whose hook it is; here it is the project's.
+for variable in ("DIR", "WORK_TREE", "INDEX_FILE", "PREFIX", "COMMON_DIR", "OBJECT_DIRECTORY"):
+    os.environ.pop(f"GIT_{variable}", None)
+# What we read must not depend on the user's settings.
+GIT = ["git", "-c", "column.ui=never", "-c", "log.showSignature=false", "-c", "color.ui=false"]
 NOBODY = ["-c", "user.name=template", "-c", "user.email=template@localhost"]
 
 # git writes a tag's object first, then runs this hook before the name points to it.
@@ -28,7 +32,7 @@ def git(*words: str, index: Path | None = None) -> str:
     """
     environment = {**os.environ, "GIT_INDEX_FILE": str(index)} if index else None
     finished = subprocess.run(
-        ["git", *words],
+        [*GIT, *words],
         cwd=shell.ROOT,
         env=environment,
         capture_output=True,
@@ -90,7 +94,7 @@ def tree_hash() -> str | None:
 
 def succeeds(*words: str) -> bool:
     """Whether git ends with exit code 0."""
-    command = ["git", *words]
+    command = [*GIT, *words]
     return not subprocess.run(command, cwd=shell.ROOT, capture_output=True, check=False).returncode
 
 
@@ -185,15 +189,3 @@ def cherry_pick(commit: str) -> shell.Finished:
     """
     options = [*NOBODY, "-c", "merge.renames=true", "-c", "rerere.enabled=false"]
     return shell.run(["git", "-C", shell.ROOT, *options, "cherry-pick", "--no-commit", commit])
-
-
-def unpack(treeish: str, folder: Path) -> None:
-    """Write the files of a commit or tree into a new folder: all of them, or no folder."""
-    folder.parent.mkdir(parents=True, exist_ok=True)
-    with tempfile.TemporaryDirectory(dir=folder.parent) as aside:
-        archive, files = Path(aside, "tar"), Path(aside, "files")
-        git("archive", "--format=tar", f"--output={archive}", treeish)
-        with tarfile.open(archive) as tar:
-            tar.extraction_filter = getattr(tarfile, "data_filter", None)  # since Python 3.11.4
-            tar.extractall(files)  # noqa: S202  git has written it
-        files.rename(folder)

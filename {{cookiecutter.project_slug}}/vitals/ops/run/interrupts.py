@@ -3,7 +3,7 @@
 import os
 import signal
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 from vitals.ops.run import steps
 
@@ -22,7 +22,7 @@ def finishing(notice: str) -> Iterator[None]:
         pressed.append(number)
         steps.say(notice)
 
-    with _terminal_alone():
+    with terminal_alone():
         before = signal.signal(signal.SIGINT, on_interrupt)
         try:
             yield
@@ -31,7 +31,7 @@ def finishing(notice: str) -> Iterator[None]:
 
 
 @contextmanager
-def _terminal_alone() -> Iterator[None]:
+def terminal_alone() -> Iterator[None]:
     """Make this the only process that the terminal's keys interrupt, if there is a terminal."""
     group = os.getpgrp()
     try:
@@ -51,8 +51,9 @@ def _terminal_alone() -> Iterator[None]:
             yield
         finally:
             if shared:
-                os.tcsetpgrp(terminal, group)
-                os.setpgid(0, group)
+                with suppress(OSError):  # the terminal or `make` may have gone meanwhile
+                    os.tcsetpgrp(terminal, group)
+                    os.setpgid(0, group)
     finally:
         signal.signal(signal.SIGTTOU, before)
         os.close(terminal)

@@ -2,6 +2,7 @@
 
 import importlib
 import tomllib
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from vitals.ops.run import shell
@@ -13,9 +14,9 @@ if TYPE_CHECKING:
 FILE = "pyproject.toml"
 
 
-def table() -> dict[str, Any]:
-    """What the project says in [tool.vitals]; empty where it has no such table."""
-    project = tomllib.loads((shell.ROOT / FILE).read_text(encoding="utf-8"))
+def table(folder: Path | None = None) -> dict[str, Any]:
+    """What the project, or a release of it, says in [tool.vitals]; empty without such a table."""
+    project = tomllib.loads(((folder or shell.ROOT) / FILE).read_text(encoding="utf-8"))
     named: dict[str, Any] = project.get("tool", {}).get("vitals", {})
     return named
 

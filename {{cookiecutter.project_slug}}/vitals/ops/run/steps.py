@@ -4,6 +4,8 @@ A step is a name and a function that does one thing: it returns a detail for its
 and raises `Refused` when it cannot. Steps are independent of each other.
 """
 
+import os
+import shutil
 import sys
 import threading
 import time
@@ -11,10 +13,12 @@ from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
+from io import TextIOWrapper
 from typing import NamedTuple
 
 NOTHING_TO_TEST = "nothing to test yet"  # in a project without a path of its own
 interrupted = threading.Event()  # Ctrl-C came: threads that wait give up
+unattended = threading.Event()  # what runs must come to its end, even if nobody reads what it says
 
 
 @dataclass
@@ -57,7 +61,26 @@ def say(line: str, end: str = "\n") -> None:
 
 
 def _write(text: str, end: str = "") -> None:
-    print(text, end=end, flush=True)  # noqa: T201  the one place that prints
+    try:
+        print(text, end=end, flush=True)  # noqa: T201  the one place that prints
+    except OSError:
+        if not unattended.is_set():
+            raise
+        detach()
+
+
+def detach() -> None:
+    """Write nothing from now on: the terminal or the pipe has gone."""
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    for stream in (1, 2):
+        os.dup2(nowhere, stream)
+
+
+def redraw(lines: Sequence[str], over: int) -> None:
+    """Print lines at a terminal, in place of the last ones, as many as `over` says."""
+    columns = shutil.get_terminal_size().columns - 1
+    _write(f"\x1b[{over}F\x1b[J" if over else "")
+    say("\n".join(line[:columns] for line in lines))
 
 
 @contextmanager
@@ -144,10 +167,15 @@ def in_turn(steps: Sequence[Step]) -> list[Result]:
 
 def exit_with(main: Callable[[], int | None]) -> None:
     """End the process with what `main` returns: 1 after a refusal, 130 after Ctrl-C."""
+    if isinstance(sys.stdout, TextIOWrapper):
+        sys.stdout.reconfigure(errors="backslashreplace")  # a terminal may know Latin letters only
     try:
         sys.exit(main())
     except Refused as refusal:
         say(f"{refusal.output.rstrip()}\n{refusal}".lstrip())
+        sys.exit(1)
+    except OSError as error:  # such as a full disk
+        say(f"{error.filename or 'the system'}: {error.strerror or error}. Safe to repeat")
         sys.exit(1)
     except KeyboardInterrupt:
         say("\ninterrupted; what was started is stopped. Safe to run again.")

@@ -147,13 +147,13 @@ def _answers(
     """Send all requests; add the operations to `names` by the ids of their requests."""
     for sent in requests.all(operations, defects):
         names[sent.request.headers["X-Request-ID"]] = sent.operation.name
-        yield (answer := _answer(client, sent))
+        yield (answer := receive(client, sent))
         if sent.operation.method == "POST" and sent.kind in (VALID, PUBLIC) and answer.status < 300:
             with suppress(ValueError):
                 requests.created[sent.request.url.path] = json.loads(answer.text)
 
 
-def _answer(client: httpx.Client, sent: Sent) -> Answer:
+def receive(client: httpx.Client, sent: Sent) -> Answer:
     """Send a request; of an answer that is long or has no end, take the beginning."""
     body, end = b"", time.monotonic() + BODY_SECONDS
     try:

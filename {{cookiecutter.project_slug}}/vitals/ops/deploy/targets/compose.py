@@ -4,25 +4,22 @@ A file in the proxy's volume names the live slot and is read at each request; th
 beside it. Runs where the engine is, e.g. `ssh HOST make -C SERVICE deploy …`.
 """
 
-import json
 import os
-import secrets
+import shutil
 import time
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
-from typing import Any
 
-from vitals.ops.deploy.staging import ENVIRONMENT, ThrowawayStaging
-from vitals.ops.deploy.targets import project_name
-from vitals.ops.project.token import Issuer
+from vitals.ops.deploy import history, state
+from vitals.ops.deploy.history import Entry
+from vitals.ops.deploy.targets import Replica, caddy, docker, project_name
 from vitals.ops.release import releases
-from vitals.ops.release.releases import Release
+from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
 VERSION = ["docker", "compose", "version"]
-FILE = Path("deploy", "compose.yaml")
 # The names of service, files and variables that live environments have: new ones would start the
 # proxy anew, which loses requests, and forget the history.
 PROXY, HISTORY_FILE = "front", "trail.json"
@@ -31,7 +28,6 @@ SWITCH = f"""cd /run/live && printf %s "$2" > next && mv -f next {HISTORY_FILE}
 printf %s "$1" > next && mv -f next slot"""
 STATE = f"cd /run/live && if [ -e slot ]; then cat slot; echo; cat {HISTORY_FILE}; fi"
 LOG_LINES = 30
-BUILD = shell.ROOT / "build"
 STOP_SECONDS = 30
 
 
@@ -40,11 +36,19 @@ class Compose:
 
     slots = ("blue", "green")
 
-    def __init__(self, project: str, given: Mapping[str, str], *overlays: Path) -> None:
-        """Take the variables of compose.yaml, and files that are laid over it."""
+    def __init__(
+        self, project: str, folder: Path, given: Mapping[str, str], *overlays: Path
+    ) -> None:
+        """Take its folder on this host, the variables of compose.yaml, and files laid over it."""
         self.project = project
-        self._given = {"FRONT": str(BUILD / f"front-{project}.json"), **given}
+        self.releases: Path | None = folder / "releases"
+        self.folder = folder
+        self._given = {"FRONT": str(folder / "front.json"), **given}
         self._overlays = overlays
+        self.built = project_name()  # the name of an image that is built here
+
+    def alone(self) -> AbstractContextManager[None]:
+        return state.alone(self.folder, f"process {os.getpid()} of {history.user()}")
 
     def open(self, release: Release) -> None:
         folder = Path(self._given["SECRETS"])
@@ -52,36 +56,44 @@ class Compose:
         if missing := [name for name in wanted if not (folder / name).is_file()]:
             found = f"{folder} without {', '.join(missing)}"
             raise Refused(found, "a file for each secret, readable for all", "write them there")
-        self._write_proxy_configuration(release)
-        words = ("up", "--detach", "--no-recreate", "--wait", "--quiet-pull")
-        self._compose(release, "--profile", release.environment, *words)
+        domain = self._configure_proxy(release)
+        words = ("up", "--detach", "--wait", "--quiet-pull")
+        self.compose(release, "--profile", release.environment, *words, "--no-recreate")
+        if domain:
+            steps.say(f"the proxy starts anew for {domain}: requests of this second fail")
+            self.compose(release, *words, "--no-deps", "--force-recreate", PROXY)
 
     def state(self) -> tuple[str, str]:
         name = self._name(PROXY)
-        found = shell.check_output(["docker", "ps", "--all", "--format", "{{.Names}}"])
-        if name not in found.split():
+        if name not in docker.containers():
             return "", ""
-        state = shell.check_output(["docker", "exec", name, "sh", "-c", STATE])
-        slot, _, text = state.partition("\n")
+        slot, _, text = shell.check_output(["docker", "exec", name, "sh", "-c", STATE]).partition(
+            "\n"
+        )
         return slot, text
 
     def prepare(self, release: Release) -> str:
+        if release.image:
+            shell.check_output(["docker", "pull", "--quiet", release.image])
+            return f"pulled {release.image}"
         inspect = ["docker", "image", "inspect", "--format", "{{.Config.Env}}"]
-        known = shell.run([*inspect, self._image(release)]).output
-        if f"APP_COMMIT={release.build.commit}" in known:
+        if (
+            f"APP_COMMIT={release.build.commit}"
+            in shell.run([*inspect, self._image(release)]).output
+        ):
             return "built before"
         version, commit = release.build
         build = ["docker", "build", "--quiet", "--file", release.folder / "deploy" / "Dockerfile"]
         build += ["--build-arg", f"VERSION={version}", "--build-arg", f"COMMIT={commit}"]
         shell.check_output([*build, "--tag", self._image(release), release.folder])
-        return "built"
+        return "built on this host: [tool.vitals] names no image to pull"
 
     def migrate(self, release: Release) -> None:
-        self._compose(release, "run", "--rm", "--no-deps", "migrate")
+        self.compose(release, "run", "--rm", "--no-deps", "migrate")
 
     def start(self, release: Release, slot: str) -> None:
         self.stop(slot)
-        self._compose(release, "up", "--detach", "--no-deps", f"app-{slot}")
+        self.compose(release, "up", "--detach", "--no-deps", f"app-{slot}")
 
     def running(self, slot: str) -> bool:
         state = "{{.State.Running}} {{.RestartCount}}"
@@ -91,6 +103,16 @@ class Compose:
     @contextmanager
     def reach(self, slot: str) -> Iterator[str]:
         yield self.address(f"app-{slot}", "8000")
+
+    @contextmanager
+    def replicas(self, slot: str) -> Iterator[list[Replica]]:
+        name = self._name(f"app-{slot}")
+        limit = ["docker", "inspect", "--format", "{{.HostConfig.Memory}}", name]
+        url = self.address(f"app-{slot}", "8000")
+        yield [Replica(name, url, float(shell.check_output(limit).strip() or 0))]
+
+    def token(self, file: str) -> str:
+        return (Path(self._given["SECRETS"]) / file).read_text()
 
     def log(self, slot: str, containing: str = "") -> str:
         output = shell.run(["docker", "logs", self._name(f"app-{slot}")]).output
@@ -110,90 +132,63 @@ class Compose:
             ["docker", "exec", self._name(PROXY), "sh", "-ec", SWITCH, "sh", slot, history]
         )
 
+    def tidy(self, entries: Sequence[Entry]) -> None:
+        lasting = history.lasting(entries)
+        for image in {self._reference(e) for e in entries} - {self._reference(e) for e in lasting}:
+            shell.run(["docker", "image", "rm", image])
+        names = {releases.folder_name(Build(each.version, each.commit)) for each in lasting}
+        for folder in (self.releases or self.folder).iterdir():
+            if folder.name not in names:
+                shutil.rmtree(folder)
+
     def address(self, service: str, port: str) -> str:
         """Return where a port of a service can be reached on this host."""
         ports = shell.check_output(["docker", "port", self._name(service), f"{port}/tcp"])
         return f"http://{ports.split()[0]}"
 
-    def _compose(self, release: Release, *words: str) -> None:
-        files = (release.folder / FILE, *self._overlays)
+    def compose(self, release: Release, *words: str) -> None:
+        """Run compose with the release's files and this environment's variables."""
+        files = (release.folder / docker.FILE, *self._overlays)
         environment = {"IMAGE": self._image(release), "ENVIRONMENT": release.environment}
-        command = [*_command(*files), "--project-name", self.project, *words]
-        shell.check_output(command, {**self._given, **environment})
+        called = [*docker.command(*files), "--project-name", self.project, *words]
+        shell.check_output(called, {**self._given, **environment})
 
-    def _write_proxy_configuration(self, release: Release) -> None:
-        """Write Caddy's configuration; it stays as it is while the proxy runs."""
-        file = Path(self._given["FRONT"])
-        if not file.exists():
-            configuration = json.loads((release.folder / "deploy" / "caddy.json").read_text())
-            if domain := self._given.get("DOMAIN"):
-                server = configuration["apps"]["http"]["servers"]["front"]
-                server["listen"] = [":443"]  # Caddy redirects from :80 and gets the certificate
-                server["routes"][0]["match"] = [{"host": [domain]}]
-            file.write_text(json.dumps(configuration, indent=2))
+    def _configure_proxy(self, release: Release) -> str:
+        """Write Caddy's configuration, and return the domain that the proxy must start anew for.
+
+        It stays as it is, unless DOMAIN names another domain.
+        """
+        file, domain = Path(self._given["FRONT"]), self._given.get("DOMAIN", "")
+        runs = self._name(PROXY) in docker.containers()
+        if runs and not file.exists():  # of a time when a clone held its configuration
+            read = ["docker", "exec", self._name(PROXY), "cat", "/etc/caddy/caddy.json"]
+            state.write(file, shell.check_output(read))
+            again = f"`docker rm --force {self._name(PROXY)}`, then the same command"
+            steps.say(f"the proxy reads its configuration in a clone; {again} to read {file}")
+        if file.exists() and (not domain or domain == caddy.domain(file)):
+            return ""
+        state.write(file, caddy.serving(release.folder / "deploy" / "caddy.json", domain))
+        return domain if runs else ""
 
     def _name(self, service: str) -> str:
         return f"{self.project}-{service}-1"
 
     def _image(self, release: Release) -> str:
-        return f"{project_name()}:{release.build.version}"
+        return release.image or f"{self.built}:{release.build.version}"
+
+    def _reference(self, entry: Entry) -> str:
+        return entry.image or f"{self.built}:{entry.version}"
 
 
 def target(environment: str) -> Compose:
-    """Return the environment on this host; SECRETS and, at first, DOMAIN say what differs here."""
+    """Return the environment on this host; SECRETS and DOMAIN say what differs here."""
     name = project_name()
-    folder = os.environ.get("SECRETS", f"/etc/{name}/{environment}")
-    given = {"SECRETS": folder, "DOMAIN": os.environ.get("DOMAIN", "")}
-    return Compose(f"{name}-{environment}", given)
+    secrets = os.environ.get("SECRETS", f"/etc/{name}/{environment}")
+    given = {"SECRETS": secrets, "DOMAIN": os.environ.get("DOMAIN", "")}
+    return Compose(f"{name}-{environment}", state.folder(environment), given)
 
 
 def resolved_settings(root: Path, environment: str) -> dict[str, str]:
     """Return what compose gives to the service, by its own reading of the files in `root`."""
-    read = _read(root, environment)
-    resolved: dict[str, str] = read["services"]["app-blue"]["environment"]
-    return resolved
-
-
-@contextmanager
-def throwaway_staging(folder: Path, issuer: Issuer) -> Iterator[ThrowawayStaging]:
-    """Start a staging of containers that is gone after the block; one at a time on a host."""
-    private = folder / "secrets"
-    private.mkdir()
-    random = secrets.token_hex(16)
-    for name, value in (_read(shell.ROOT, ENVIRONMENT).get("x-throw-away") or {}).items():
-        (private / name).write_text(value.replace("RANDOM", random))
-    overlay = folder / "overlay.json"
-    changed = issuer.settings(folder) | {"APP_AUTH_JWKS_URL": "file:///run/issuer/jwks.json"}
-    slot = {"environment": changed, "volumes": [f"{folder / 'issuer'}:/run/issuer:ro"]}
-    overlay.write_text(json.dumps({"services": {f"app-{name}": slot for name in Compose.slots}}))
-    ports = {"HTTP_PORT": "127.0.0.1:0", "HTTPS_PORT": "127.0.0.1:0"}
-    given = {"SECRETS": str(private), "FRONT": str(folder / "front.json"), **ports}
-    target = Compose(f"{project_name()}-rehearsal", given, overlay)
-    _end(target.project)
-    try:
-        yield ThrowawayStaging(
-            target,
-            lambda: target.address(PROXY, "80"),
-            rehearsed="Docker, the image, deploy/compose.yaml",
-            not_rehearsed=f"TLS, the values of {', '.join(changed)}",
-        )
-    finally:
-        steps.interrupted.clear()
-        _end(target.project)
-
-
-def _end(project: str) -> None:
-    """Remove a project with its data."""
-    profiles = ["--profile", "app", "--profile", ENVIRONMENT]
-    command = [*_command(shell.ROOT / FILE), "--project-name", project, *profiles, "down"]
-    shell.check_output([*command, "--volumes", "--remove-orphans", "--timeout", "5"])
-
-
-def _read(root: Path, environment: str) -> dict[str, Any]:
-    command = [*_command(root / FILE), "--profile", "app", "config", "--format", "json"]
-    read: dict[str, Any] = json.loads(shell.check_output(command, {"ENVIRONMENT": environment}))
-    return read
-
-
-def _command(*files: Path) -> list[str | Path]:
-    return ["docker", "compose", *(word for file in files for word in ("--file", file))]
+    found: dict[str, str] = docker.read(root, environment)["services"]["app-blue"]["environment"]
+    return found

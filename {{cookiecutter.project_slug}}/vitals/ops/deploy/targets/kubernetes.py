@@ -5,25 +5,25 @@ history is an annotation of the Service, so that one patch changes both.
 """
 
 import json
-import tempfile
-import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from base64 import b64decode
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
-import yaml
-
-from vitals.ops.deploy.targets import project_name
-from vitals.ops.release import releases
+from vitals.ops.deploy import history
+from vitals.ops.deploy.history import Entry
+from vitals.ops.deploy.targets import Replica, kubectl, manifests, project_name
+from vitals.ops.deploy.targets.kubectl import Kubectl
+from vitals.ops.deploy.targets.manifests import FOLDER
 from vitals.ops.release.releases import Release
-from vitals.ops.run import project_file, shell
-from vitals.ops.run.steps import Refused, interrupted
+from vitals.ops.run import project_file
+from vitals.ops.run.steps import Refused
 
 VERSION = ["kubectl", "version", "--client"]
-FOLDER = Path("deploy", "kubernetes")
 HISTORY = "trail"  # the annotation of live environments keeps its name
+LEASE = "deployment"  # says who changes the environment; what decides is the Service's version
 ROLLOUT_SECONDS, MIGRATION_SECONDS = 180, 330
+APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
 KINDS = "deployment,hpa,pdb,networkpolicy,job,configmap"
 
 
@@ -31,128 +31,161 @@ class Kubernetes:
     """One environment: a namespace of its own, in the cluster that kubectl points to."""
 
     slots = ("blue", "green")
+    releases: Path | None = None
 
     def __init__(self, name: str, image: str, environment: str) -> None:
         self._name = name
         self._image = image
         self._namespace = f"{name}-{environment}"
+        self._kubectl = Kubectl(self._namespace)
+        self._read = ""  # the version of the Service that all we do relies on
+        self._found = ("", "")
+
+    @contextmanager
+    def alone(self) -> Iterator[None]:
+        """Refuse another environment's context, and say in a Lease who we are.
+
+        Another command is noticed at the switch: the Service has a newer version then.
+        """
+        if (namespace := kubectl.namespace()) != self._namespace:
+            fix = f"`kubectl config set-context --current --namespace={self._namespace}`"
+            expected = f"the context of {self._namespace}"
+            raise Refused(f"kubectl's context is for the namespace {namespace}", expected, fix)
+        lease = {
+            "apiVersion": "coordination.k8s.io/v1",
+            "kind": "Lease",
+            "metadata": {"name": LEASE},
+            "spec": {"holderIdentity": f"{history.user()} since {history.now()}"},
+        }
+        self._kubectl.apply([lease])
+        yield
 
     def open(self, release: Release) -> None:
-        self._refuse_missing_secrets(release)
-        if self._get("service", self._name) is None:
-            self._kubectl("create", "--filename", str(release.folder / FOLDER / "front"))
+        if self._kubectl.get("service", self._name) is None:
+            self._kubectl.check("create", "--filename", str(release.folder / FOLDER / "front"))
 
     def state(self) -> tuple[str, str]:
-        service = self._get("service", self._name) or {"spec": {"selector": {}}, "metadata": {}}
+        service = self._kubectl.get("service", self._name) or {
+            "spec": {"selector": {}},
+            "metadata": {},
+        }
         slot = str(service["spec"]["selector"].get("slot", "none"))
         text = service["metadata"].get("annotations", {}).get(HISTORY, "")
-        return ("", "") if slot == "none" else (slot, str(text))
+        found = ("", "") if slot == "none" else (slot, str(text))
+        if not self._read or found == self._found:  # other changes of the Service do not matter
+            self._read, self._found = str(service["metadata"].get("resourceVersion", "")), found
+        return found
 
     def prepare(self, release: Release) -> str:
-        return f"{self._image}:{release.build.version} comes from the registry"
+        return f"{release.image or f'{self._image}:{release.build.version}'} is pulled by the pods"
 
     def migrate(self, release: Release) -> None:
         slot = next(slot for slot in self.slots if slot != self.state()[0])
-        self._kubectl("delete", "job", "--selector", f"slot={slot}", "--ignore-not-found")
+        self._kubectl.check("delete", "job", "--selector", f"slot={slot}", "--ignore-not-found")
         self._apply(release, slot, "migrate")
-        deadline = time.monotonic() + MIGRATION_SECONDS
-        while time.monotonic() < deadline and not interrupted.is_set():
-            status = (self._get("job", f"migrate-{slot}") or {}).get("status", {})
-            if status.get("succeeded"):
-                return
+
+        def ended() -> bool:
+            status = (self._kubectl.get("job", f"migrate-{slot}") or {}).get("status", {})
             if status.get("failed"):
-                break
-            time.sleep(1)
-        log = self._kubectl("logs", f"job/migrate-{slot}", "--tail", "30")
-        raise Refused("the migration failed", output=log)
+                log = self._kubectl.check("logs", f"job/migrate-{slot}", "--tail", "30")
+                raise Refused("the migration failed", output=log)
+            return bool(status.get("succeeded"))
+
+        self._kubectl.wait(ended, slot, MIGRATION_SECONDS)
 
     def start(self, release: Release, slot: str) -> None:
         self._apply(release, slot, "service")
-        timeout = f"--timeout={ROLLOUT_SECONDS}s"
-        try:
-            self._kubectl("rollout", "status", self._deployment(slot), timeout)
-        except Refused as refused:
-            refused.output += self.log(slot)
-            raise
+        self._kubectl.wait(
+            lambda: self._ready(slot) >= max(1, self._wanted(slot)), slot, ROLLOUT_SECONDS
+        )
 
     def running(self, slot: str) -> bool:
-        found = self._get(self._deployment(slot))
+        found = self._kubectl.get(self._deployment(slot))
         return bool(found and found["status"].get("availableReplicas"))
 
+    def reach(self, slot: str) -> AbstractContextManager[str]:
+        return self._kubectl.forward(self._deployment(slot))
+
     @contextmanager
-    def reach(self, slot: str) -> Iterator[str]:
-        port = shell.free_port()
-        command = [*self._command(), "port-forward", self._deployment(slot), f"{port}:8000"]
-        with (
-            tempfile.NamedTemporaryFile() as log,
-            shell.Program(command, output=log.file) as program,
-        ):
-            ready = b"Forwarding from"
-            if not program.wait_until(lambda: ready in Path(log.name).read_bytes(), 30):
-                raise Refused("the slot can't be reached", output=Path(log.name).read_text())
-            yield f"http://127.0.0.1:{port}"
+    def replicas(self, slot: str) -> Iterator[list[Replica]]:
+        with ExitStack() as stack:
+            found = list[Replica]()
+            for name, limit in self._kubectl.pods(slot):
+                with suppress(Refused):  # it has gone meanwhile
+                    url = stack.enter_context(self._kubectl.forward(f"pod/{name}"))
+                    found.append(Replica(name, url, limit))
+            yield found
+
+    def token(self, file: str) -> str:
+        data = (self._kubectl.get("secret", "operators") or {}).get("data", {})
+        return b64decode(data.get(file, "")).decode()
 
     def log(self, slot: str, containing: str = "") -> str:
-        words = ("--selector", f"slot={slot}", "--tail", "30", "--prefix")
-        output = shell.run([*self._command(), "logs", *words]).output
-        return "".join(line for line in output.splitlines(keepends=True) if containing in line)
+        return self._kubectl.log(slot, containing)
 
     def stop(self, slot: str) -> None:
-        self._kubectl("delete", KINDS, "--selector", f"slot={slot}", "--ignore-not-found")
+        self._kubectl.check("delete", KINDS, "--selector", f"slot={slot}", "--ignore-not-found")
 
     def switch(self, slot: str, history: str) -> None:
+        live, _ = self.state()
+        if live and live != slot:
+            self._grow(live, slot)
+        version = {"resourceVersion": self._read} if self._read else {}
         change = {
-            "metadata": {"annotations": {HISTORY: history}},
+            "metadata": {"annotations": {HISTORY: history}, **version},
             "spec": {"selector": {"slot": slot}},
         }
         patch = ("--type=merge", f"--patch={json.dumps(change)}")
-        self._kubectl("patch", "service", self._name, *patch)
+        patched = self._kubectl.run("patch", "service", self._name, *patch)
+        if patched.code:
+            spec = (self._kubectl.get("lease", LEASE) or {}).get("spec", {})
+            found = (
+                f"the Service was changed meanwhile, by {spec.get('holderIdentity', 'somebody')}"
+            )
+            raise Refused(found, fix="`make live`, then repeat the command", output=patched.output)
+        self._read = ""
+
+    def tidy(self, _: Sequence[Entry]) -> None:
+        """Give the autoscalers back what their manifests say."""
+        for slot in self.slots:
+            if scaler := self._kubectl.get("hpa", f"{self._name}-{slot}"):
+                applied = json.loads(scaler["metadata"].get("annotations", {}).get(APPLIED, "{}"))
+                if minimum := applied.get("spec", {}).get("minReplicas"):
+                    self._set_minimum(slot, minimum)
+
+    def _grow(self, live: str, slot: str) -> None:
+        """Bring the slot to the size of the live one, which neither shrinks until `tidy`."""
+        count = self._ready(live)
+        for each in (live, slot):
+            scaler = self._kubectl.get("hpa", f"{self._name}-{each}")
+            if scaler and scaler["spec"].get("minReplicas", 1) < count:
+                self._set_minimum(each, count)
+        self._kubectl.wait(lambda: self._ready(slot) >= count, slot, ROLLOUT_SECONDS)
+
+    def _set_minimum(self, slot: str, replicas: int) -> None:
+        change = f"--patch={json.dumps({'spec': {'minReplicas': replicas}})}"
+        self._kubectl.check("patch", "hpa", f"{self._name}-{slot}", "--type=merge", change)
+
+    def _ready(self, slot: str) -> int:
+        """Return how many pods of the applied version are ready."""
+        found = self._kubectl.get(self._deployment(slot)) or {"status": {}}
+        status, made = found["status"], found.get("metadata", {}).get("generation", 0)
+        if status.get("observedGeneration", made) < made:
+            return 0
+        old = status.get("replicas", 0) - status.get("updatedReplicas", status.get("replicas", 0))
+        return max(0, int(status.get("availableReplicas", 0)) - int(old))
+
+    def _wanted(self, slot: str) -> int:
+        scaler = self._kubectl.get("hpa", f"{self._name}-{slot}") or {"spec": {}}
+        return int(scaler["spec"].get("minReplicas", 1))
 
     def _apply(self, release: Release, slot: str, part: str) -> None:
         """Apply what belongs to the migration or to the service, and the settings for both."""
-        rendered = kustomized(self._slot(release, slot))
-        with tempfile.NamedTemporaryFile("w", suffix=".yaml") as file:
-            yaml.safe_dump_all([each for each in rendered if _part(each) in (part, "")], file)
-            file.flush()
-            self._kubectl("apply", "--filename", file.name)
-
-    def _slot(self, release: Release, slot: str) -> Path:
-        """A kustomization of the release for a slot, written into the release's own folder."""
-        folder = release.folder / FOLDER / "slot"
-        job = release.folder / FOLDER / "migrate" / "job.yaml"
-        content = {
-            "namespace": self._namespace,
-            "resources": [f"../{release.environment}", *(["../migrate/job.yaml"] * job.exists())],
-            "nameSuffix": f"-{slot}",
-            "labels": [{"pairs": {"slot": slot}, "includeSelectors": True}],
-            "images": [
-                {"name": "service", "newName": self._image, "newTag": release.build.version}
-            ],
-        }
-        folder.mkdir(exist_ok=True)
-        (folder / "kustomization.yaml").write_text(json.dumps(content))
-        return folder
-
-    def _get(self, *what: str) -> dict[str, Any] | None:
-        found = self._kubectl("get", *what, "--ignore-not-found", "--output", "json")
-        return json.loads(found) if found.strip() else None
-
-    def _refuse_missing_secrets(self, release: Release) -> None:
-        present = (self._get("secret", "secrets") or {}).get("data", {})
-        if missing := set(releases.secret_files(release).values()) - present.keys():
-            found = f"{self._namespace}: the Secret `secrets` has no {', '.join(sorted(missing))}"
-            create = f"kubectl -n {self._namespace} create secret generic secrets"
-            fix = f"`{create} --from-file=FOLDER`"
-            raise Refused(found, "a key for each secret of config/", fix)
+        rendered = manifests.of(release, slot, self._namespace, self._image)
+        self._kubectl.apply([each for each in rendered if manifests.part(each) in (part, "")])
 
     def _deployment(self, slot: str) -> str:
         return f"deployment/{self._name}-{slot}"
-
-    def _command(self) -> list[str]:
-        return ["kubectl", "--namespace", self._namespace]
-
-    def _kubectl(self, *words: str) -> str:
-        return shell.check_output([*self._command(), *words])
 
 
 def target(environment: str) -> Kubernetes:
@@ -162,17 +195,6 @@ def target(environment: str) -> Kubernetes:
 
 def resolved_settings(root: Path, environment: str) -> dict[str, str]:
     """Return what kustomize gives to the service, by its own reading of the files in `root`."""
-    rendered = kustomized(root / FOLDER / environment)
+    rendered = manifests.kustomized(root / FOLDER / environment)
     settings: dict[str, str] = next(x["data"] for x in rendered if x["kind"] == "ConfigMap")
     return settings
-
-
-def kustomized(folder: Path) -> list[dict[str, Any]]:
-    """Return the manifests as kustomize renders them; config/ lies outside of its root."""
-    render = ["kubectl", "kustomize", "--load-restrictor", "LoadRestrictionsNone", folder]
-    return list(yaml.safe_load_all(shell.check_output(render)))
-
-
-def _part(manifest: dict[str, Any]) -> str:
-    """Return the part that a manifest belongs to; settings belong to all."""
-    return {"Job": "migrate", "ConfigMap": ""}.get(manifest["kind"], "service")

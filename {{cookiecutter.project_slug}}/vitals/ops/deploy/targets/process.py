@@ -8,13 +8,14 @@ import hashlib
 import importlib.metadata
 import json
 import secrets
-from collections.abc import Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
-from typing import Any
 
 from vitals.ops import services
+from vitals.ops.deploy.history import Entry
 from vitals.ops.deploy.staging import ThrowawayStaging
+from vitals.ops.deploy.targets import Replica, caddy
 from vitals.ops.env_files import Configuration
 from vitals.ops.project import setup
 from vitals.ops.project.token import Issuer
@@ -48,6 +49,13 @@ class Processes:
         self._programs: dict[str, shell.Program] = {}
         self.proxy_url = f"http://127.0.0.1:{shell.free_port()}"
 
+    releases: Path | None = None
+
+    def alone(self) -> AbstractContextManager[None]:
+        return nullcontext()  # nobody else knows it
+
+    def tidy(self, entries: Sequence[Entry]) -> None: ...
+
     def open(self, release: Release) -> None:
         folder = self._folder / "secrets"
         folder.mkdir(exist_ok=True)
@@ -58,7 +66,9 @@ class Processes:
         if "proxy" not in self._programs:
             file = self._folder / "caddy.json"
             text = (release.folder / "deploy" / "caddy.json").read_text()
-            file.write_text(json.dumps(_adapted(json.loads(text), self.proxy_url, self._folder)))
+            file.write_text(
+                json.dumps(caddy.adapted(json.loads(text), self.proxy_url, self._folder))
+            )
             self._run("proxy", [_caddy(), "run", "--config", file], {})
 
     def state(self) -> tuple[str, str]:
@@ -86,6 +96,13 @@ class Processes:
     @contextmanager
     def reach(self, slot: str) -> Iterator[str]:
         yield f"http://127.0.0.1:{slot}"
+
+    @contextmanager
+    def replicas(self, slot: str) -> Iterator[list[Replica]]:
+        yield [Replica("the process", f"http://127.0.0.1:{slot}")] if self.running(slot) else []
+
+    def token(self, file: str) -> str:
+        return (self._folder / "secrets" / file).read_text()
 
     def log(self, slot: str, containing: str = "") -> str:
         file = self._folder / f"{slot}.log"
@@ -132,14 +149,6 @@ def throwaway_staging(folder: Path, issuer: Issuer, **settings: str) -> Iterator
         rehearsed = ", ".join(["Caddy", *backend.described])
         left_out = f"the image, the files that start it, TLS, the values of {', '.join(changed)}"
         yield ThrowawayStaging(target, lambda: target.proxy_url, rehearsed, left_out)
-
-
-def _adapted(configuration: Any, proxy_url: str, folder: Path) -> Any:
-    """Return Caddy's configuration for processes of this machine."""
-    server = configuration["apps"]["http"]["servers"]["front"]
-    server["listen"] = [proxy_url.removeprefix("http://")]
-    server["routes"][0]["handle"][0]["upstreams"] = [{"dial": f"127.0.0.1:{{file.{folder}/slot}}"}]
-    return configuration
 
 
 def _caddy() -> Path:

@@ -1,0 +1,38 @@
+"""Monitoring beside the service on a Docker host: starts it anew and touches nothing else."""
+
+import os
+import shutil
+
+from vitals.ops.deploy import deploy
+from vitals.ops.deploy.targets import compose
+from vitals.ops.env_files import ENVIRONMENTS
+from vitals.ops.release import releases
+from vitals.ops.release.releases import Build
+from vitals.ops.run import steps
+from vitals.ops.run.steps import Refused
+
+PROFILES = {"monitoring": ("prometheus", "alertmanager"), "dashboards": ("grafana",)}
+
+
+def main() -> None:
+    """Start Prometheus, Alertmanager and Grafana with the live release's rules and dashboards."""
+    environment = os.environ.get("ENV", "")
+    if environment not in ENVIRONMENTS:
+        raise Refused(f"ENV={environment}", " or ".join(ENVIRONMENTS), "`make monitor ENV=staging`")
+    target = compose.target(environment)
+    with target.alone():
+        live = deploy.live(target)[-1]
+        build = Build(live.version, live.commit)
+        release = releases.unpacked(build, environment, target.releases)
+        copy = target.folder / "monitoring"  # it outlives the release's own files
+        shutil.rmtree(copy, ignore_errors=True)
+        shutil.copytree(release.folder, copy)
+        copied = release._replace(folder=copy, image=live.image)
+        up = ("up", "--detach", "--no-deps", "--force-recreate", "--quiet-pull")
+        for profile, services in PROFILES.items():
+            target.compose(copied, "--profile", profile, *up, *services)
+            steps.say(f"{' and '.join(services)}: started, with the files of {live.version}")
+
+
+if __name__ == "__main__":
+    steps.exit_with(main)
