@@ -1,7 +1,7 @@
 """Watches a version over the last release, on real processes: run in a generated project.
 
-The argument says what happens to a good one after the switch, or which fault a bad one has. The last
-line is the outcome, as JSON.
+The argument says what happens to a good one after the switch, or which fault a bad one has. The
+last line is the outcome, as JSON.
 """
 
 import json
