@@ -11,7 +11,7 @@ from tests.baking import FOLDER, ROOT, template_files
 
 FENCE = re.compile(r"^( *)```(\w*)\n(.*?)^\1```$", re.MULTILINE | re.DOTALL)
 TYPED = re.compile(r"^ *\$ (.*)$", re.MULTILINE)
-INDENTED = re.compile(r"^ {4}(\S.*)$", re.MULTILINE)
+INDENTED = re.compile(r"^ {4}(?: {3})?(\S.*)$", re.MULTILINE)
 INLINE = re.compile(r"(?<!`)`([^`\n]+)`(?!`)")
 TARGET = re.compile(r"\bmake ([a-z][a-z-]*)")
 LINK = re.compile(r"\]\(([^)#:]+)[^):]*\)")
@@ -79,9 +79,11 @@ PLAYED = {
     "docs/how-to.md": "tests/test_documents.py",
     f"{FOLDER}/README.md": "tests/test_documents.py",
     f"{FOLDER}/RUNBOOK.md": "tests/pictures/test_prometheus.py",
+    f"{FOLDER}/docs/background-jobs.md": "tests/test_walks.py",
     f"{FOLDER}/docs/call-another-service.md": "tests/test_walks.py",
     f"{FOLDER}/docs/first-feature.md": "tests/test_walks.py",
     f"{FOLDER}/docs/keep-it-in-the-database.md": "tests/test_walks.py",
+    f"{FOLDER}/docs/users.md": "tests/test_walks.py",
 }
 
 # Commands in the text of a project's documents that tests/test_documents.py runs, too.
@@ -94,9 +96,6 @@ PLAYED_ALONE = (
 )
 
 A_HOST = "needs a host with Docker; tests/containers/test_compose.py deploys and rolls back"
-MONITORING = (
-    "needs a host with Docker; tests/containers/test_monitoring.py starts the same profiles"
-)
 A_CLUSTER = "needs a cluster"
 AS_FILES = "needs a cluster; tests/pictures/test_rules.py runs it up to the pipe"
 ADDRESS = "needs an address of your own"
@@ -107,6 +106,8 @@ LONG = "takes a minute; tests/test_compare.py runs it"
 
 # Commands that no test runs as they are written, and why.
 EXCEPTIONS = {
+    'pip install "vitals-engine @ git+ADDRESS@v0.3.0"': "tests/test_engine_wheel.py runs it",
+    "pip uninstall vitals-engine": "a command of pip, which the engine has no part in",
     ".venv/bin/pytest -m slow tests/faults": ITSELF,
     ".venv/bin/python -m benchmarks.foundation": ITSELF,
     ".venv/bin/python -m tests.pictures.screenshots": ITSELF,
@@ -129,23 +130,29 @@ EXCEPTIONS = {
     'make update SET="owner=team-billing"': "tests/update/test_answers.py runs others",
     "make run": "serves until Ctrl-C; tests/ops/test_run.py starts and stops it",
     "make setup PYTHON=python3.13": "needs a second Python; tests/test_matrix.py has three",
+    "python -m app.commands.worker": "tests/test_jobs.py runs it",
     "kill -USR1 <pid>": "needs a process that hangs; tests/engine/server sends it to a running one",
     "promtool check rules rules/*.yaml": "tests/pictures/test_rules.py runs promtool on all files",
     "make deploy ENV=staging VERSION=v0.1.0": A_HOST,
     "make deploy ENV=staging VERSION=v1.2.0": A_CLUSTER,
-    "make deploy ENV=production VERSION=v1.2.0 DOMAIN=orders.internal": A_HOST,
-    "ssh HOST make -C orders-api deploy ENV=staging VERSION=v1.2.0": A_HOST,
+    "make deploy ENV=production VERSION=v1.2.0 DOMAIN=orders.example": A_HOST,
+    "make live ENV=staging LIFT=v1.2.0": A_HOST,
+    "make monitor ENV=staging": A_HOST,
+    "docker exec -i orders-api-staging-database-1 pg_restore --username=app --dbname=app --clean"
+    " --if-exists < FILE": A_HOST,
+    "curl https://orders.example/readyz": ADDRESS,
     "make live ENV=production": A_HOST,
     "make live ENV=staging": A_HOST,
     "make rollback ENV=production": A_HOST,
     "make rollback ENV=staging": A_HOST,
-    "docker compose --project-name orders-api-staging -f deploy/compose.yaml"
-    " --profile monitoring up --detach": MONITORING,
-    "docker compose --project-name orders-api-staging -f deploy/compose.yaml"
-    " --profile dashboards up --detach": MONITORING,
-    "docker compose --project-name orders-api-staging up --detach front": A_HOST,
     "kubectl create namespace orders-api-staging": A_CLUSTER,
     "kubectl -n orders-api-staging create secret generic secrets --from-file=FOLDER": A_CLUSTER,
+    "kubectl -n orders-api-staging create secret generic operators"
+    " --from-file=ops_token": A_CLUSTER,
+    "kubectl -n orders-api-staging create secret docker-registry registry --docker-server=REGISTRY"
+    " --docker-username=USER --docker-password=PASSWORD": A_CLUSTER,
+    "kubectl -n orders-api-staging create token deployer --duration=1h": A_CLUSTER,
+    "kubectl -n orders-api-staging apply -f deploy/kubernetes/deployer.yaml": A_CLUSTER,
     "kubectl create configmap orders-api-rules --from-file=deploy/prometheus/rules"
     " --dry-run=client -o yaml | kubectl -n monitoring apply -f -": AS_FILES,
     "kubectl create configmap orders-api-dashboard --from-file=deploy/grafana/dashboards"

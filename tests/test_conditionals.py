@@ -15,6 +15,7 @@ MAY_HOLD_CONDITIONALS = {
     "app/dependencies.py",
     "app/settings.py",
     "deploy/compose.yaml",
+    "docs/users.md",
     "pyproject.toml",
 }
 

@@ -13,6 +13,8 @@ WALKS = {  # the variant, and the pages that are run one after the other
     "first feature": ("plain", ["first-feature.md"]),
     "first feature, kept": ("full", ["first-feature.md", "keep-it-in-the-database.md"]),
     "another service": ("full", ["call-another-service.md"]),
+    "users": ("full", ["users.md"]),
+    "jobs": ("database", ["background-jobs.md"]),
 }
 SLOW = ("make ", ".venv/")  # what needs the project's packages
 
@@ -48,6 +50,7 @@ def test_a_block_that_would_be_left_out_is_refused(page):
 def test_the_files_and_differences_of_all_pages_go_into_a_fresh_project(tmp_path: Path, variant):
     project = walk.repository(baking.generate(tmp_path, **baking.VARIANTS[variant]))
     pages = ["call-another-service.md", "first-feature.md", "keep-it-in-the-database.md"]
+    pages += ["users.md", "background-jobs.md"]
 
     for page in filter(Path.is_file, (project / "docs" / name for name in pages)):
         if "$ make remove-example" in page.read_text(encoding="utf-8"):

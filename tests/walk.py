@@ -70,8 +70,8 @@ def repository(project: Path) -> Path:
     return project
 
 
-def run(project: Path, command: str, given: str = "") -> None:
-    """Run a command in a shell. Raises AssertionError with its output when it fails."""
+def run(project: Path, command: str, given: str = "") -> str:
+    """Run a command in a shell; return its output, or raise AssertionError with it."""
     done = subprocess.run(
         [shutil.which("bash") or "sh", "-ec", command],
         cwd=project,
@@ -84,3 +84,4 @@ def run(project: Path, command: str, given: str = "") -> None:
         check=False,
     )
     assert done.returncode == 0, f"$ {command}\n{given}{os.linesep}{done.stdout}"
+    return done.stdout

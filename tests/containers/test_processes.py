@@ -74,3 +74,20 @@ def test_a_killed_rehearsal_leaves_no_process_and_no_folder(changed: Released) -
 
     wait_until(lambda: not any(each.is_running() for each in started), within_seconds=30)
     wait_until(lambda: not folder.exists(), within_seconds=30)
+
+
+def test_a_version_that_breaks_clients_of_the_last_release_fails_the_rehearsal(
+    changed: Released,
+) -> None:
+    """The description doesn't show it."""
+    routes = changed.project / "app" / "items" / "routes.py"
+    before = routes.read_text()
+    title = '"""Replace the contents of an item."""\n'
+    routes.write_text(before.replace(title, f"{title}        1 / 0\n"))
+    try:
+        done = changed.run("vitals.ops.deploy.rehearse")
+    finally:
+        routes.write_text(before)
+
+    assert "PUT /items/{item_id}: answered 500, before 200" in done.stdout
+    assert done.returncode == 1

@@ -332,14 +332,15 @@ async def test_when_the_one_who_loads_is_cancelled_another_one_does(
     assert items._loading == {}
 
 
+@pytest.mark.parametrize("all_", [False, True])
 async def test_a_value_that_was_loaded_before_a_change_is_neither_kept_nor_shared_after_it(
-    items: Values[Item], load: Loads
+    items: Values[Item], load: Loads, all_: bool
 ) -> None:
     load.gate.clear()
     before = asyncio.create_task(items.get(1, load(1)))
     await asyncio.sleep(0)
     load.names[1] = "green tea"
-    await items.delete(1)
+    await (items.delete_all() if all_ else items.delete(1))
     after = asyncio.create_task(items.get(1, load(1)))
     await asyncio.sleep(0)
     load.gate.set()
@@ -376,8 +377,14 @@ async def test_a_cancelled_caller_loses_no_delete(
     assert await items.get(1, load(1)) == Item(id=1, name="green tea")
 
 
+@pytest.mark.parametrize(("method", "names"), [("delete", [1]), ("delete_all", [])])
 async def test_a_delete_that_failed_is_made_up_for_before_the_feature_is_used_again(
-    cache: Cache, items: Values[Item], load: Loads, monkeypatch: pytest.MonkeyPatch
+    cache: Cache,
+    items: Values[Item],
+    load: Loads,
+    monkeypatch: pytest.MonkeyPatch,
+    method: str,
+    names: list[int],
 ) -> None:
     other = cache.values("others", Item, ttl_seconds=60)
     await items.get(1, load(1))
@@ -386,7 +393,8 @@ async def test_a_delete_that_failed_is_made_up_for_before_the_feature_is_used_ag
     (check,) = cache.checks()
     with monkeypatch.context() as broken:
         broken.setattr(cache._store, "delete", fail)
-        await items.delete(1)
+        broken.setattr(cache._store, "write", fail)
+        await getattr(items, method)(*names)
 
     async with testing.cost() as until_the_check:
         assert await items.get(1, load(1)) == Item(id=1, name="green tea")
@@ -398,6 +406,24 @@ async def test_a_delete_that_failed_is_made_up_for_before_the_feature_is_used_ag
 
     costs = [cost.cache for cost in (until_the_check, after, elsewhere)]
     assert costs == ["bypass", "miss", "hit"]
+
+
+async def test_the_values_of_one_type_are_deleted_and_those_of_another_stay(
+    cache: Cache, items: Values[Item], load: Loads
+) -> None:
+    pages = cache.values("items", list[int], ttl_seconds=60)
+
+    async def page() -> list[int]:
+        load.count += 1
+        return []
+
+    await items.get(1, load(1))
+    assert await pages.get("first", page) == await pages.get("first", page) == []
+    await pages.delete_all()
+    await items.get(1, load(1))
+    await pages.get("first", page)
+
+    assert load.count == 3
 
 
 async def test_a_clear_that_failed_is_made_up_for_too(

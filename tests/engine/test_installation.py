@@ -226,11 +226,6 @@ def test_a_required_check_that_does_not_exist_is_refused_with_those_that_do() ->
         install(FastAPI(), {"required": ["databse"]})
 
 
-def test_what_is_not_there_yet_is_refused() -> None:
-    with pytest.raises(ValueError, match="not available in this version"):
-        install(FastAPI(), {"folder": "something"})
-
-
 async def test_a_second_call_changes_nothing_and_is_logged(
     caplog: pytest.LogCaptureFixture,
 ) -> None:

@@ -14,13 +14,14 @@ import pytest
 
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 LEVELS = (
-    {"problems", "validation", "request_stats", "dependency", "probes", "units"}
+    {"problems", "validation", "request_stats", "dependency", "probes", "units", "budget"}
     | {"settings", "settings_loader", "setting_types", "connection_url"}
     | {"framework", "route_index"},
     {"database", "database_engine", "database_errors", "transactions", "statements"}
     | {"migrations", "cache", "cache_stores", "adopted", "redis_commands"},
     {"status", "security", "health", "observability", "docs", "openapi"},
-    {"installation", "engine", "outermost", "server", "commands", "options"},
+    {"installation", "engine", "outermost", "server", "commands", "options"}
+    | {"drain", "service", "snapshots"},
     {"testing"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

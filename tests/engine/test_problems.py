@@ -7,7 +7,7 @@ from typing import Any
 
 import httpx
 import pytest
-from fastapi import APIRouter, FastAPI, HTTPException
+from fastapi import APIRouter, FastAPI, HTTPException, Security
 from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field
@@ -272,26 +272,99 @@ async def test_unknown_query_parameters_are_ignored(client: httpx.AsyncClient) -
     assert (await client.get("/livez?limti=1")).status_code == 200
 
 
-async def test_another_shape_of_errors_replaces_ours_everywhere() -> None:
-    def error_response(status: int, problem: dict[str, Any]) -> Response:
-        return JSONResponse({"errors": {"body": [problem["detail"]]}}, status)
+async def order(order: Order) -> Order:
+    return order
 
+
+def conduit(status: int, problem: dict[str, Any]) -> Response:
+    """The shape of the RealWorld specification."""
+    found = [f"{each['field']} {each['problem']}" for each in problem.get("errors", [])]
+    return JSONResponse({"errors": {"body": found or [problem["detail"]]}}, status)
+
+
+def conduits(**given: Any) -> FastAPI:
+    app, secret = FastAPI(), Security(vitals.caller, scopes=["orders:write"])
+    app.include_router(routes())
+    app.get("/secret", dependencies=[secret])(lambda: None)
+    settings = vitals.Settings(environment="test", allowed_hosts=("test",), max_body_bytes=1024)
+    arguments: dict[str, Any] = {"error_response": conduit, "verify": nobody} | given
+    vitals.install(app, settings, **arguments)
+    return app
+
+
+async def nobody(token: str) -> None:
+    """A token that nobody has."""
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "status"),
+    [
+        ("POST", "/orders", {"json": {"amount": 0}}, 422),
+        (
+            "POST",
+            "/orders",
+            {"content": b"{", "headers": {"Content-Type": "application/json"}},
+            422,
+        ),
+        ("POST", "/orders", {"content": b"a", "headers": {"Content-Type": "text/csv"}}, 415),
+        ("POST", "/orders", {"json": {"password": "x" * 2_000}}, 413),
+        ("GET", "/nowhere", {}, 404),
+        ("DELETE", "/orders", {}, 405),
+        ("GET", "/defect", {}, 500),
+        ("GET", "/http/520", {}, 520),
+        ("GET", "/problem/503", {}, 503),
+        ("GET", "/out-of-stock", {}, 409),
+        ("GET", "/secret", {}, 401),
+        ("GET", "/secret", {"headers": {"Authorization": "Bearer x"}}, 401),
+        ("GET", "/metrics", {}, 401),
+        ("GET", "/orders", {"headers": {"Host": "elsewhere"}}, 400),
+    ],
+)
+async def test_another_shape_of_errors_replaces_ours_everywhere(
+    method: str, path: str, sent: dict[str, Any], status: int
+) -> None:
+    async with testing.client(conduits()) as client:
+        answer = await client.request(method, path, **sent)
+
+    assert answer.status_code == status
+    assert list(answer.json()) == ["errors"]
+    assert answer.headers["Content-Type"] == "application/json"
+    assert "hunter2" not in answer.text
+    assert answer.headers["X-Request-ID"]
+
+
+async def test_another_shape_keeps_the_headers_of_an_error() -> None:
+    async with testing.client(conduits()) as client:
+        busy, secret = await client.get("/problem/503"), await client.get("/secret")
+        nothing = await client.get("/problem/204")
+
+    assert busy.headers["Retry-After"] == "1"
+    assert secret.headers["WWW-Authenticate"].startswith("Bearer")
+    assert nothing.content == b""
+
+
+async def test_an_error_in_the_function_for_errors_is_500() -> None:
+    def picky(status: int, problem: dict[str, Any]) -> Response:
+        if status == 404:
+            raise RuntimeError("hunter2")
+        return conduit(status, problem)
+
+    async with testing.client(conduits(error_response=picky)) as client:
+        answer = await client.get("/nowhere")
+        assert (answer.status_code, "hunter2" in answer.text) == (500, False)
+        assert list(answer.json()) == ["errors"]
+        assert (await client.get("/livez")).is_success
+
+
+def test_another_shape_is_described_in_place_of_ours() -> None:
     app = FastAPI()
+    app.post("/orders")(order)
+    vitals.install(app, vitals.Settings(environment="test"), error_response=conduit)
 
-    @app.get("/busy", openapi_extra=vitals.PUBLIC)
-    async def busy() -> None:
-        raise vitals.Problem(503, "busy", retry_after=7)
+    described = app.openapi()
 
-    settings = vitals.Settings(environment="test", allowed_hosts=("test",))
-    vitals.install(app, settings, error_response=error_response)
-
-    async with testing.client(app) as client:
-        answers = [
-            await client.get("/busy"),
-            await client.get("/nowhere"),
-            await client.get("/busy", headers={"Host": "elsewhere"}),
-        ]
-
-    assert [answer.status_code for answer in answers] == [503, 404, 400]
-    assert all(list(answer.json()) == ["errors"] for answer in answers)
-    assert answers[0].headers["Retry-After"] == "7"
+    content = described["paths"]["/orders"]["post"]["responses"]["422"]["content"]
+    assert content == {"application/json": {"example": {"errors": {"body": ["body.name missing"]}}}}
+    assert "Problem" not in described["components"]["schemas"]
+    assert "application/problem+json" not in str(described)
+    assert app.openapi() == described

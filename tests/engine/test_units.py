@@ -54,7 +54,7 @@ async def test_a_unit_has_a_line_metrics_and_a_budget() -> None:
     metrics = await app.state.vitals._metrics.text()
     assert 'job_duration_seconds_count{job="remind",outcome="completed"} 1' in metrics
     assert 'db_client_operation_duration_seconds_count{http_route="remind"} 1' in metrics
-    rows = app.state.vitals._reporter.snapshot()["routes"]
+    rows = (await app.state.vitals._reporter.snapshot())["routes"]
     assert [(row["route"], row["requests"]) for row in rows] == [("remind", 1)]
 
 

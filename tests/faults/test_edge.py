@@ -5,7 +5,6 @@ import http.client
 import json
 import random
 import re
-import runpy
 import socket
 import statistics
 import subprocess
@@ -20,6 +19,7 @@ from pathlib import Path
 import pytest
 
 from tests import baking
+from tests.engine.server.hostile import EVERY
 from tests.faults.client import SPAWN, crowd, raw
 from tests.faults.front import front
 from tests.faults.service import Project, Service
@@ -29,9 +29,6 @@ Start = Callable[..., Service]
 Begin = Callable[..., Row]
 STATUS = re.compile(rb"HTTP/1\.1 (\d{3}) ")
 HOST = b"Host: test\r\n"
-EVERY: dict[str, bytes] = runpy.run_path(
-    str(baking.IN_PLACE / "tests" / "contract" / "hostile.py")
-)["EVERY"]
 GET = b"GET /livez HTTP/1.1\r\n" + HOST + b"\r\n"
 CUTS_OF_EACH = 13
 AT_ONCE = 200

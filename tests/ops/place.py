@@ -15,6 +15,7 @@ from vitals.ops.run.steps import Refused
 
 Answers = dict[str, tuple[int, dict[str, object] | str]]  # JSON, or text as it is
 GOOD: Answers = {"/readyz": (200, {"status": "pass"}), "/items": (200, {"next": None})}
+GOOD["/items/1"] = (200, {"id": 1})
 SLO = """
 [[seed]]
 request = "POST /items"
@@ -151,7 +152,8 @@ def answering(build: Build, broken: Answers, without: str = "") -> Iterator[str]
 
         def do_GET(self) -> None:
             status, content = answers[self.path.partition("?")[0]]
-            kind = "application/problem+json" if status == 404 else "application/json"
+            is_problem = status == 404 and "errors" not in content  # a shape of the team's
+            kind = "application/problem+json" if is_problem else "application/json"
             body = (content if isinstance(content, str) else json.dumps(content)).encode()
             self.send_response(status)
             headers = HEADERS | {"Content-Type": kind, "Content-Length": str(len(body))}

@@ -32,6 +32,16 @@ PLANTED: list[tuple[str, Change, str]] = [
         put("APP_OPS_TOKEN", "secret://another"),
         "does not reach the container; expected another in deploy/compose.yaml.* x-app, secrets",
     ),
+    (
+        "deploy/kubernetes/base/deployment.yaml",
+        lambda text: text.replace("secretName: secrets,", "secretName: secrets, items: [],"),
+        "base/deployment.yaml: the secrets do not reach the container service",
+    ),
+    (
+        COMMON,
+        put("APP_SECRETS_DIR", "/secrets"),
+        "the container migrate; expected all of .*/secrets",
+    ),
     (COMMON, add("APP_MAX_CONECTIONS=5"), "APP_MAX_CONECTIONS.* is APP_MAX_CONNECTIONS"),
     (COMMON, add("APP_WHATEVER=5"), "APP_WHATEVER: no such setting"),
     (COMMON, add("PATH_TO=5"), "PATH_TO is not read"),

@@ -62,7 +62,7 @@ def written(folder: Path, upgrade: str) -> Script:
 
 def found(folder: Path, upgrade: str) -> list[str]:
     script = written(folder, upgrade)
-    return list(schema.against(schema._sql(script), NAMED, script, "v1.2.0"))
+    return list(schema.against(schema.sql(script), NAMED, script, "v1.2.0"))
 
 
 @pytest.mark.parametrize("upgrade", REFUSED)

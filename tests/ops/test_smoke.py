@@ -23,6 +23,19 @@ def test_a_service_that_does_its_work_passes(release: Release) -> None:
         assert smoke.check(url, release) == "4 questions"
 
 
+def test_errors_in_another_shape_pass(release: Release) -> None:
+    with answering(BUILD, {"/no-such-path": (404, {"errors": {}})}) as url:
+        assert smoke.check(url, release) == "4 questions"
+
+
+def test_a_release_whose_reads_need_a_seed_is_not_said_to_have_none(release: Release) -> None:
+    slo = release.folder / "config" / "slo.toml"
+    slo.write_text(slo.read_text().replace("GET /items", "GET /items/{id}"))
+
+    with answering(BUILD, {}) as url:
+        assert smoke.check(url, release).endswith("no read without a log-in or a seed")
+
+
 def test_a_release_without_a_route_is_asked_for_health_errors_and_headers(
     release: Release,
 ) -> None:

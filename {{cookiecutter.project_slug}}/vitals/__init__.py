@@ -12,6 +12,7 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
+    from vitals.budget import cost
     from vitals.commands import command, open_dependencies
     from vitals.dependency import Check, CheckFailed, Dependency
     from vitals.installation import install
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from vitals.units import unit
 
 _HOMES = {
+    "vitals.budget": ("cost",),
     "vitals.commands": ("command", "open_dependencies"),
     "vitals.dependency": ("Check", "CheckFailed", "Dependency"),
     "vitals.installation": ("install",),
@@ -55,6 +57,7 @@ __all__ = [
     "call",
     "caller",
     "command",
+    "cost",
     "counter",
     "deadline",
     "gauge",

@@ -8,6 +8,7 @@ import asyncio
 import inspect
 import sys
 from collections.abc import Callable, Iterable, Iterator
+from contextlib import suppress
 from functools import partial
 from importlib import import_module
 from typing import Any
@@ -84,8 +85,10 @@ async def _called(function: Callable[[], Any]) -> None:
 
 
 def _now(given: Any) -> Any:
-    """The engine or client: functions return it, None before it is open."""
-    return given() if inspect.isroutine(given) or isinstance(given, partial) else given
+    """The engine or client: functions return it, None or an error before it is open."""
+    with suppress(AttributeError, LookupError):
+        return given() if inspect.isroutine(given) or isinstance(given, partial) else given
+    return None
 
 
 def _counts(pool: Any) -> bool:

@@ -1,8 +1,7 @@
 """The cache: when it fails, requests take longer but succeed.
 
-After several failures in a row the cache is bypassed until its check passes. A value is JSON,
-signed together with its key and its feature's generation: what this service did not write for
-this key since the feature was last cleared is a miss.
+After several failures in a row it is bypassed until its check passes. A value is JSON, signed with
+its key and a generation: what we did not write for this key since all were deleted is a miss.
 """
 
 import asyncio
@@ -37,7 +36,8 @@ class Values(Generic[T]):
         self._type, self._ttl_seconds = TypeAdapter[T](kind), ttl
         # No part of the key: what one release deletes is deleted for another beside it too.
         self._secret = secret + hashlib.sha256(repr(self._type.json_schema()).encode()).digest()
-        self._generation_key, self._prefix = key.encode(), f"{key}:{getattr(kind, '__name__', '')}:"
+        name = getattr(kind, "__name__", "")
+        self._prefix, self._generation_key = f"{key}:{name}:", f"{key}#{name}".encode()
         self.stale = False  # a change may not have reached the store: clear it before it is used
 
     async def get(self, name: object, load: Callable[[], Awaitable[T | None]]) -> T | None:
@@ -60,15 +60,17 @@ class Values(Generic[T]):
         return await self._load(key, generation, load) if value is None else value
 
     async def delete(self, name: object) -> None:
-        """Delete a value, also when the caller is cancelled meanwhile. Call it after the commit.
-
-        If the cache fails, the feature is cleared before it is used again.
-        """
+        """Delete a value. Call it after the commit: if the cache fails, it is made up for."""
         self._loading.pop(self._key(name), None)  # what is being loaded is from before the change
         await asyncio.shield(self._delete(self._key(name)))
 
+    async def delete_all(self) -> None:
+        """Delete all values, as `delete` does one: after a change of what lists are made of."""
+        self._loading.clear()
+        await asyncio.shield(self._delete(None))
+
     async def clear(self) -> None:
-        """Make all values of the feature misses, in one step. Raises RedisError or OSError."""
+        """Make all values misses, in one step. Raises RedisError or OSError."""
         self._loading.clear()
         self.stale = False
         try:
@@ -82,11 +84,11 @@ class Values(Generic[T]):
         await self._store.write(self._generation_key, generation, GENERATION_SECONDS)
         return generation
 
-    async def _delete(self, key: bytes) -> None:
+    async def _delete(self, key: bytes | None) -> None:
         try:
             self.stale |= bool(self._store.failing)
             if not self._store.failing:
-                await self._store.delete(key)
+                await (self._store.delete(key) if key else self._renew())
         except FAILURES:
             self.stale = True
 
@@ -120,17 +122,15 @@ class Values(Generic[T]):
             self.stale = True
 
     def _verified(self, key: bytes, generation: bytes, found: bytes) -> T | None:
-        content = found[SIGNATURE:]
         try:
-            ours = secrets.compare_digest(found, self._signed(key, generation, content))
-            return self._type.validate_json(content) if ours else None
+            ours = secrets.compare_digest(found, self._signed(key, generation, found[SIGNATURE:]))
+            return self._type.validate_json(found[SIGNATURE:]) if ours else None
         except ValidationError:  # written by a release that was less strict
             return None
 
     def _signed(self, key: bytes, generation: bytes, content: bytes) -> bytes:
         whole = b"%d:%b:%d:%b:%b" % (len(generation), generation, len(key), key, content)
-        signature = hashlib.blake2b(whole, key=self._secret, digest_size=SIGNATURE).digest()
-        return signature + content
+        return hashlib.blake2b(whole, key=self._secret, digest_size=SIGNATURE).digest() + content
 
     def _key(self, name: object) -> bytes:
         return f"{self._prefix}{name}".encode(errors="backslashreplace")

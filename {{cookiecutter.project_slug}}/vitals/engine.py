@@ -1,27 +1,30 @@
 """The engine of one application: its parts, built from arguments and put together."""
 
+import asyncio
 import logging
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from functools import cached_property
 
 from fastapi import Depends, FastAPI
 from starlette.types import ASGIApp
 
-from vitals import docs, openapi, outermost, route_index
+from vitals import docs, drain, openapi, outermost, route_index
 from vitals.health import routes as health_routes
 from vitals.health.checks import Checks
 from vitals.health.event_loop import EventLoop
-from vitals.observability import background_tasks, metrics, own_metrics, tracing
+from vitals.observability import background_tasks, metrics, stacks, tracing
 from vitals.observability.access_log import AccessLog
 from vitals.observability.metric_types import DURATION_BUCKETS
 from vitals.observability.middleware import ObservabilityMiddleware
 from vitals.observability.observed_request import Answers
+from vitals.observability.route_label import Templates
 from vitals.options import Options
 from vitals.request_stats import write_unit
 from vitals.security import cors, guard, headers
-from vitals.security.callers import Verify
 from vitals.security.middleware import build_middleware
 from vitals.security.operators import Operators
+from vitals.service import Service
 from vitals.settings import SettingsRefused, redacted
 from vitals.status import routes as status_routes
 from vitals.status.history import History
@@ -37,11 +40,13 @@ class Engine:
 
     def __init__(self, app: FastAPI, options: Options) -> None:
         settings = options.settings
-        self.verify = options.verify or _jwt_verify(options)
+        self.verify = options.verify or options.jwt_verify()
         self.allows_anonymous = settings.environment in TRIAL
         self.error_response = options.error_response
         self._app, self._options, self._warned = app, options, False
-        self._parts = (EventLoop(), *options.dependencies)
+        self._drain: drain.Drain | None = None  # in a lifespan
+        self._event_loop = EventLoop()
+        self._parts = (self._event_loop, *options.dependencies)
         found = [check for part in self._parts for check in part.checks()]
         self.checks = Checks([*found, *options.checks], options.required)
         self._operators = Operators(
@@ -50,18 +55,20 @@ class Engine:
         about = settings.model_dump(include={"version", "commit", "environment"})
         gauges = [self._operators.counts.copy, *(part.gauges for part in self._parts)]
         self._metrics = metrics.Metrics(about, self.checks.states, gauges)
-        self._history = History(self._metrics.series, DURATION_BUCKETS, prefix=options.prefix)
         recent_errors = RecentErrors(options.prefix)
+        self.service = Service(options.folder, self._metrics, self.checks, recent_errors)
+        shared = self.service if options.folder else None
+        series = self.service.series
+        self._history = History(series, DURATION_BUCKETS, options.prefix, shared)
         self._access_log = AccessLog(
             self._metrics, settings.log_format, settings.log_level, recent_errors=recent_errors
         )
         self._reporter = StatusReporter(
             {"name": app.title, **about},
             redacted(settings) if options.own else {},
-            self.checks,
+            self.service,
             self._history,
-            recent_errors,
-            sections={"Metrics": own_metrics.values} | dict(options.sections),
+            sections={"Metrics": self.service.own_metrics} | dict(options.sections),
             runbook=options.runbook,
         )
 
@@ -73,13 +80,18 @@ class Engine:
         if options.own:
             tracing.install(app, options.name)
         if options.problems:
-            openapi.install(app)
+            openapi.install(app, options.error_response)
         if options.security:
             docs.remove(app)
         self._add_routes()
         if options.index:
             route_index.install(app.router)
         outermost.wrap(app, self._observed, answer_errors=options.problems)
+
+    @cached_property
+    def templates(self) -> Templates:
+        """Those of the routes that exist at the first request that needs one."""
+        return Templates(self._app)
 
     def unguarded(self) -> list[str]:
         """A line for each route that doesn't say who may call it."""
@@ -115,8 +127,10 @@ class Engine:
             "serviceId": options.name,
         }
         guards, prefix = [Depends(self._operators)], options.prefix
-        health = health_routes.router(self.checks, about, self._operators.accepts)
-        routers = [metrics.router(self._metrics), status_routes.router(self._reporter)]
+        health = health_routes.router(
+            self.checks, self.service, about, self._process, self._operators.accepts
+        )
+        routers = [metrics.router(self.service.text), status_routes.router(self._reporter)]
         routers += [
             dependency.operators_router()
             for dependency in options.dependencies
@@ -138,16 +152,17 @@ class Engine:
             https = headers.HTTPS_ONLY if settings.environment != "local" else {}
             vary = cors.VARY if settings.cors_origins else {}
             fixed, defaults = headers.FIXED | https | vary, headers.DEFAULTS
+        self._answers = Answers(
+            self._access_log,
+            server_timing=settings.server_timing,
+            headers=headers.raw(fixed),
+            defaults=headers.raw(defaults),
+        )
         return ObservabilityMiddleware(
             stack,
             outermost.with_lifespan(stack, self._outside, self._inside),
             mark=self,
-            answers=Answers(
-                self._access_log,
-                server_timing=settings.server_timing,
-                headers=headers.raw(fixed),
-                defaults=headers.raw(defaults),
-            ),
+            answers=self._answers,
             head_as_get=options.own,
             reraise=options.reraise,
         )
@@ -156,8 +171,10 @@ class Engine:
     async def _outside(self) -> AsyncIterator[None]:
         """What is open before the application's own lifespan starts, and after it ends."""
         write_unit.set(self._access_log.write_unit)  # of what that lifespan lets run
-        async with outermost.open_all(self._parts):
-            yield
+        with stacks.on_signal(asyncio.get_running_loop()) as self._event_loop.dumps_stacks:
+            async with outermost.open_all((self.service, *self._parts)):
+                self._access_log.prepared.clear()  # the service counts elsewhere from now on
+                yield
 
     @asynccontextmanager
     async def _inside(self, _: object) -> AsyncIterator[None]:
@@ -165,17 +182,18 @@ class Engine:
         self.refuse_unguarded()
         outermost.install_problems(self._app, every=self._options.problems)  # of late mounts too
         self._metrics.check_gauges()
-        async with outermost.open_all((self.checks, self._history)):
-            yield
+        self._drain = drain.Drain(self._options.settings.drain_seconds, self._begin_drain)
+        try:
+            async with outermost.open_all((self.checks, self._history)):
+                self.service.publish()
+                yield
+        finally:
+            self._drain.remove()
 
+    def _begin_drain(self) -> None:
+        self.checks.drain()
+        self._answers.close_connections()
+        self.service.publish()
 
-def _jwt_verify(options: Options) -> Verify | None:
-    settings = options.settings
-    if settings.auth == "off":
-        return None
-    from vitals.security.jwks import JwksCache
-    from vitals.security.tokens import JwtVerifier
-
-    keys = JwksCache(settings.auth_jwks_url, f"{options.name}/{settings.version}")
-    about = settings.auth_issuer, settings.auth_audience, options.scopes_claim
-    return JwtVerifier(keys, *about).verify
+    def _process(self) -> dict[str, object]:
+        return {**drain.about(self._drain), **self.service.about()}

@@ -1,6 +1,7 @@
 """`vitals.install`: the one call that adds the engine to a FastAPI application."""
 
 import logging
+import os
 from collections.abc import Callable, Collection, Iterable, Mapping
 from contextlib import suppress
 from importlib.metadata import PackageNotFoundError
@@ -39,7 +40,7 @@ def install(
     required: Collection[str] = (),
     runbook: str | None = None,
     prefix: str = "",
-    folder: Path | None = None,
+    folder: str | Path | None = None,
     index: bool = True,
     problems: bool | None = None,
     guard: bool | None = None,
@@ -79,11 +80,12 @@ def install(
     index: find routes by an index instead of trying one after the other; False for a router that
         is changed in ways that the index can't see, such as replacing an element of `routes`.
 
-    Raises ValueError for a name in `required` without a check, and for `folder`, which is not
-    available yet; ImportError beside another package named `vitals`.
+    folder: for several workers: a folder of this service in memory or on a local disk, created if
+        it is missing. /metrics, /status and /health are then about all workers that share it.
+
+    Raises ValueError for a name in `required` without a check, and for a `folder` that others may
+    read; OSError where it can't be created; ImportError beside another package named `vitals`.
     """
-    if folder:
-        raise ValueError("folder: not available in this version")
     if isinstance(getattr(app.state, "vitals", None), Engine):
         log.warning("vitals is installed on %r already: nothing was done", app.title)
         return
@@ -104,6 +106,7 @@ def install(
         required=required,
         runbook=runbook or "RUNBOOK.md",
         prefix=prefix,
+        folder=_private(Path(folder)) if folder else None,
         index=index,
         problems=own if problems is None else problems,
         guard=own if guard is None else guard,
@@ -117,6 +120,15 @@ def install(
         sections=sections or {},
     )
     Engine(app, options).attach()
+
+
+def _private(folder: Path) -> Path:
+    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = folder.stat()
+    if found.st_uid != os.getuid() or found.st_mode & 0o077:
+        fix = "give a folder of this service alone, or chmod 700 it"
+        raise ValueError(f"folder: {folder} is not only this user's. Fix: {fix}")
+    return folder
 
 
 def _refuse_namesake() -> None:

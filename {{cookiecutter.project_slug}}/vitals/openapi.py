@@ -1,11 +1,12 @@
 """The API's description: what FastAPI writes, with the error answers that every route can give."""
 
+import json
 from collections.abc import Callable
 from typing import Any
 
 from fastapi import FastAPI
 
-from vitals.problems import MEDIA_TYPE, PHRASES
+from vitals.problems import MEDIA_TYPE, PHRASES, ErrorResponse
 
 METHODS = ("get", "put", "post", "delete", "options", "head", "patch", "trace")
 EVERYWHERE = (400, 404, 408, 413, 500, 503)  # what any path may answer
@@ -32,13 +33,22 @@ CONTENT = {MEDIA_TYPE: {"schema": REF}}
 FRAMEWORKS_OWN = ("HTTPValidationError", "ValidationError")  # its 422, which is never sent
 
 
-def install(app: FastAPI) -> None:
+def install(app: FastAPI, error_response: ErrorResponse | None = None) -> None:
     """Have `app.openapi()` describe the error answers too."""
-    write = app.openapi
-    app.openapi = lambda: _with_problems(write)  # type: ignore[method-assign]
+    write, content = app.openapi, _content(error_response) if error_response else CONTENT
+    app.openapi = lambda: _with_problems(write, content)  # type: ignore[method-assign]
 
 
-def _with_problems(write: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+def _content(error_response: ErrorResponse) -> dict[str, Any]:
+    """The media type of errors in another shape, and one as an example."""
+    errors = [{"field": "body.name", "problem": "missing", "expected": "a value"}]
+    texts = {name: text for name, (_, text) in MEMBERS.items()}
+    made = error_response(422, texts | {"status": 422, "retry_safe": False, "errors": errors})
+    kind = made.headers.get("content-type", "").partition(";")[0]
+    return {kind: {"example": json.loads(bytes(made.body))} if kind.endswith("json") else {}}
+
+
+def _with_problems(write: Callable[[], dict[str, Any]], content: dict[str, Any]) -> dict[str, Any]:
     """Add to the framework's description, in place: it keeps and renews its own."""
     description = write()
     schemas = description.setdefault("components", {}).setdefault("schemas", {})
@@ -47,15 +57,16 @@ def _with_problems(write: Callable[[], dict[str, Any]]) -> dict[str, Any]:
     for operations in description.get("paths", {}).values():
         for method, operation in operations.items():
             if method in METHODS:
-                _add_problems(operation)
+                _add_problems(operation, content)
     for name in FRAMEWORKS_OWN:
         if f"schemas/{name}'" not in str(description):  # callbacks and webhooks have it still
             schemas.pop(name, None)
-    schemas["Problem"] = SCHEMA
+    if content is CONTENT:
+        schemas["Problem"] = SCHEMA
     return description
 
 
-def _add_problems(operation: dict[str, Any]) -> None:
+def _add_problems(operation: dict[str, Any], content: dict[str, Any]) -> None:
     if operation.get("security") == [{}]:
         operation["security"] = list[Any]()  # the same, in the usual words
     statuses = [*EVERYWHERE]
@@ -64,11 +75,11 @@ def _add_problems(operation: dict[str, Any]) -> None:
     responses = operation.setdefault("responses", {})
     if FRAMEWORKS_OWN[0] in str(responses.get("422")):
         del responses["422"]
-    for content in (each.get("content", {}) for each in responses.values()):
-        if MEDIA_TYPE in content:  # a type of the application's own
-            content[MEDIA_TYPE].setdefault("schema", {}).setdefault("allOf", [REF])
+    for own in (each.get("content", {}) for each in responses.values()):
+        if MEDIA_TYPE in own and content is CONTENT:  # a type of the application's own
+            own[MEDIA_TYPE].setdefault("schema", {}).setdefault("allOf", [REF])
     if "parameters" in operation or "requestBody" in operation:
         statuses.append(422)
     for status in sorted(statuses):
-        problem = {"description": PHRASES[status], "content": CONTENT}
+        problem = {"description": PHRASES[status], "content": content}
         responses.setdefault(str(status), problem)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from vitals.dependency import Check, Dependency
@@ -23,6 +24,7 @@ class Options:
     required: Collection[str]
     runbook: str
     prefix: str
+    folder: Path | None
     index: bool
     problems: bool
     guard: bool
@@ -34,3 +36,15 @@ class Options:
     scopes_claim: str
     error_response: ErrorResponse | None
     sections: Mapping[str, Section]
+
+    def jwt_verify(self) -> Verify | None:
+        """What verifies tokens as the settings say, if they do."""
+        settings = self.settings
+        if settings.auth == "off":
+            return None
+        from vitals.security.jwks import JwksCache
+        from vitals.security.tokens import JwtVerifier
+
+        keys = JwksCache(settings.auth_jwks_url, f"{self.name}/{settings.version}")
+        about = settings.auth_issuer, settings.auth_audience, self.scopes_claim
+        return JwtVerifier(keys, *about).verify

@@ -18,50 +18,8 @@ import httpx
 from fastapi import FastAPI
 from starlette.types import Message, Receive, Scope, Send
 
+from vitals.budget import cost as cost
 from vitals.observability import logs
-from vitals.request_stats import RequestStats, current
-
-MAX_STATEMENT = 100  # characters: pytest cuts what is longer than about twice that
-
-
-class CountedCost(RequestStats):
-    """What a block costs: its own calls and those of the requests that it sends."""
-
-    __slots__ = ()
-
-    @property
-    def db_calls(self) -> int:
-        """The number of statements."""
-        return self.total("db")[0]
-
-    @property
-    def db_ms(self) -> float:
-        """The time of all statements, in milliseconds."""
-        return self.total("db")[1]
-
-    @property
-    def db_repeats(self) -> int:
-        """How many times the most frequent statement ran."""
-        return max((times for _, times in self.statements()), default=0)
-
-    def __repr__(self) -> str:
-        repeated = [
-            f"{times} x {' '.join(statement.split())[:MAX_STATEMENT]}"
-            for statement, times in self.statements()
-            if times > 1
-        ]
-        return f"<{'; '.join(repeated) or 'no statement ran twice'}>"
-
-
-@asynccontextmanager
-async def cost() -> AsyncIterator[CountedCost]:
-    """Count what the block costs."""
-    counted = CountedCost("")
-    token = current.set(counted)
-    try:
-        yield counted
-    finally:
-        current.reset(token)
 
 
 @contextmanager

@@ -4,12 +4,15 @@ from collections.abc import AsyncIterator
 
 import httpx
 import pytest
-from fastapi import FastAPI, Request
+from fastapi import APIRouter, FastAPI, Request
 
 from tests.engine.applications import install
 from vitals import Check, CheckFailed, problems, testing
 from vitals.health.checks import Checks
 from vitals.health.routes import router
+from vitals.observability.metrics import Metrics
+from vitals.service import Service
+from vitals.status.recent_errors import RecentErrors
 
 
 class Dependencies:
@@ -31,6 +34,11 @@ def from_operator(request: Request) -> bool:
     return "operator" in request.headers
 
 
+def routes(checks: Checks) -> APIRouter:
+    service = Service(None, Metrics({}, list, ()), checks, RecentErrors())
+    return router(checks, service, {"version": "v1.2.0"}, dict, from_operator)
+
+
 @pytest.fixture
 def dependencies() -> Dependencies:
     return Dependencies()
@@ -40,7 +48,7 @@ def dependencies() -> Dependencies:
 async def client(dependencies: Dependencies) -> AsyncIterator[httpx.AsyncClient]:
     app = FastAPI()
     problems.install(app)
-    app.include_router(router(dependencies.checks, {"version": "v1.2.0"}, from_operator))
+    app.include_router(routes(dependencies.checks))
     async with testing.client(app) as client:
         yield client
 

@@ -122,7 +122,7 @@ def test_no_value_of_a_thread_is_lost() -> None:
     for thread in threads:
         thread.join()
 
-    assert orders.series == {"": 80_000}
+    assert orders.series == {"": [80_000]}
 
 
 class Broken:

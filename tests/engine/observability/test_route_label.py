@@ -5,6 +5,7 @@ from pathlib import Path
 import httpx
 import pytest
 from fastapi import APIRouter, FastAPI
+from starlette.applications import Starlette
 from starlette.responses import Response
 from starlette.routing import Mount
 from starlette.staticfiles import StaticFiles
@@ -26,9 +27,12 @@ LABELS = {
     "GET /mounted/s/1": "/mounted/s/{number}",
     "GET /mounted/v1/t/1": "/mounted/v1/t/{number}",
     "GET /mounted/nope": "__mounted__",
-    "GET /of/acme/s/1": "__mounted__/s/{number}",
+    "GET /of/acme/s/1": "/of/{tenant}/s/{number}",
+    "GET /of/ac/me/s/1": "__mounted__",
     "GET /static/nope": "__mounted__",
-    "GET /bare": "__mounted__",  # a route of Starlette, without a template
+    "GET /bare/1": "/bare/{number}",  # a route of Starlette
+    "GET /of/acme/bare/1": "/of/{tenant}/bare/{number}",
+    "GET /deep/acme/in/7/s/1": "/deep/{tenant}/in/{room}/s/{number}",
 }
 
 
@@ -53,7 +57,10 @@ def app(app: FastAPI, tmp_path: Path) -> FastAPI:
     app.include_router(outer, prefix="/again")
     app.mount("/mounted", mounted)
     app.router.routes.append(Mount("/of/{tenant}", app=mounted))
-    app.add_route("/bare", lambda _: Response())
+    deep = Starlette(routes=[Mount("/in/{room}", mounted)])
+    app.mount("/deep/{tenant}", deep)
+    for each in (app, mounted):
+        each.add_route("/bare/{number}", lambda _: Response())
     app.mount("/static", StaticFiles(directory=tmp_path))
     return app
 

@@ -46,7 +46,9 @@ def app(app: FastAPI, go: asyncio.Event) -> FastAPI:
 
 
 def open_streams(metrics: Metrics) -> list[float]:
-    return [value for name, _, _, value in metrics.series() if name == "http_server_open_streams"]
+    return [
+        value for name, _, _, _, value in metrics.series() if name == "http_server_open_streams"
+    ]
 
 
 async def send(name: str) -> None:
@@ -70,7 +72,7 @@ async def test_a_stream_is_open_until_its_end_and_counted_with_its_first_byte(
     assert 0 < line["first_byte_ms"] < line["duration_ms"]
     assert open_streams(metrics) == [0]
     name = "http_server_request_duration_seconds"
-    [counted] = [value for each, _, _, value in metrics.series() if each == name]
+    [counted] = [value for each, _, _, _, value in metrics.series() if each == name]
     assert counted * 1000 == pytest.approx(line["first_byte_ms"], abs=0.001)
 
 
@@ -109,7 +111,7 @@ async def test_a_background_task_that_fails_leaves_its_request_completed(
     assert (request["status"], request["outcome"]) == (200, "completed")
     assert (task["level"], task["outcome"], task["error"]) == ("error", "error", "LookupError")
     assert 'job_duration_seconds_count{job="send",outcome="error"} 1' in await metrics.text()
-    [failure] = app.state.vitals._reporter.recent_errors.failures()
+    [failure] = app.state.vitals.service.snapshot().failures
     assert (failure.method, failure.route) == ("task", "send")
 
 

@@ -1,12 +1,16 @@
 """What hostile clients send: none of it is believed, kept without a bound, or waited for."""
 
 import asyncio
+import json
 import random
+import re
+from collections.abc import Iterator
 
 import pytest
 from fastapi import Request, WebSocket
 
 from tests.engine.applications import until
+from tests.engine.server import hostile
 from tests.engine.server.served import Client, Served, serving
 
 HOST = b"Host: test\r\n"
@@ -358,3 +362,46 @@ async def test_a_silent_newcomer_does_not_end_an_answer_that_is_being_read() -> 
             await served.connect()
 
         assert len(await reads.rest()) > 20_000_000
+
+
+async def answers_to(served: Served, data: bytes) -> bytes:
+    """Send bytes, close our side, and return all that comes until the server closes."""
+
+    @served.app.api_route("/items", methods=["GET", "POST"])
+    async def items(request: Request) -> int:
+        return len(await request.body())
+
+    client = await served.connect()
+    await client.send(data)
+    client.writer.write_eof()
+    return (await client.rest()).encode()
+
+
+def faults(received: bytes) -> Iterator[str]:
+    """What is wrong with the answers: a server error, or an error in another shape."""
+    for answer in re.split(rb"(?=HTTP/1\.1 \d{3} )", received)[1:]:
+        head, _, body = answer.partition(b"\r\n\r\n")
+        status = int(head[9:12])
+        if status >= 500:
+            yield f"the status is {status}"
+        if status >= 400 and body:
+            if b"content-type: application/problem+json" not in head.lower():
+                yield f"{status} has another shape: {body[:80]!r}"
+            elif json.loads(body)["status"] != status:
+                yield f"{status} has another status in its body"
+        elif status >= 400 and b"connection: close" not in head.lower():
+            yield f"{status} is empty, and the connection stays open"
+
+
+@pytest.mark.parametrize("name", hostile.EVERY)
+async def test_a_malformed_request_is_no_server_error_and_has_the_one_shape(name: str) -> None:
+    async with serving() as served:
+        assert list(faults(await answers_to(served, hostile.EVERY[name]))) == []
+
+
+@pytest.mark.parametrize("name", hostile.SMUGGLING)
+async def test_an_ambiguous_length_hides_no_second_request(name: str) -> None:
+    async with serving() as served:
+        received = await answers_to(served, hostile.SMUGGLING[name])
+
+    assert received.count(b"HTTP/1.1 ") <= 1, received  # and then the connection is closed

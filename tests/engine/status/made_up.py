@@ -8,6 +8,7 @@ from tests.engine.status.counted import Counted
 from vitals import problems
 from vitals.health.checks import Checks, CheckState
 from vitals.security.operators import Operators
+from vitals.service import Service
 from vitals.status import routes
 from vitals.status.recent_errors import RecentErrors
 from vitals.status.reporter import Section, StatusReporter
@@ -45,9 +46,8 @@ class MadeUp:
         self.reporter = StatusReporter(
             about={"name": "Orders & <more>", "version": "v1.2.0"},
             settings=settings or {},
-            checks=self.checks,
+            service=Service(None, self.counted.metrics, self.checks, self.recent_errors),
             history=self.counted.history,
-            recent_errors=self.recent_errors,
             sections=sections or {},
             runbook=runbook,
         )

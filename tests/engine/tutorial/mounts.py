@@ -105,14 +105,14 @@ def sub_applications(app: FastAPI) -> Asks:
         ask(
             "GET /sub/openapi.json",
             lambda a: a.json()["info"]["title"] == "sub",
-            route="__mounted__",
+            route="/sub/openapi.json",
         ),
         ask("GET /sub/broken", lambda a: "hunter2" not in a.text, 500),
         ask("GET /sub/teas/x", status=422, route="/sub/teas/{number}"),
         ask("POST /sub/teas/3", header("allow", "GET, HEAD"), 405, "/sub/teas/{number}"),
         ask("GET /sub/mine", '"ada"', headers={"authorization": "Bearer ada"}),
         ask("GET /sub/mine", header("www-authenticate", 'Bearer realm="api"'), 401),
-        ask("GET /under/acme/teas/3", [3, "/under/acme"], route="__mounted__/teas/{number}"),
+        ask("GET /under/acme/teas/3", [3, "/under/acme"], route="/under/{tenant}/teas/{number}"),
         ask("GET /sub/none", status=404, route="__mounted__"),
     ]
 

@@ -151,9 +151,8 @@ ALONE = {  # what changes all answers has a project of its own
             "async def invalid(_, error):\n"
             '  return JSONResponse({"errors": repr(error.errors())}, 422)',
         ),
-        argument(
-            {"SEC-415": "GET /no-such-path 404"},
-            "error_response=lambda status, content: JSONResponse(content, status)",
+        argument(  # the one shape is this then, and the handlers above have others
+            {}, "error_response=lambda status, content: JSONResponse(content, status)"
         ),
     ],
     "debug": [
@@ -172,6 +171,8 @@ ALONE = {  # what changes all answers has a project of its own
     "the example": ITEMS,
 }
 HARMLESS = [
+    argument({}, "error_response=lambda status, _: JSONResponse([status], status)"),
+    setup({}, "from fastapi.responses import JSONResponse"),
     Fault({}, "app/no_quote.py", "", QUOTE.format("{'error': 'it is away'}")),
     Fault({}, "app/its_type.py", "", QUOTE.format("{'error': type(error).__name__}")),
     SECRET,

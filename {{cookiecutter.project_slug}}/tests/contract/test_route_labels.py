@@ -28,7 +28,7 @@ EXPECTED = {
     "GET /mounted/s/1": (200, "/mounted/s/{number}"),
     "GET /mounted/v1/t/1": (200, "/mounted/v1/t/{number}"),
     "GET /mounted/nope": (404, MOUNTED),
-    "GET /of/acme/s/1": (200, "__mounted__/s/{number}"),
+    "GET /of/acme/s/1": (200, "/of/{tenant}/s/{number}"),
     "GET /static/nope": (404, MOUNTED),
 }
 SERIES = re.compile(

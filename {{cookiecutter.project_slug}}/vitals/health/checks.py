@@ -19,6 +19,8 @@ DEADLINE_SECONDS = 1.0
 STALE_SECONDS = 5.0
 CHANGES_KEPT = 50
 MAX_REASON = 200
+PHASES = ("starting", "draining")  # states like those of checks
+NO_LIFESPAN = "no check has run: the server starts the lifespan later, or not at all"
 
 log = logging.getLogger(__name__)
 
@@ -74,9 +76,7 @@ class Checks:
                 f"required: no such check: {sorted(unknown)}; there are {sorted(self._checks)}"
             )
         self._required = required
-        self._states = {
-            "starting": CheckState("starting", True, False, "not every check has a result")
-        }
+        self._states = {"starting": CheckState("starting", True, False, NO_LIFESPAN)}
         self._changes: deque[CheckState] = deque(maxlen=CHANGES_KEPT)
         self._running: dict[str, asyncio.Task[None]] = {}
         self._polling: asyncio.Task[None] | None = None
@@ -84,7 +84,7 @@ class Checks:
     async def open(self) -> None:
         """Run every check once; when this returns, the state of each is known."""
         await self._run_all()
-        for phase in ("starting", "draining"):  # the latter of an earlier run of this application
+        for phase in PHASES:  # the latter of an earlier run of this application
             self._states.pop(phase, None)
         self._polling = asyncio.create_task(self._poll())
 

@@ -2,11 +2,11 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Protocol
 
 from fastapi import APIRouter, Request, Response
 
-from vitals.health.checks import Checks
+from vitals.health.checks import Checks, CheckState
 from vitals.problems import Problem
 from vitals.security.callers import PUBLIC
 
@@ -21,10 +21,24 @@ ANSWERS: dict[int | str, dict[str, Any]] = {  # what OpenAPI can't see
 }
 
 
+class Service(Protocol):
+    """A service, which may have several workers."""
+
+    async def others_serve(self) -> bool: ...
+    def snapshot(self) -> Any: ...
+
+
 def router(
-    checks: Checks, about: Mapping[str, str], is_operator: Callable[[Request], bool]
+    checks: Checks,
+    service: Service,
+    about: Mapping[str, str],
+    process: Callable[[], Mapping[str, object]],
+    is_operator: Callable[[Request], bool],
 ) -> APIRouter:
-    """The health paths; `about` tells /health which service this is."""
+    """The health paths: /readyz is about the `checks` of this worker, /health about the service.
+
+    `about` says which service this is, and `process`, to operators, what runs it.
+    """
     routes = APIRouter(tags=["health"])
 
     @routes.get("/livez", openapi_extra=PUBLIC)
@@ -42,6 +56,8 @@ def router(
                 expected = "one of " + ", ".join(sorted(known))
                 raise Problem(400, "exclude: no such check", expected=expected)
             failing = [name for name in failing if name not in exclude]
+        if failing == ["draining"] and await service.others_serve():
+            failing.clear()
         if not failing:
             return Response(PASS, media_type="application/json")
         return _json({"status": "fail", "failing": failing}, 503)
@@ -49,7 +65,8 @@ def router(
     @routes.get("/health", responses=ANSWERS, openapi_extra=PUBLIC)
     async def health(request: Request) -> Response:
         """The state of each check; for operators with the reasons and the last changes."""
-        states, fully = checks.states(), is_operator(request)
+        known, fully = service.snapshot(), is_operator(request)
+        states: list[CheckState] = known.states
         statuses = {state.status for state in states}
         status = next((s for s in ("fail", "warn") if s in statuses), "pass")
         content: dict[str, Any] = {"ok": status != "fail", "status": status, **about}
@@ -57,7 +74,8 @@ def router(
             s.name: [s.as_dict() if fully else {"status": s.status}] for s in states
         }
         if fully:
-            content["changes"] = [state.as_dict() for state in checks.changes()]
+            content["changes"] = [state.as_dict() for state in known.changes]
+            content["process"] = process()
         return _json(content, 200 if content["ok"] else 503, HEALTH_JSON)
 
     return routes

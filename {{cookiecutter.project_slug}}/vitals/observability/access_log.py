@@ -63,7 +63,7 @@ class AccessLog:
         self._level = logging.getLevelNamesMapping()[log_level.upper()]
         self._recent_errors = recent_errors
         self._second, self._opening = 0, ""
-        self._prepared: dict[tuple[str, str, int], Prepared] = {}
+        self.prepared: dict[tuple[str, str, int], Prepared] = {}
 
     def write(
         self,
@@ -81,7 +81,7 @@ class AccessLog:
 
         A stream is counted with `counted_seconds`, those until its first byte.
         """
-        prepared = self._prepared.get((method, route, status))
+        prepared = self.prepared.get((method, route, status))
         before, between, took, called = prepared or self._prepare(method, route, status)
         counted_seconds = counted_seconds or seconds
         took.counts[bisect_left(DURATION_BUCKETS, counted_seconds)] += 1  # `observe`, in line
@@ -194,5 +194,5 @@ class AccessLog:
             histogram("http_server_request_db_calls", CALL_BUCKETS, labels),
         )
         if method != OTHER_METHOD:  # clients can invent any number of them
-            self._prepared[method, route, status] = prepared
+            self.prepared[method, route, status] = prepared
         return prepared

@@ -3,6 +3,7 @@
 from bisect import bisect_left
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
+from typing import Any
 
 DURATION_BUCKETS = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
 CALL_BUCKETS = (0, 1, 2, 3, 5, 10, 20, 50)
@@ -38,6 +39,9 @@ OF_PARTS = (  # given by dependencies and other parts, as gauges
     *("event_loop_lag_seconds", "operator_login_failures_total"),
 )
 Labels = Mapping[str, str]
+Sample = tuple[str, str, float]  # name, labels as in the text format, value
+# And with the bounds and the buckets of a histogram, whose sum the value is.
+Series = tuple[str, str, Sequence[object], Sequence[int], float]
 
 
 class Histogram:
@@ -47,13 +51,25 @@ class Histogram:
 
     def __init__(self, bounds: Sequence[float]) -> None:
         self.bounds = bounds
-        self.counts = [0] * (len(bounds) + 1)
+        self.counts: Any = [0] * (len(bounds) + 1)
         self.sum = 0.0
 
     def observe(self, value: float) -> None:
         """Count one value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.sum += value
+
+
+class Store:
+    """Keeps the values of new series, here in this process; `value[0]` is one number."""
+
+    def histogram(self, name: str, bounds: Sequence[float], labels: str) -> Histogram:  # noqa: ARG002
+        """The values of a histogram."""
+        return Histogram(bounds)
+
+    def value(self, name: str, labels: str) -> Any:  # noqa: ARG002
+        """The value of a counter."""
+        return [0]
 
 
 def labels_text(labels: Labels) -> str:

@@ -9,16 +9,26 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter, Response
 
 from vitals.health.checks import CheckState
 from vitals.observability import logs, own_metrics
-from vitals.observability.metric_types import METRICS, OF_PARTS, Histogram, Labels, labels_text
+from vitals.observability.metric_types import (
+    METRICS,
+    OF_PARTS,
+    Histogram,
+    Labels,
+    Sample,
+    Series,
+    Store,
+    labels_text,
+)
 
 MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MAX_SERIES = 10_000  # of one histogram
@@ -43,20 +53,32 @@ class Metrics:
         self._states = states
         self._gauges = tuple(gauges)
         self._histograms: dict[str, dict[str, Histogram]] = {}
-        self._counts: dict[tuple[str, str], int] = {}
+        self._store = Store()
+        self._counts: dict[tuple[str, str], Any] = {}
 
     def histogram(self, name: str, bounds: Sequence[float], labels: Labels) -> Histogram:
         """The one histogram with this name and these labels."""
         children, key = self._histograms.setdefault(name, {}), labels_text(labels)
-        if key not in children and len(children) >= MAX_SERIES:
+        if (found := children.get(key)) is not None:
+            return found
+        if len(children) >= MAX_SERIES:
             self.count("metric_series_dropped_total", {"metric": name})
             return Histogram(bounds)
-        return children.setdefault(key, Histogram(bounds))
+        children[key] = found = self._store.histogram(name, bounds, key)
+        return found
 
     def count(self, name: str, labels: Labels) -> None:
         """Add one to a counter."""
-        key = name, labels_text(labels)
-        self._counts[key] = self._counts.get(key, 0) + 1
+        self._value(name, labels_text(labels))[0] += 1
+
+    def set_count(self, name: str, labels: str, value: float) -> None:
+        """Set a counter that is kept elsewhere."""
+        self._value(name, labels)[0] = value
+
+    def _value(self, name: str, labels: str) -> Any:
+        if (found := self._counts.get((name, labels))) is None:
+            found = self._counts[name, labels] = self._store.value(name, labels)
+        return found
 
     def add_open(self, name: str, route: str) -> None:
         """Add one to a gauge of what is open."""
@@ -66,28 +88,31 @@ class Metrics:
         """Take one from a gauge of what is open."""
         self._open[name, labels_text({"http_route": route})] -= 1
 
-    def series(self) -> Iterator[tuple[str, str, Sequence[int], float]]:
-        """Each series: name, labels, the buckets of a histogram, its sum or the value."""
-        for name, children in self._all_histograms():
+    def share(self, store: Store) -> None:
+        """Count there from now on; what was counted before the start is forgotten."""
+        self._histograms.clear()
+        self._counts.clear()
+        self._store = store
+
+    def series(self) -> Iterator[Series]:
+        """Each series, those of one metric one after the other."""
+        for name, children in tuple(self._histograms.items()):
             for labels, histogram in tuple(children.items()):
-                yield name, labels, histogram.counts, histogram.sum
-        for name, labels, value in self._samples():
-            yield name, labels, (), value
+                yield name, labels, histogram.bounds, histogram.counts, histogram.sum
+        yield from own_metrics.histograms()
+        counts = [(*key, value[0]) for key, value in tuple(self._counts.items())]
+        for name, labels, value in sorted(
+            [*counts, *own_metrics.samples("counter"), *self.current()]
+        ):
+            yield name, labels, (), (), value
 
     async def text(self) -> str:
         """Everything in Prometheus' text format; the event loop is never held for long."""
         parts: list[str] = []
-        for name, children in self._all_histograms():
-            parts.append(_head(name))
-            for done, (labels, histogram) in enumerate(tuple(children.items())):
-                parts += _lines(name, labels, histogram)
-                if done % AT_A_TIME == 0:
-                    await asyncio.sleep(0)
-        last = ""
-        for name, labels, value in sorted(self._samples()):
-            parts.append(_head(name) if name != last else "")
-            parts.append(f"{name}{{{labels}}} {value}\n" if labels else f"{name} {value}\n")
-            last = name
+        for done, part in enumerate(text_of(self.series())):
+            parts.append(part)
+            if done % AT_A_TIME == 0:
+                await asyncio.sleep(0)
         return "".join(parts)
 
     def check_gauges(self) -> None:
@@ -99,10 +124,8 @@ class Metrics:
                     raise ValueError(f"gauge {name!r}: a metric has this name, or none can have it")
                 known.add(name)
 
-    def _all_histograms(self) -> list[tuple[str, Mapping[str, Histogram]]]:
-        return [*self._histograms.items(), *own_metrics.histograms()]
-
-    def _samples(self) -> Iterator[tuple[str, str, float]]:
+    def current(self) -> Iterator[Sample]:
+        """What is read when asked: the gauges, and counters that others keep."""
         yield "app_info", self._about, 1
         yield "http_server_active_requests", "", self.active
         yield "log_lines_dropped_total", "", logs.stdout.dropped
@@ -110,9 +133,10 @@ class Metrics:
         yield "process_start_time_seconds", "", STARTED
         if memory := _resident_bytes():
             yield "process_resident_memory_bytes", "", memory
-        for (name, labels), value in (*self._counts.items(), *self._open.items()):
+        for (name, labels), value in self._open.items():
             yield name, labels, value
-        yield from own_metrics.samples()
+        yield from own_metrics.samples("gauge")
+        yield from own_metrics.dropped()
         for gauges in self._gauges:
             try:
                 values = gauges()
@@ -127,19 +151,42 @@ class Metrics:
             yield "health_check_duration_seconds", labels, state.duration_seconds
 
 
-def router(metrics: Metrics) -> APIRouter:
+def router(text: Callable[[], Awaitable[str]]) -> APIRouter:
     """The path /metrics; whoever includes it adds a guard."""
     routes = APIRouter(include_in_schema=False)
 
     @routes.get("/metrics")
     async def read_metrics() -> Response:
-        return Response(await metrics.text(), media_type=MEDIA_TYPE)
+        return Response(await text(), media_type=MEDIA_TYPE)
 
     return routes
 
 
+def text_of(series: Iterable[Series]) -> Iterator[str]:
+    """Series in Prometheus' text format; those of one metric follow each other."""
+    last = ""
+    for name, labels, bounds, counts, value in series:
+        head = _head(name) if name != last else ""
+        last = name
+        if not bounds:
+            yield f"{head}{name}{{{labels}}} {value}\n" if labels else f"{head}{name} {value}\n"
+            continue
+        more, of = labels and f"{labels},", labels and f"{{{labels}}}"
+        totals = list(accumulate(counts))
+        lines = [
+            f'{name}_bucket{{{more}le="{bound}"}} {total}\n'
+            for bound, total in zip((*bounds, "+Inf"), totals, strict=True)
+        ]
+        yield f"{head}{''.join(lines)}{name}_sum{of} {value}\n{name}_count{of} {totals[-1]}\n"
+
+
+def kind_of(name: str) -> tuple[str, str]:
+    """The kind and the text of a metric."""
+    return METRICS.get(name) or own_metrics.about(name) or OTHER_GAUGE
+
+
 def _head(name: str) -> str:
-    kind, text = METRICS.get(name) or own_metrics.about(name) or OTHER_GAUGE
+    kind, text = kind_of(name)
     return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
 
 
@@ -148,13 +195,3 @@ def _resident_bytes() -> int:
     with suppress(OSError, ValueError, IndexError):
         return int(Path("/proc/self/statm").read_text().split()[1]) * os.sysconf("SC_PAGE_SIZE")
     return 0
-
-
-def _lines(name: str, labels: str, histogram: Histogram) -> list[str]:
-    totals = list(accumulate(histogram.counts))
-    bounds, more = (*histogram.bounds, "+Inf"), labels and f"{labels},"
-    of = labels and f"{{{labels}}}"
-    return [
-        *(f'{name}_bucket{{{more}le="{b}"}} {n}\n' for b, n in zip(bounds, totals, strict=True)),
-        f"{name}_sum{of} {histogram.sum}\n{name}_count{of} {totals[-1]}\n",
-    ]

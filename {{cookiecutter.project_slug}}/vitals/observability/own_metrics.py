@@ -10,12 +10,19 @@ belong to the process. A metric has at most 100 series: labels are for a few kno
 import re
 from bisect import bisect_left
 from collections import Counter as Counts
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from threading import Lock
-from typing import TypeVar, cast
+from typing import Any, TypeVar, cast
 
-from vitals.observability.metric_types import DURATION_BUCKETS, METRICS, Histogram, labels_text
+from vitals.observability.metric_types import (
+    DURATION_BUCKETS,
+    METRICS,
+    Sample,
+    Series,
+    Store,
+    labels_text,
+)
 
 MAX_SERIES = 100  # of one metric
 MAX_METRICS = 200
@@ -25,6 +32,7 @@ ENDINGS = ("_bucket", "_sum", "_count")  # of the lines of a histogram
 Declared = TypeVar("Declared", bound="OwnMetric")
 _declared: dict[str, "OwnMetric"] = {}
 _dropped = Counts[str]()
+_store = Store()
 
 
 class OwnMetric:
@@ -34,16 +42,16 @@ class OwnMetric:
 
     def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
         self.name, self.text, self.labels = name, text, tuple(labels)
-        self.series: dict[str, float] = {}
+        self.series: dict[str, Any] = {}  # by labels: a list of the one value, or a histogram
         self.lock = Lock()  # a route without `async` runs in a thread
 
-    def key(self, labels: Mapping[str, object], series: Mapping[str, object]) -> str | None:
+    def key(self, labels: Mapping[str, object]) -> str | None:
         """The series of these labels; None, and counted, if there are too many."""
         if {*labels} != {*self.labels}:
             expected = ", ".join(self.labels) or "none"
             raise ValueError(f"metric {self.name}: got labels {[*labels]}; expected {expected}")
         key = labels_text({name: str(labels[name])[:MAX_LABEL] for name in self.labels})
-        if key in series or len(series) < MAX_SERIES:
+        if key in self.series or len(self.series) < MAX_SERIES:
             return key
         _dropped[self.name] += 1
         return None
@@ -55,8 +63,8 @@ class Gauge(OwnMetric):
     def set(self, value: float, **labels: object) -> None:
         """Set the value."""
         with self.lock:
-            if (key := self.key(labels, self.series)) is not None:
-                self.series[key] = float(value)
+            if (key := self.key(labels)) is not None:
+                self.series[key] = [float(value)]
 
 
 class Counter(OwnMetric):
@@ -69,8 +77,10 @@ class Counter(OwnMetric):
         if not amount >= 0:  # NaN is neither
             raise ValueError(f"metric {self.name}: got {amount}; expected 0 or more")
         with self.lock:
-            if (key := self.key(labels, self.series)) is not None:
-                self.series[key] = self.series.get(key, 0) + amount
+            if (key := self.key(labels)) is not None:
+                if key not in self.series:
+                    self.series[key] = _store.value(self.name, key)
+                self.series[key][0] += amount
 
 
 class OwnHistogram(OwnMetric):
@@ -81,13 +91,14 @@ class OwnHistogram(OwnMetric):
     def __init__(self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float]):
         super().__init__(name, text, labels)
         self.bounds = tuple(bounds)
-        self.histograms: dict[str, Histogram] = {}
 
     def observe(self, value: float, **labels: object) -> None:
         """Count one value."""
         with self.lock:
-            if (key := self.key(labels, self.histograms)) is not None:
-                histogram = self.histograms.setdefault(key, Histogram(self.bounds))
+            if (key := self.key(labels)) is not None:
+                if key not in self.series:
+                    self.series[key] = _store.histogram(self.name, self.bounds, key)
+                histogram = self.series[key]
                 histogram.counts[bisect_left(self.bounds, value)] += 1
                 histogram.sum += value
 
@@ -145,31 +156,45 @@ def about(name: str) -> tuple[str, str] | None:
     return found.kind, " ".join(found.text.replace("\\", "\\\\").split())
 
 
-def histograms() -> Iterator[tuple[str, Mapping[str, Histogram]]]:
-    """Each declared histogram, by labels."""
+def share(store: Store) -> None:
+    """Count there from now on, once: the metrics belong to the process."""
+    global _store
+    if type(_store) is Store:
+        _store = store
+        for metric in _declared.values():
+            for labels, before in metric.series.items() if metric.kind == "counter" else ():
+                metric.series[labels] = store.value(metric.name, labels)
+                metric.series[labels][0] = before[0]
+
+
+def histograms() -> Iterator[Series]:
+    """Each histogram."""
     for metric in tuple(_declared.values()):
         if isinstance(metric, OwnHistogram):
-            yield metric.name, metric.histograms
+            for labels, each in tuple(metric.series.items()):
+                yield metric.name, labels, each.bounds, each.counts, each.sum
 
 
-def samples() -> Iterator[tuple[str, str, float]]:
-    """Each value: name, labels, value."""
+def samples(kind: str) -> Iterator[Sample]:
+    """Each value of the counters, or of the gauges."""
     for metric in tuple(_declared.values()):
-        for labels, value in tuple(metric.series.items()):
-            yield metric.name, labels, value
+        if metric.kind == kind:
+            for labels, value in tuple(metric.series.items()):
+                yield metric.name, labels, value[0]
+
+
+def dropped() -> Iterator[Sample]:
+    """The number of values without a series."""
     for name, value in tuple(_dropped.items()):
         yield "metric_series_dropped_total", labels_text({"metric": name}), value
 
 
-def values() -> dict[str, object]:
+def values(series: Iterable[Series]) -> dict[str, object]:
     """What the status page shows: a value, or the count and the mean of a histogram."""
-    found: dict[str, object] = {
-        f"{name}{{{labels}}}" if labels else name: value for name, labels, value in samples()
-    }
-    for name, children in histograms():
-        for labels, each in tuple(children.items()):
-            count = sum(each.counts)
-            found[f"{name}{{{labels}}}" if labels else name] = (
-                f"{count} values, mean {each.sum / max(1, count):.4g}"
-            )
+    found: dict[str, object] = {}
+    for name, labels, bounds, counts, value in series:
+        if name in _declared or name == "metric_series_dropped_total":
+            number = sum(counts)
+            mean = f"{number} values, mean {value / max(1, number):.4g}"
+            found[f"{name}{{{labels}}}" if labels else name] = mean if bounds else value
     return found

@@ -4,19 +4,33 @@ import asyncio
 import logging
 import signal
 import sys
+import threading
 import traceback
 from collections.abc import Iterator
+from contextlib import contextmanager
 from types import FrameType
 
 log = logging.getLogger(__name__)
 
 
-def log_on_signal(loop: asyncio.AbstractEventLoop) -> None:
-    """Log the stacks at each SIGUSR1."""
-    signal.signal(
-        signal.SIGUSR1,
-        lambda *_: log.warning("stacks of all threads and tasks:\n%s", "".join(current(loop))),
-    )
+def in_main_thread() -> bool:
+    """Whether handlers of signals can be set here."""
+    return threading.current_thread() is threading.main_thread()
+
+
+@contextmanager
+def on_signal(loop: asyncio.AbstractEventLoop) -> Iterator[bool]:
+    """Log the stacks at each SIGUSR1 in the block, where that would end the process; else False."""
+    number = getattr(signal, "SIGUSR1", None)
+    if number is None or not in_main_thread() or signal.getsignal(number) is not signal.SIG_DFL:
+        yield False
+        return
+    text = "stacks of all threads and tasks:\n%s"
+    signal.signal(number, lambda *_: log.warning(text, "".join(current(loop))))
+    try:
+        yield True
+    finally:
+        signal.signal(number, signal.SIG_DFL)
 
 
 def current(loop: asyncio.AbstractEventLoop) -> Iterator[str]:

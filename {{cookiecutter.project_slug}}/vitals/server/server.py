@@ -72,6 +72,8 @@ def _is_news(record: logging.LogRecord) -> bool:
 class Server(uvicorn.Server):
     """uvicorn's server with limits, a drain, and a bounded shutdown."""
 
+    drains = True  # by itself
+
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         max_active, queue = connections(settings.max_connections)
         self._limiter = ConnectionLimiter(max_active, settings)
@@ -103,7 +105,6 @@ class Server(uvicorn.Server):
 
     async def startup(self, sockets: list[socket.socket] | None = None) -> None:
         self._loop = asyncio.get_running_loop()
-        stacks.log_on_signal(self._loop)
         await super().startup(sockets)
         for listener in sockets or []:
             host, port = listener.getsockname()[:2]

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
-from vitals.health.checks import CheckState
+from vitals.health.checks import PHASES, CheckState
 from vitals.status.history import History
 from vitals.status.recent_errors import Repeats
 from vitals.status.route_stats import RouteStats
@@ -19,7 +19,6 @@ MIN_REQUESTS = 3  # too few requests prove nothing
 SLOW_SECONDS = 1.0  # a bound of the histogram
 SLOW_STATEMENT_MS = 100
 REPEATS_SECONDS = 300
-PHASES = ("starting", "draining")
 REMEDIES = {
     "starting": "Wait: traffic starts as soon as every check has run once.",
     "draining": "Do nothing during a deployment or restart. Otherwise find out who sent SIGTERM.",

@@ -6,6 +6,7 @@ are added up in one.
 """
 
 import asyncio
+import json
 import re
 import time
 from array import array
@@ -13,6 +14,7 @@ from collections import defaultdict, deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from itertools import chain, pairwise
 from operator import add
+from typing import Protocol
 
 from vitals.probes import POLLED
 from vitals.status.route_stats import RouteStats
@@ -29,22 +31,35 @@ ESCAPED = re.compile(r"\\(.)")
 # A route's row: its requests by duration, then these.
 ERRORS, DB_CALLS, STATEMENTS, STATEMENT_US, CACHE_LOOKUPS, CACHE_HITS = range(-6, 0)
 
-# Name, labels as in the text format, the buckets of a histogram, its sum or the value.
-Series = Iterable[tuple[str, str, Sequence[int], float]]
+# Name, labels as in the text format, bounds and buckets of a histogram, its sum or the value.
+Series = Iterable[tuple[str, str, Sequence[object], Sequence[int], float]]
 Totals = tuple[float, "array[int]"]  # the time, and the rows of all routes, one after the other
+
+
+class Shared(Protocol):
+    """What several workers share."""
+
+    async def refresh(self) -> None: ...
+    def history(self, *, always: bool = False) -> bytes | None: ...
+    def write_history(self, content: bytes) -> None: ...
 
 
 class History:
     """Reads the metrics' `series` every 15 s and on demand; `bounds` are those of its buckets.
 
-    `prefix` is the path before the engine's own routes, which are left out.
+    `prefix` is the path before the engine's own routes, which are left out. With `shared` the
+    series are those of several workers, one of which keeps the history for all.
     """
 
     def __init__(
-        self, series: Callable[[], Series], bounds: Sequence[float], prefix: str = ""
+        self,
+        series: Callable[[], Series],
+        bounds: Sequence[float],
+        prefix: str = "",
+        shared: Shared | None = None,
     ) -> None:
         self.gauges: dict[str, float] = {}
-        self._series = series
+        self._series, self._shared = series, shared
         self._bounds = tuple(bounds)
         self._ignored = frozenset(prefix + path for path in POLLED)
         self._zeros = [0] * (len(bounds) + 1 - ERRORS)
@@ -55,6 +70,11 @@ class History:
 
     async def open(self) -> None:
         """Start reading every 15 s."""
+        if self._shared is not None:
+            await self._shared.refresh()
+            self.update()  # what was counted before is no traffic of now
+            self._past = deque([self._now] * SLOTS, maxlen=SLOTS)
+            self._load(self._shared.history(always=True))
         self._ticking = asyncio.create_task(self._tick())
 
     async def close(self) -> None:
@@ -65,13 +85,15 @@ class History:
 
     def update(self) -> None:
         """Read the current totals."""
+        if self._shared is not None:
+            self._load(self._shared.history())
         for _ in self._read():
             pass
 
     def _read(self) -> Iterator[None]:
         """Read the totals in pieces: 10,000 series in one go would hold the loop for 5 ms."""
         rows = defaultdict[str, list[int]](self._zeros.copy)
-        for number, (name, labels, counts, value) in enumerate(self._series(), 1):
+        for number, (name, labels, _, counts, value) in enumerate(self._series(), 1):
             if number % AT_A_TIME == 0:
                 yield
             if found := ROUTE.search(labels):
@@ -84,6 +106,9 @@ class History:
     def advance(self) -> None:
         """Start a new slot and drop the oldest."""
         self._past.append(self._now)
+        if self._shared is not None:
+            past = [(when, totals.tobytes().hex()) for when, totals in self._past]
+            self._shared.write_history(json.dumps([[*self._rows], past]).encode())
 
     def totals(self) -> dict[str, RouteStats]:
         """Return the statistics of each route that had requests in the window."""
@@ -101,9 +126,18 @@ class History:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(SLOT_SECONDS)
+            if self._shared is not None:
+                await self._shared.refresh()
             for _ in self._read():
                 await asyncio.sleep(0)
             self.advance()
+
+    def _load(self, content: bytes | None) -> None:
+        """Go on with the history that another worker wrote, unless it is too old."""
+        names, past = json.loads(content) if content else ([], [])
+        if past and 0 <= time.monotonic() - past[-1][0] < SLOTS * SLOT_SECONDS:
+            self._rows = {name: number for number, name in enumerate(names)}
+            self._past.extend((when, array("I", bytes.fromhex(totals))) for when, totals in past)
 
     def _known(self, label: str) -> str:
         route = ESCAPED.sub(r"\1", label)

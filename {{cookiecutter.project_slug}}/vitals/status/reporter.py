@@ -10,12 +10,12 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from math import isfinite
-from typing import Any
+from typing import Any, Protocol
 
-from vitals.health.checks import Checks
+from vitals.health.checks import CheckState
 from vitals.status.diagnosis import findings
 from vitals.status.history import History
-from vitals.status.recent_errors import RecentErrors
+from vitals.status.recent_errors import Failure, Repeats
 from vitals.status.route_stats import RouteStats
 
 MAX_ROUTES = 15
@@ -26,31 +26,49 @@ MAX_SECTION_TEXT = 200
 Section = Callable[[], Mapping[str, object]]
 
 
+class Known(Protocol):
+    """What is known of a service besides its counts."""
+
+    states: list[CheckState]
+    changes: list[CheckState]
+    failures: list[Failure]
+    repeats: list[Repeats]
+
+
+class Service(Protocol):
+    """A service of one process or of several workers."""
+
+    async def refresh(self) -> None: ...
+    def about(self) -> Mapping[str, str]: ...
+    def snapshot(self) -> Known: ...
+
+
 @dataclass(frozen=True)
 class StatusReporter:
-    """Collects what this process knows about itself. `runbook` is where its headings are."""
+    """Collects what is known about the service. `runbook` is where its headings are."""
 
     about: Mapping[str, str]
     settings: Mapping[str, str]
-    checks: Checks
+    service: Service
     history: History
-    recent_errors: RecentErrors
     sections: Mapping[str, Section] = field(default_factory=dict)
     runbook: str = "RUNBOOK.md"
     up_since: datetime = field(default_factory=partial(datetime.now, UTC))
 
-    def snapshot(self) -> dict[str, Any]:
+    async def snapshot(self) -> dict[str, Any]:
         """Return the current state; `findings` is empty while the service is healthy."""
+        await self.service.refresh()
         self.history.update()
         totals = self.history.totals()
         slowest = sorted(totals, key=lambda route: -(totals[route].quantile_ms(0.95) or 0))
         rows = [
             _row(name, totals[name], self.history.points(name)) for name in slowest[:MAX_ROUTES]
         ]
-        states, repeats = self.checks.states(), self.recent_errors.repeats()
+        known = self.service.snapshot()
+        states, repeats = known.states, known.repeats
         found = findings(states, self.history, repeats)
         return {
-            "about": self.about,
+            "about": {**self.about, **self.service.about()},
             "at": datetime.now(UTC),
             "up_since": self.up_since,
             "status": found[0].status if found else "pass",
@@ -60,11 +78,11 @@ class StatusReporter:
             "requests": sum(stats.requests for stats in totals.values()),
             "errors": sum(stats.errors for stats in totals.values()),
             "checks": states,
-            "changes": self.checks.changes(),
+            "changes": known.changes,
             "routes": rows,
             "routes_not_shown": len(totals) - len(rows),
             "repeats": repeats,
-            "failures": self.recent_errors.failures(),
+            "failures": known.failures,
             "gauges": {n: value for n, value in self.history.gauges.items() if isfinite(value)},
             "sections": {t: rows for t, read in self.sections.items() if (rows := _values(read))},
             "settings": self.settings,

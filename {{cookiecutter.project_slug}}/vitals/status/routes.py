@@ -23,6 +23,7 @@ TEMPLATE, STYLE, CHARTS, PAGE = (
 )
 HARMLESS = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&"})  # JSON is ASCII
 NO_STORE = {"Cache-Control": "no-store"}
+SCOPES = ("one process, from its own memory, since its start", "all workers on this machine")
 POLICY = (
     "default-src 'none'; style-src 'nonce-{nonce}'; script-src 'nonce-{nonce}'; "
     "connect-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
@@ -33,8 +34,8 @@ def router(reporter: StatusReporter) -> APIRouter:
     """Return the routes; the caller guards them when it includes them."""
     routes = APIRouter(include_in_schema=False)
 
-    def data() -> str:
-        return json.dumps(reporter.snapshot(), default=_plain, separators=(",", ":"))
+    async def data() -> str:
+        return json.dumps(await reporter.snapshot(), default=_plain, separators=(",", ":"))
 
     @routes.get("/status")
     async def status() -> Response:
@@ -43,15 +44,16 @@ def router(reporter: StatusReporter) -> APIRouter:
         document = Template(TEMPLATE).substitute(
             title=escape(reporter.about["name"]),
             nonce=nonce,
+            scope=SCOPES["worker" in reporter.service.about()],
             style=STYLE,
             script=CHARTS + PAGE,
-            data=data().translate(HARMLESS),
+            data=(await data()).translate(HARMLESS),
         )
         return Response(document, 200, headers, "text/html; charset=utf-8")
 
     @routes.get("/status.json")
     async def status_json() -> Response:
-        return Response(data(), 200, NO_STORE, "application/json")
+        return Response(await data(), 200, NO_STORE, "application/json")
 
     return routes
 

@@ -6,7 +6,7 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from tests.contract.hostile import TEXTS
+from vitals.ops.check.security import hostile
 
 PDF = b"%PDF-1.7\n" + b"% more\n" * 20_000 + b"%%EOF\n"
 TOO_LARGE = b"%PDF-1.7\n" + b"\0" * 5_242_880
@@ -35,7 +35,7 @@ def test_an_item_is_created_read_listed_replaced_and_deleted(client: httpx.Clien
 
 
 def test_an_unusual_name_is_read_as_it_was_written(client: httpx.Client) -> None:
-    for name in TEXTS["unicode"] + TEXTS["script"] + TEXTS["database"]:
+    for name in hostile.DATA["unicode"] + hostile.DATA["script"] + hostile.DATA["database"]:
         created = client.post("/items", json={"name": name, "price": 1})
         assert created.status_code == 201, name
         assert client.get(created.headers["Location"]).json()["name"] == name

@@ -45,6 +45,25 @@ async def test_the_second_read_is_a_hit(store: ItemStore) -> None:
     assert (first.cache, second.cache) == ("miss", "hit")
 
 
+async def test_a_page_is_cached_until_any_item_is_added_replaced_or_removed(
+    store: ItemStore, memory: MemoryItems
+) -> None:
+    first, second = await store.add(TEA), await store.add(TEA)
+
+    for change in (
+        store.add(COFFEE),
+        store.replace(first.id, COFFEE),
+        store.remove(second.id),
+    ):
+        await store.page(2, 0)
+        async with testing.cost() as cost:
+            await store.page(2, 0)
+        await change
+
+        assert cost.cache == "hit"
+        assert await store.page(2, 0) == await memory.page(2, 0)
+
+
 async def test_a_replacement_that_fails_after_it_was_stored_is_seen_by_the_next_reader(
     store: ItemStore, memory: MemoryItems, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from types import ModuleType
+from typing import Any
 
 import yaml
 
@@ -11,7 +12,7 @@ from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 from vitals.settings import REFERENCE
 
-COMPOSE = "deploy/compose.yaml"
+COMPOSE, KUBERNETES = "deploy/compose.yaml", "deploy/kubernetes"
 
 
 def compare(given: Configuration) -> str:
@@ -35,6 +36,10 @@ def compare(given: Configuration) -> str:
 
 def secrets_that_do_not_arrive(given: Configuration) -> Iterator[Refused]:
     """Docker Compose hands each secret over by its name; a cluster mounts all of them."""
+    for file in sorted((given.root / KUBERNETES).rglob("*.yaml")):
+        for each in yaml.safe_load_all(file.read_text(encoding="utf-8")):
+            pod = each.get("spec", {}).get("template", {}).get("spec", {})
+            yield from _not_mounted(pod, given, str(file.relative_to(given.root)))
     if not (file := given.root / COMPOSE).exists():
         return
     compose = yaml.safe_load(file.read_text(encoding="utf-8"))
@@ -47,6 +52,17 @@ def secrets_that_do_not_arrive(given: Configuration) -> Iterator[Refused]:
         ):
             found = f"{line.where}: {line.name}={line.value} does not reach the container"
             yield Refused(found, f"{name} in {COMPOSE}", f"add it to {'; '.join(missing)}")
+
+
+def _not_mounted(pod: dict[str, Any], given: Configuration, file: str) -> Iterator[Refused]:
+    folder = given.values("production").get("APP_SECRETS_DIR", "/run/secrets")
+    whole = {"secretName", "defaultMode"}  # `items` would leave a new one out
+    volumes = [v["name"] for v in pod.get("volumes", ()) if {*v.get("secret", "x")} <= whole]
+    for each in pod.get("containers", ()):
+        mounts = each.get("volumeMounts", ())
+        if not any(m["name"] in volumes and m["mountPath"] == folder for m in mounts):
+            found = f"{file}: the secrets do not reach the container {each['name']}"
+            yield Refused(found, f"all of the Secret, in {folder}", "mount it there")
 
 
 def _differences(name: str, target: ModuleType, given: Configuration) -> Iterator[str]:

@@ -52,40 +52,40 @@ NEEDED = (  # what must be given from now on
 
 def check() -> str:
     """Say how many migrations the last release can live with. Raises `Refused` with all faults."""
-    scripts, version = _scripts(shell.ROOT), releases.last_version()
-    if version is None or not scripts:
+    every, version = scripts(shell.ROOT), releases.last_version()
+    if version is None or not every:
         return steps.NOTHING_TO_TEST
     last = releases.of(version, "production").folder
-    known = {script.revision for script in _scripts(last)}
-    new = [script for script in scripts if script.revision not in known]
-    named = _named(last) if new else {}
-    faults = [fault for script in new for fault in against(_sql(script), named, script, version)]
+    known = {script.revision for script in scripts(last)}
+    new = [script for script in every if script.revision not in known]
+    tables = named(last) if new else {}
+    faults = [fault for script in new for fault in against(sql(script), tables, script, version)]
     if faults:
         found = f"{len(faults)} statements that {version} can't run with"
         raise Refused(found, output="\n".join(faults))
     return f"{len(new)} migrations since {version}"
 
 
-def against(sql: str, named: Tables, script: Script, version: str) -> Iterator[str]:
+def against(statements: str, tables: Tables, script: Script, version: str) -> Iterator[str]:
     """The statements that take what the release names, or ask of it what it does not give."""
     file = Path(script.path).name
-    for statement in (" ".join(each.split()) for each in sql.split(";")):
-        if _matches(GONE, statement, named):
+    for statement in (" ".join(each.split()) for each in statements.split(";")):
+        if _matches(GONE, statement, tables):
             yield (
                 f"{file}: found {statement!r}, which {version} uses; expected that a rollback can "
                 "run; first release code that no longer uses it, then remove it in the next"
             )
-        elif _matches(NEEDED, statement, named):
+        elif _matches(NEEDED, statement, tables):
             yield (
                 f"{file}: found {statement!r}, which {version} does not fill; expected that a "
                 "rollback can run; give it a server default, or demand it in the next release"
             )
 
 
-def _matches(patterns: tuple[str, ...], statement: str, named: Tables) -> bool:
+def _matches(patterns: tuple[str, ...], statement: str, tables: Tables) -> bool:
     for pattern in patterns:
         if found := re.match(pattern, statement, re.IGNORECASE):
-            columns = named.get(found["table"])
+            columns = tables.get(found["table"])
             column = found.groupdict().get("column")
             if columns is None:
                 return False
@@ -95,14 +95,14 @@ def _matches(patterns: tuple[str, ...], statement: str, named: Tables) -> bool:
     return False
 
 
-def _named(folder: Path) -> Tables:
+def named(folder: Path) -> Tables:
     """The tables that the code in the folder names."""
     where = {"PYTHONPATH": str(folder), "PYTHONSAFEPATH": "1"}
     tables: Tables = json.loads(shell.check_output([shell.PYTHON, "-c", NAMED, folder], where))
     return tables
 
 
-def _scripts(folder: Path) -> list[Script]:
+def scripts(folder: Path) -> list[Script]:
     """All migrations in the folder, the oldest first."""
     migrations = folder / "migrations"
     if not (migrations / "versions").is_dir():
@@ -110,7 +110,7 @@ def _scripts(folder: Path) -> list[Script]:
     return list(ScriptDirectory(str(migrations)).walk_revisions())[::-1]
 
 
-def _sql(script: Script) -> str:
+def sql(script: Script) -> str:
     """What a migration would do. Raises `Refused` when it can't tell without a database."""
     written = StringIO()
     offline = {"as_sql": True, "output_buffer": written}

@@ -48,6 +48,7 @@ class Rehearsal(NamedTuple):
     failing: Release  # passes the smoke test
     known: Load  # what both can be sent
     session: Session
+    issuer: Issuer
 
 
 @contextmanager
@@ -64,7 +65,7 @@ def prepared(mode: str, tree: str) -> Iterator[Rehearsal]:
         started = stack.enter_context(staging.start(mode, folder, issuer))
         known = _known(before := _last_release(tree), this)
         session = Session(known, issuer.token(known.scopes, minutes=60))
-        yield Rehearsal(started, before, this, broken, failing, known, session)
+        yield Rehearsal(started, before, this, broken, failing, known, session, issuer)
 
 
 def _with_fault(this: Release, version: str, after: int) -> Release:

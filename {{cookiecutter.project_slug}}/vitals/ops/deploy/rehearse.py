@@ -10,6 +10,8 @@ from collections.abc import Callable, Mapping
 from functools import partial
 
 from vitals.ops.deploy import deploy, rehearsal, smoke, staging, targets
+from vitals.ops.deploy.clients import answer_old_clients
+from vitals.ops.deploy.locks import hold_no_long_lock
 from vitals.ops.deploy.rehearsal import Rehearsal
 from vitals.ops.deploy.staging import ENVIRONMENT
 from vitals.ops.deploy.targets import Target
@@ -77,8 +79,8 @@ def take_back_what_fails_under_traffic(about: Rehearsal) -> str:
 
 
 STEPS = (
-    *(deploy_this_tree, roll_back, work_on_the_new_schema, refuse_a_broken_build),
-    take_back_what_fails_under_traffic,
+    *(hold_no_long_lock, deploy_this_tree, answer_old_clients, roll_back, work_on_the_new_schema),
+    *(refuse_a_broken_build, take_back_what_fails_under_traffic),
 )
 
 

@@ -14,7 +14,9 @@ from vitals.probes import POLLED
 OPERATORS = (*POLLED, "/docs", "/openapi.json", "/cache/{feature}")
 DURATION, DB_CALLS = "http_server_request_duration_seconds", "http_server_request_db_calls"
 MEMORY, STARTED = "process_resident_memory_bytes", "process_start_time_seconds"
-LINE = re.compile(rf"({DURATION}|{DB_CALLS}|{MEMORY}|{STARTED})(_bucket|_count)?(?:{{(.*)}})? (\S+)")
+LINE = re.compile(
+    rf"({DURATION}|{DB_CALLS}|{MEMORY}|{STARTED})(_bucket|_count)?(?:{{(.*)}})? (\S+)"
+)
 LABEL = re.compile(r'(\w+)="((?:[^"\\]|\\.)*)"')
 Routes = dict[str, Counter[str]]
 

@@ -48,7 +48,9 @@ def check(url: str, release: Release) -> str:
             raise Refused(f"no answer: {error}", "an answer to each question") from error
     if faults:
         raise Refused("the smoke test failed", output="\n".join(faults))
-    return f"{len(CHECKS)} questions{'' if first_read(release) else f'; {load.NOTHING}'}"
+    routes = load.read(release.folder).routes
+    none = "; no read without a log-in or a seed" if routes else f"; {load.NOTHING}"
+    return f"{len(CHECKS)} questions{'' if first_read(release) else none}"
 
 
 def slot_ready(target: Target, release: Release, slot: str) -> None:
@@ -95,9 +97,9 @@ def explains_errors(client: httpx.Client, _: Release) -> Iterator[str]:
     answer = client.get("/no-such-path")
     if answer.status_code != 404:
         yield f"/no-such-path: found {answer.status_code}; expected 404"
-    elif answer.headers.get("content-type") != "application/problem+json":
-        yield "/no-such-path: found no problem+json"
-    elif missing := MEMBERS - answer.json().keys():
+    elif "json" not in (kind := answer.headers.get("content-type", "")):
+        yield "/no-such-path: found no JSON"
+    elif "problem" in kind and (missing := MEMBERS - answer.json().keys()):
         yield f"/no-such-path: the problem lacks {', '.join(sorted(missing))}"
 
 

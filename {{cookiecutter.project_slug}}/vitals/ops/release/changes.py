@@ -27,6 +27,7 @@ FIELDS = {  # what is expected, and an example
         "make rollback ENV=production; no migration, safe to repeat",
     ),
     "not_measured": ("[measured], or why no number can tell", "only an error's text changes"),
+    "breaks": ("what clients must do, of a release LEVEL=major", "clients must send a currency"),
     "assumptions": ("what must stay true", "the list is read 50 times for each write"),
     "measured.command": ("the command that measured it", "make compare BASE=v1.2.0"),
     "measured.metric": ("the row of the result that counts", "p95 of GET /items"),
@@ -141,6 +142,7 @@ def _to_fill_in(title: str, path: Path) -> str:
         text = json.dumps(known.get(name, ""), ensure_ascii=False)
         hint = "" if known.get(name) else f'  # {expected}, e.g. "{example}"'
         lines.append(f"{name} = {text}{hint}")
+    lines += [f'# breaks = "{FIELDS["breaks"][1]}"  # only if an old client notices the change']
     examples = {name: FIELDS[name][1] for name in MEASURED}
     examples["measured.result"] = named(path.with_suffix(".json"))
     lines += ["# [measured]  # instead of not_measured"]

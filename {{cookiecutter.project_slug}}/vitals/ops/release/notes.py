@@ -100,6 +100,11 @@ def complete(release: str | None) -> Since:
     return found
 
 
+def breaking(found: Since) -> list[str]:
+    """Return the records that say what breaks clients."""
+    return [name for name in found.records if "breaks" in changes.read(shell.ROOT / name)[0]]
+
+
 def _trees(release: str | None) -> list[str]:
     """Return the release, each commit of the branch since then that touches a record, and now."""
     reach = f"{release}..HEAD" if release else "HEAD"
@@ -120,6 +125,7 @@ def _entry(name: str, files: list[str]) -> str:
         "why": record["reason"],
         "expected": record["expected"],
         "measured": f"no: {not_measured}" if not_measured else changes.measurement(record),
+        "breaks": record.get("breaks"),
         "assumes": record.get("assumptions"),
         "rollback": record["rollback"],
         "files": _shortened(files),

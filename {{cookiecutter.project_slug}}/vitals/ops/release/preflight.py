@@ -80,6 +80,18 @@ def changes_on_record(state: RepositoryState) -> str:
     return f"{len(found.records)} records, {len(moved)} packages moved"
 
 
+def level_says_what_breaks(state: RepositoryState) -> str:
+    """A change record says it: `breaks = "…"`."""
+    breaking = notes.breaking(notes.since(base(state))) if state.previous else []
+    if not state.previous or not breaking:
+        return ""
+    least = versions.level_of_a_break(state.previous)
+    if versions.newest([state.version, versions.following(state.previous, least)]) != state.version:
+        found = f"LEVEL={state.level}, and clients break: {', '.join(breaking)}"
+        raise Refused(found, f"LEVEL={least}", f"`make release LEVEL={least}`")
+    return ", ".join(breaking)
+
+
 def remote_answers(state: RepositoryState) -> str:
     if state.no_answer is None:
         return state.remote
@@ -147,6 +159,7 @@ LOCAL = (
     rehearsal_passed,
     something_to_release,
     changes_on_record,
+    level_says_what_breaks,
     remote_answers,
 )
 REMOTE = (remote_has_this_commit, every_version_published, every_version_here)

@@ -45,5 +45,10 @@ def following(tag: str | None, level: str) -> str:
     }[level]
 
 
+def level_of_a_break(tag: str) -> str:
+    """Return the smallest level for a change that breaks clients of `tag` (Semantic Versioning)."""
+    return "minor" if _numbers(tag)[0] == 0 else "major"
+
+
 def _numbers(tag: str) -> list[int]:
     return [int(part) for part in tag.removeprefix("v").split(".")]

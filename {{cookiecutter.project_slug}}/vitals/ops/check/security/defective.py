@@ -61,6 +61,7 @@ def describe(app: FastAPI) -> None:
         every = list(operations(app, public))
     found = {"unguarded": silent, "operations": every, "defects": len(errors(app))}
     found["own_tokens"] = options.verify is not None
+    found["own_errors"] = options.error_response is not None
     Path(os.environ[DESCRIPTION]).write_text(json.dumps(found, default=dict))
 
 

@@ -27,6 +27,7 @@ from vitals.settings import PREFIX, REFERENCE, secret_names
 
 SERVICE = [shell.PYTHON, "-m", "vitals.ops.check.security.defective"]
 START_SECONDS, ANSWER_SECONDS, BODY_SECONDS = 20, 10, 0.5
+PROBLEM = "application/problem+json"
 MOST = 2_000_000  # bytes of an answer
 SENT = ("path", "query", "header", "body", "password", "defect", "credentials", "environment")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"
@@ -39,6 +40,15 @@ class Answer(NamedTuple):
     headers: httpx.Headers
     text: str
 
+    @property
+    def shape(self) -> tuple[str, set[str]]:
+        """The media type, and the members of an object of JSON."""
+        found = None
+        with suppress(ValueError):
+            found = json.loads(self.text)
+        kind = self.headers.get("Content-Type", "nothing")
+        return kind, set(found) if isinstance(found, dict) else set()
+
 
 class Observed(NamedTuple):
     """What the service showed."""
@@ -49,6 +59,15 @@ class Observed(NamedTuple):
     answers: list[Answer]
     log: list[tuple[str, str]]  # the operation, or nothing, and the line
     own_tokens: bool = False  # a function of its own verifies them; APP_AUTH has no effect
+    own_errors: bool = False  # a function of its own gives errors their shape
+
+    @property
+    def error_shape(self) -> tuple[str, set[str]]:
+        """The media type and the members of each error; where the team's function gives them
+        their shape, those of an error of the engine."""
+        if not self.own_errors:
+            return PROBLEM, set()
+        return next(a.shape for a in self.answers if a.operation.name == "GET /no-such-path")
 
     @property
     def not_reached(self) -> list[str]:
@@ -114,8 +133,8 @@ def observe(values: Mapping[str, str]) -> Observed:
         lines = filter(None, (folder / "log").read_text(errors="replace").split("\n"))
         log_lines = [(names.get(_request_id(line), ""), line) for line in lines]
         canaries["a path"] = name
-        silent, own_tokens = described["unguarded"], described["own_tokens"]
-        return Observed(canaries, silent, operations, answers, log_lines, own_tokens)
+        silent, own = described["unguarded"], (described["own_tokens"], described["own_errors"])
+        return Observed(canaries, silent, operations, answers, log_lines, *own)
 
 
 def _answers(
@@ -128,13 +147,13 @@ def _answers(
     """Send all requests; add the operations to `names` by the ids of their requests."""
     for sent in requests.all(operations, defects):
         names[sent.request.headers["X-Request-ID"]] = sent.operation.name
-        yield (answer := _answer(client, sent))
+        yield (answer := receive(client, sent))
         if sent.operation.method == "POST" and sent.kind in (VALID, PUBLIC) and answer.status < 300:
             with suppress(ValueError):
                 requests.created[sent.request.url.path] = json.loads(answer.text)
 
 
-def _answer(client: httpx.Client, sent: Sent) -> Answer:
+def receive(client: httpx.Client, sent: Sent) -> Answer:
     """Send a request; of an answer that is long or has no end, take the beginning."""
     body, end = b"", time.monotonic() + BODY_SECONDS
     try:

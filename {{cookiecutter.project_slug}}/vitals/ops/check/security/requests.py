@@ -178,20 +178,25 @@ class Requests:
             made = value(schema, operation.schemas, self._canaries)
             if kind == MALFORMED:
                 made = {name: [body] for name in ("canary", *(made if type(made) is dict else ()))}
-            if media_type.endswith("json"):
-                return {"json": made}
-            if media_type == "application/x-www-form-urlencoded":
-                return {"data": made}
-            if media_type == "multipart/form-data":
-                lists = {n: v if isinstance(v, list) else [v] for n, v in made.items()}
-                kind_of_file = "a.png" if kind == MALFORMED else "a.txt"
-                names = {
-                    n: kind_of_file for n, f in schema.get("properties", {}).items() if is_file(f)
-                }
-                return {"files": [(n, (names.get(n), str(v))) for n in lists for v in lists[n]]}
+            file_name = "a.png" if kind == MALFORMED else "a.txt"
+            if encoded := body_of(media_type, schema, made, file_name):
+                return encoded
             sent["Content-Type"] = media_type
             return {"content": body}
         return {}
+
+
+def body_of(media_type: str, schema: Schema, made: Any, file_name: str) -> dict[str, Any]:
+    """The arguments of httpx for a body of JSON or of a form; empty for any other."""
+    if media_type.endswith("json"):
+        return {"json": made}
+    if media_type == "application/x-www-form-urlencoded":
+        return {"data": made}
+    if media_type == "multipart/form-data":
+        lists = {n: v if isinstance(v, list) else [v] for n, v in made.items()}
+        names = {n: file_name for n, f in schema.get("properties", {}).items() if is_file(f)}
+        return {"files": [(n, (names.get(n), str(v))) for n in lists for v in lists[n]]}
+    return {}
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -1,5 +1,6 @@
 """Schemas of the description (JSON Schema): their bounds, and values with a canary in each text."""
 
+import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from importlib import import_module
@@ -31,17 +32,72 @@ BOUNDS = {
     "object": ("maxProperties",),
 }
 SHORT = ("date", "date-time", "time", "duration", "uuid", "ipv4", "ipv6", "email", "binary")
+TYPES = {str: "string", bool: "boolean", int: "integer", float: "number", list: "array"}
 DEEPEST = 3  # below it only what is required: a model may hold itself
 Schema = Mapping[str, Any]
 
 
-def resolve(schema: Schema, schemas: Schema) -> Schema:
+def resolve(schema: Any, schemas: Schema) -> Schema:
     """The schema that a reference names, with all that is in `allOf`."""
+    if not isinstance(schema, Mapping):
+        return {}  # `true` and `false` are schemas too
     if "$ref" in schema:
-        return resolve(schemas[schema["$ref"].rpartition("/")[2]], schemas)
+        beside = {key: given for key, given in schema.items() if key != "$ref"}
+        return {**resolve(schemas[schema["$ref"].rpartition("/")[2]], schemas), **beside}
     for each in schema.get("allOf", ()):
-        schema = {**resolve(each, schemas), **schema}
+        other: Schema = resolve(each, schemas)
+        lists = {"required": [*other.get("required", ()), *schema.get("required", ())]}
+        fields = {**other.get("properties", {}), **schema.get("properties", {})}
+        schema = {**other, **schema, **lists, "properties": fields}
     return schema
+
+
+def alternatives(schema: Any, schemas: Schema) -> list[Schema]:
+    """The schemas of which one must fit, each of one type; all enumerated values of it in one."""
+    schema = resolve(schema, schemas)
+    rest = {k: v for k, v in schema.items() if k not in ("anyOf", "oneOf", "const", "enum")}
+    values: dict[str, list[Any]] = {}
+    if branches := schema.get("anyOf", schema.get("oneOf")):
+        every = [{**rest, **each} for b in branches for each in alternatives(b, schemas)]
+    elif "const" in schema or "enum" in schema:
+        every = [{**rest, "enum": [v]} for v in schema.get("enum", [schema.get("const")])]
+    elif isinstance(schema.get("type"), list):
+        every = [{**rest, "type": kind} for kind in schema["type"]]
+    else:
+        return [{"type": "object", **rest} if "properties" in rest else rest]
+    for found in (v for each in every for v in each.get("enum", ())):
+        values.setdefault(type_of(found), []).append(found)
+    enumerated: list[Schema] = [{**rest, "type": kind, "enum": values[kind]} for kind in values]
+    return [each for each in every if "enum" not in each] + enumerated
+
+
+def type_of(given: Any) -> str:
+    """The type in JSON of a value."""
+    return "null" if given is None else TYPES.get(type(given), "object")
+
+
+def fits(kind: str | None, wider: str | None) -> bool:
+    """Whether each value of a type is one of the other."""
+    return wider in (kind, None) or (kind, wider) == ("integer", "number")
+
+
+def narrower_bounds(wide: Schema, narrow: Schema) -> Iterator[str]:
+    """The bounds by which the second schema allows less than the first."""
+    for of in ("imum", "Length", "Items", "Properties"):
+        ends = (f"{end}{of}" for end in ("min", "max"))
+        yield from (name for name in ends if _bound(wide, name) < _bound(narrow, name))
+    names = ("pattern", "multipleOf", "uniqueItems")
+    yield from (name for name in names if narrow.get(name) not in (None, False, wide.get(name)))
+
+
+def _bound(schema: Schema, name: str) -> tuple[float, bool]:
+    """A bound, and whether it is itself excluded; the larger allows less: a maximum is negative."""
+    sign = -1 if name.startswith("max") else 1
+    bound = sign * schema.get(name, 0 if name == "minLength" else -sign * math.inf)
+    if (excluded := schema.get(f"exclusive{name.capitalize()}")) is None:
+        return bound, False
+    is_whole = schema.get("type") == "integer"
+    return max((bound, False), (sign * excluded + is_whole, not is_whole))
 
 
 def is_file(schema: Schema) -> bool:

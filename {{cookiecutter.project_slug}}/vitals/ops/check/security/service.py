@@ -8,7 +8,7 @@ from pathlib import Path
 from vitals.ops.check.security import requests
 from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
-from vitals.ops.check.security.observe import canaries_in
+from vitals.ops.check.security.observe import PROBLEM, canaries_in
 from vitals.ops.check.security.requests import Operation
 from vitals.ops.check.security.schemas import SECRET, fields, is_bounded
 
@@ -45,7 +45,7 @@ INTERNALS = {  # what no answer may hold either
     "a page of the description": "swagger-ui",
 }
 PAGE_SIZES, MAX_PAGE = {"limit", "size", "page_size", "per_page"}, 1000
-PROBLEM, HEALTH = "application/problem+json", "application/health+json"
+HEALTH = "application/health+json"
 
 
 @check("SEC-101", "a scope, or PUBLIC", GUARD, API)
@@ -165,15 +165,21 @@ def every_value_is_bounded(seen: Evidence) -> Findings:
                     yield f"{each.name} {at}", "has no bound"
 
 
-@check("SEC-415", f"{PROBLEM}; of a 401 WWW-Authenticate", "raise vitals.Problem", "RFC 9457")
+@check(
+    "SEC-415",
+    f"{PROBLEM}, or your one shape; of a 401 WWW-Authenticate",
+    "raise vitals.Problem",
+    "RFC 9457",
+)
 def errors_have_one_shape(seen: Evidence) -> Findings:
     """Every error has the one shape, and a 401 names the authentication scheme"""
-    for operation, _, status, headers, _ in seen.service.answers:
-        kind = headers.get("Content-Type", "nothing")
-        if status >= 400 and kind not in (PROBLEM, HEALTH):
-            yield f"{operation.name} {status}", f"as {kind}"
-        if status == 401 and "WWW-Authenticate" not in headers:
-            yield f"{operation.name} WWW-Authenticate", "missing"
+    expected, members = seen.service.error_shape
+    for answer in seen.service.answers:
+        name, status, (kind, found) = answer.operation.name, answer.status, answer.shape
+        if status >= 400 and kind != HEALTH and (kind != expected or not members <= found):
+            yield f"{name} {status}", f"as {kind} with {', '.join(sorted(found)) or 'no member'}"
+        if status == 401 and "WWW-Authenticate" not in answer.headers:
+            yield f"{name} WWW-Authenticate", "missing"
 
 
 @check("SEC-504", "JSON in each line", "use logging instead of print", "OWASP ASVS 16.4.1")

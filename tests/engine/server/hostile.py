@@ -1,30 +1,16 @@
 """Hostile requests: malformed ones, and ones that hide a second request in their body.
 
-hostile.json has the texts, by the categories of the Big List of Naughty Strings, and the requests,
-from published tests of request smuggling (RFC 9112, 11.2) and of HTTP parsers. They go to the first
-route of config/slo.toml, and to the first seed.
+hostile.json has them, from published tests of request smuggling (RFC 9112, 11.2) and of HTTP
+parsers. They go to /livez, /items and POST /items.
 """
 
 import json
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from vitals.ops.measure import load
-from vitals.ops.run import shell
-
-Families = dict[str, list[str]]
-
-PLAN = load.read(shell.ROOT)
-READ = PLAN.routes[0].request.path.partition("?")[0] if PLAN.routes else "/"
-WITH_FIELDS = [seed for seed in PLAN.seeds if isinstance(seed.body, dict)]
-SEED = next(iter(WITH_FIELDS), load.Request("POST", READ, {"name": "x"}))
-
-DATA: dict[str, Families] = json.loads(
+DATA: dict[str, dict[str, list[str]]] = json.loads(
     Path(__file__).with_suffix(".json").read_text(encoding="utf-8")
 )
-TEXTS = DATA["texts"] | {
-    "long": ["A" * 201, "é" * 5_000, "👩" * 2_000, "((((" * 500, "a/" * 500],
-}
 HOST = "Host: localhost"
 CHUNKED = "Transfer-Encoding: chunked"
 LAST_CHUNK = "0\r\n\r\n"
@@ -40,14 +26,15 @@ def get(*headers: str) -> bytes:
 
 
 def read(suffix: str) -> bytes:
-    """A request for the first route with a text after its path."""
-    return request(f"GET {READ}{suffix} HTTP/1.1", HOST, "Connection: close")
+    """A request for a list, with a text after its path."""
+    return request(f"GET /items{suffix} HTTP/1.1", HOST, "Connection: close")
 
 
 def write(*headers: str, body: str = "{}", content_type: str = "application/json") -> bytes:
-    """A request like the first seed."""
-    line = f"{SEED.method} {SEED.path} HTTP/1.1"
-    return request(line, HOST, f"Content-Type: {content_type}", *headers, body=body)
+    """A request that creates something."""
+    return request(
+        "POST /items HTTP/1.1", HOST, f"Content-Type: {content_type}", *headers, body=body
+    )
 
 
 def write_body(body: str, *headers: str, content_type: str = "application/json") -> bytes:
@@ -97,7 +84,7 @@ SENDING: Mapping[str, Callable[[str], bytes]] = {
     "other protocols": lambda text: text.encode("latin-1"),
 }
 SURROGATES = {
-    "a lone surrogate in each field": write_body(json.dumps(dict.fromkeys(SEED.body, "\ud800"))),
+    "a lone surrogate in each field": write_body(json.dumps({"name": "\ud800"})),
     "a lone surrogate as a key": write_body('{"\\udfff": 1}'),
     "nothing but surrogates": write_body('"\\ud83d\\ud83d"'),
 }
@@ -106,9 +93,7 @@ MALFORMED = {
     for family, texts in DATA["malformed"].items()
     for text in texts
 } | {
-    "no content type": request(
-        f"{SEED.method} {SEED.path} HTTP/1.1", HOST, "Content-Length: 2", body="{}"
-    ),
+    "no content type": request("POST /items HTTP/1.1", HOST, "Content-Length: 2", body="{}"),
     "a negative length without a body": write("Content-Length: -1", body=""),
     "half a body": write("Content-Length: 2000", body="{"),
     "more than is sent": write("Content-Length: 99999999999", "Expect: 100-continue", body=""),

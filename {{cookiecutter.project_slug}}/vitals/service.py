@@ -1,0 +1,185 @@
+"""The service of /metrics, /status and /health: this process, or all workers that share a folder.
+
+Each worker counts in a file of its own there, and once a second it writes beside it what it knows
+otherwise: its checks, gauges and last errors. Those of a dead worker are gone at once.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+from pydantic import TypeAdapter, ValidationError
+
+from vitals import snapshots
+from vitals.drain import may_be_one_of_several
+from vitals.health.checks import Checks
+from vitals.observability import own_metrics
+from vitals.observability.metric_types import Series
+from vitals.observability.metrics import Metrics, kind_of, text_of
+from vitals.snapshots import Snapshot
+from vitals.status.recent_errors import RecentErrors
+
+PUBLISH_SECONDS = 1.0
+FIX = "Fix, if there are more: vitals.install(app, folder=…), a folder for all of them"
+LARGEST = "event_loop_lag_seconds"  # a gauge of which a sum says nothing
+log = logging.getLogger(__name__)
+
+
+class Service:
+    """One process, or with a `folder` the workers that share it, as this one sees them."""
+
+    def __init__(
+        self, folder: Path | None, metrics: Metrics, checks: Checks, recent_errors: RecentErrors
+    ) -> None:
+        self._folder, self._metrics = folder, metrics
+        self._checks, self._recent_errors = checks, recent_errors
+        self._name = ""  # of this worker's file, when there is one
+        self._others: dict[str, Snapshot] = {}
+        self._sums: Mapping[str, Any] = {}  # of all workers, those that have ended too
+        self._publishing: asyncio.Task[None] | None = None
+
+    async def open(self) -> None:
+        """Join the others. Raises OSError where the folder can't be used."""
+        if self._folder is None:
+            if may_be_one_of_several():
+                log.warning("/metrics, /status and /health describe one worker. %s", FIX)
+            return
+        from vitals.observability import worker_files  # not every system has file locks
+
+        self._files, self._json = worker_files.Folder(self._folder), TypeAdapter(Snapshot)
+        if not self._name:
+            self.file = await asyncio.to_thread(self._files.join)
+            self._name = self.file.path.stem
+            self._metrics.share(self.file)
+            own_metrics.share(self.file)
+        await self.refresh()
+        self._publishing = asyncio.create_task(self._publish_on())
+
+    async def close(self) -> None:
+        """Write the last counts; the file stays until the process ends."""
+        if self._publishing is not None:
+            self._publishing.cancel()
+            await asyncio.wait([self._publishing])
+            self.publish()
+
+    async def refresh(self) -> None:
+        """Read what all workers have counted and written by now."""
+        if self._name:
+            self.publish()
+            try:
+                self._sums = await asyncio.to_thread(self._files.sums)
+            except TimeoutError as error:  # the values of the last time are the best there is
+                log.warning("the counts of all workers can't be read: %s", error)
+            self._others = await asyncio.to_thread(self._read_others)
+
+    async def text(self) -> str:
+        """/metrics; that of several workers is built in a thread, and gauges have a worker."""
+        if not self._name:
+            return await self._metrics.text()
+        await self.refresh()
+        return await asyncio.to_thread(lambda: "".join(text_of(self.series(by_worker=True))))
+
+    def publish(self) -> None:
+        """Write what this worker knows, and the counts that others keep for it."""
+        if self._name:
+            for name, labels, value in self._metrics.current():
+                if kind_of(name)[0] == "counter":
+                    self._metrics.set_count(name, labels, value)
+            self._files.write(self._name + ".json", self._json.dump_json(self._own()))
+
+    async def others_serve(self) -> bool:
+        """Whether other workers take the requests while this one drains, or are being started."""
+        if not self._name:
+            return False
+        others = (await asyncio.to_thread(self._read_others)).values()
+        stay = ["draining" not in (state.name for state in each.states) for each in others]
+        return any(stay) or await asyncio.to_thread(self._files.is_growing)
+
+    def about(self) -> Mapping[str, str]:
+        """Which worker this is."""
+        names = sorted({*self._others, self._name})
+        place = f"{names.index(self._name) + 1} of {len(names)}"
+        return {"worker": place} if self._name else {}
+
+    def snapshot(self) -> Snapshot:
+        """What is known besides the counts."""
+        return snapshots.together(self._living())
+
+    def series(self, *, by_worker: bool = False) -> Iterator[Series]:
+        """All series, as of the last `refresh`: gauges added up, or with the label `worker`."""
+        if not self._name:
+            yield from self._metrics.series()
+            return
+        yield from _parsed(self._sums)
+        gauges: dict[tuple[str, str], float] = {}
+        for number, each in enumerate(self._living(), 1):
+            for name, labels, value in each.gauges:
+                more = f'{labels and ","}worker="{number}"' if by_worker else ""
+                before = gauges.get((name, labels + more), 0.0)
+                found = max(before, value) if name == LARGEST else before + value
+                gauges[name, labels + more] = found
+        for (name, labels), value in sorted(gauges.items()):
+            yield name, labels, (), (), value
+
+    def own_metrics(self) -> dict[str, object]:
+        """The application's own metrics, for the page: nobody knows what gauges add up to."""
+        return own_metrics.values(self.series(by_worker=True))
+
+    def history(self, *, always: bool = False) -> bytes | None:
+        """The history that the first worker has written; that one itself needs it at the start."""
+        if self._name and (always or not self._is_first()):
+            return self._files.read("history.json")
+        return None
+
+    def write_history(self, content: bytes) -> None:
+        """Keep the history for all."""
+        if self._name and self._is_first():
+            self._files.write("history.json", content)
+
+    def _is_first(self) -> bool:
+        return self._name == min({*self._others, self._name})
+
+    def _own(self) -> Snapshot:
+        current = self._metrics.current() if self._name else ()
+        gauges = [each for each in current if kind_of(each[0])[0] != "counter"]
+        checks, errors = self._checks, self._recent_errors
+        known = checks.states(), checks.changes(), errors.failures(), errors.repeats()
+        return Snapshot(*known, gauges)
+
+    def _living(self) -> list[Snapshot]:
+        living = self._others | {self._name: self._own()}
+        return [living[name] for name in sorted(living)]
+
+    def _read_others(self) -> dict[str, Snapshot]:
+        found = {}
+        for name in self._files.alive():
+            content = self._files.read(name + ".json") if name != self._name else None
+            with suppress(ValidationError):  # of another version
+                if content is not None:
+                    found[name] = self._json.validate_json(content)
+        return found
+
+    async def _publish_on(self) -> None:
+        while True:
+            await asyncio.sleep(PUBLISH_SECONDS)
+            self.publish()
+            self._others = await asyncio.to_thread(self._read_others)
+
+
+def _parsed(sums: Mapping[str, Any]) -> Iterator[Series]:
+    """Series by name; a histogram has the bounds of a worker that runs, as text."""
+    bounds_of: dict[str, str] = {}
+    for line, values in sums.items():
+        if isinstance(values, list):
+            name, bounds, _ = line.split("\t", 2)
+            bounds_of.setdefault(name, bounds)
+    for line in sorted(sums):
+        name, bounds, labels = line.split("\t", 2)
+        values = sums[line]
+        if not bounds:
+            yield name, labels, (), (), values
+        elif bounds == bounds_of[name]:
+            yield name, labels, bounds.split(","), values[:-1], values[-1]
