@@ -54,7 +54,7 @@ def test_a_good_version_stays(happens: str, project: Released) -> None:
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        ("errors", r"/items: .* failed; before, 0 of"),
+        ("errors", r"requests \(.*%\) failed; before, 0 of"),
         ("slow", r"/items: .* took more than 250 ms"),
         ("calls", r"/items: .* made more than \d+ database calls"),
         ("memory", r"uses \d+ MiB of memory; before"),
