@@ -203,6 +203,20 @@ async def test_a_message_above_the_limit_closes_the_websocket() -> None:
         assert await close_code(ws) == 1009
 
 
+async def test_the_parts_of_a_message_count_together() -> None:
+    async with talk() as talks, talks.open("/rooms/a") as client:
+
+        async def send_and_read() -> None:
+            await client.send("x" * 100_000 for _ in range(40))
+            await client.recv()
+
+        with pytest.raises(ConnectionClosed) as closed:
+            await send_and_read()
+
+        assert closed.value.rcvd is not None
+        assert closed.value.rcvd.code == 1009
+
+
 async def test_a_stop_closes_websockets_with_the_code_of_a_restart() -> None:
     async with talk(drain_seconds=0, shutdown_seconds=1) as it, it.open("/rooms/a") as ws:
         it.server.handle_exit(signal.SIGTERM, None)

@@ -60,7 +60,7 @@ class ObservabilityMiddleware:
         if is_head := method == "HEAD" and self.head_as_get:
             scope = {**scope, "method": "GET"}  # a copy: the server has to see HEAD
         request = ObservedRequest(self.answers, method, scope, receive, send)
-        send_on = _without_body(request.on_send) if is_head else request.on_send
+        send_on = _without_body(request) if is_head else request.on_send
         token = current.set(request)
         if self.answers.traced:
             tracing.hide_query()
@@ -68,7 +68,7 @@ class ObservabilityMiddleware:
         try:
             await self.app(scope, request.on_receive, send_on)
         except ClientDisconnect:
-            request.gone = True
+            request.gone = not (is_head and request.ended)
         except Exception as error:
             await self._fail(request, error)
             if self.reraise:
@@ -95,12 +95,14 @@ class ObservabilityMiddleware:
             await answer(request.scope, request.receive, request.on_send)
 
 
-def _without_body(send: Send) -> Send:
-    """Send an answer's head only, as HEAD asks (RFC 9110, 9.3.2)."""
+def _without_body(request: ObservedRequest) -> Send:
+    """Send an answer's head only, as HEAD asks (RFC 9110, 9.3.2): a stream may have no end."""
 
     def send_head(message: Message) -> Awaitable[None]:
         if message["type"] == "http.response.body":
-            message = {**message, "body": b""}
-        return send(message)
+            if request.ended:
+                raise ClientDisconnect  # which ends the stream: nobody gets the rest
+            message = {"type": "http.response.body", "body": b""}
+        return request.on_send(message)
 
     return send_head

@@ -132,7 +132,7 @@ class ObservedRequest(RequestStats):
         self.closed = True
         answers, status, seconds, counted = self.answers, self.status, 0.0, 0.0
         outcome = "error" if self.error else "completed"
-        if self.gone or not self.ended:
+        if self.gone or not self.ended or (self.error and self._is_short()):
             status, outcome = self.unfinished()
         seconds = (self.ended or perf_counter()) - self.started
         route, client = route_label(self.scope), self.scope.get("client")
@@ -145,6 +145,11 @@ class ObservedRequest(RequestStats):
         trace_id = tracing.trace_id() if answers.traced else ""
         write = answers.access_log.write
         write(self, trace_id, self.method, route, status, seconds, outcome, client, counted)
+
+    def _is_short(self) -> bool:
+        """Whether fewer bytes were sent than its head says."""
+        lengths = [int(value) for name, value in self.head if name == b"content-length"]
+        return self.method != "HEAD" and self.bytes_out < sum(lengths)
 
     def unfinished(self) -> tuple[int, str]:
         """The status and the outcome of an answer that has no end, whatever its head said."""

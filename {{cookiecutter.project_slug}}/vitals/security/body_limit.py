@@ -20,8 +20,9 @@ from vitals.security.hosts import MAX_LENGTH, OTHER, Judge, use_host_of
 MAX_DISCARDED = 33_554_432  # bytes that are thrown away so that a client gets its answer
 DISCARD_SECONDS = 0.5  # without any of them: then the client waits for its answer
 MAX_QUERY_FIELDS = 200
+MAX_RANGES = 1_000  # bytes of the header
 CLOSE = {"Connection": "close"}  # what is still to come is not read
-READ = frozenset((b"host", b"content-length", b"transfer-encoding", b"content-range"))
+READ = frozenset((b"host", b"content-length", b"transfer-encoding", b"content-range", b"range"))
 JSON = re.compile(rb"application/([^;\s]+\+)?json\s*(;.*)?", re.IGNORECASE | re.DOTALL)
 OTHER_CHARSET = re.compile(rb";\s*charset\s*=(?!\s*\"?utf-8\"?\s*(;|$))", re.IGNORECASE)
 QUERY = Problem(400, "too many query fields", expected="at most 200", headers=CLOSE)
@@ -59,6 +60,8 @@ class BodyLimit:
                     continue
                 if name == b"host":
                     host = value[: MAX_LENGTH + 1] if host is None else b""  # a second is invalid
+                elif name == b"range":
+                    _ignore_invalid_range(scope, value)
                 elif problem is None:
                     limit, is_json, problem = self._judge(scope, name, value)
                     if is_json or name == b"transfer-encoding":
@@ -127,6 +130,16 @@ async def _discard(receive: Receive, message: Message | None = None) -> None:
             async with asyncio.timeout(DISCARD_SECONDS):
                 message = await receive()
             discarded += len(message.get("body", b""))
+
+
+def _ignore_invalid_range(scope: Scope, value: bytes) -> None:
+    """Ignore what is no range of bytes (RFC 9110, 14.2), which the framework answers 400."""
+    unit, _, ranges = value[:MAX_RANGES].partition(b"=")
+    for each in ranges.split(b","):
+        first, _, last = each.strip().partition(b"-")
+        is_valid = unit.lower() == b"bytes" and b"-" in each and (first + last).isdigit()
+        if not is_valid or (first and last and int(first) > int(last)):
+            scope["headers"] = [header for header in scope["headers"] if header[0] != b"range"]
 
 
 def content_length(value: bytes) -> int:
