@@ -91,13 +91,16 @@ def to_its_end(target: Target, release: Release, go_back: Callable[[str], Entry]
                 complete = _watched(watch, entry)
         except Worse as found:
             worse = found.found
-        if (now := targets.entries(target)) and now[-1] != entry:
-            raise Refused(f"{now[-1].version} was made live meanwhile: the watch has ended")
-        if worse:
-            raise _gone_back(target, release, worse, go_back)
-        entries[-1] = replace(entry, watch={"complete": complete})
-        target.switch(entry.slot, history.written(entries))
-        return entries[-1]
+        with target.alone():
+            *_, now = entries = targets.entries(target)
+            if (now.version, now.slot) != (entry.version, entry.slot):
+                raise Refused(f"{now.version} was made live meanwhile: the watch has ended")
+            if worse:
+                raise _gone_back(target, release, worse, go_back)
+            entries[-1] = replace(now, watch={"complete": complete})
+            target.switch(entry.slot, history.written(entries))
+            target.tidy(entries)
+            return entries[-1]
 
 
 def _gone_back(
