@@ -138,12 +138,13 @@ def test_a_version_that_ends_goes_back(place: Place) -> None:
 
 
 def test_an_outage_that_the_old_version_has_too_is_not_the_new_ones_fault(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place.metrics = failing("v2")
     monkeypatch.setattr("vitals.ops.deploy.watch_read.outage", lambda *_: True)
 
     assert deploy_version(place).version == "v2"
+    assert "looks not judged: the old version failed too" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/items"])

@@ -18,10 +18,15 @@ from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import steps
 from vitals.ops.run.steps import Refused, Step
 
+Save = Callable[[Release], str]
 
-def deploy(target: Target, release: Release, minutes: float = 0) -> history.Entry:
+
+def deploy(
+    target: Target, release: Release, minutes: float = 0, save: Save | None = None
+) -> history.Entry:
     """Start the release beside the live one, test it, switch, and watch it so many minutes.
 
+    `save` makes a backup before new migrations; a throw-away environment has nothing to save.
     What was live keeps running. A release that is live already, and works, is left as it is, and
     its open watch goes on. Raises `Refused` at the first step that fails: what was live stays live,
     or is live again, and the same command is safe to repeat. Ctrl-C is safe as well.
@@ -42,7 +47,7 @@ def deploy(target: Target, release: Release, minutes: float = 0) -> history.Entr
         idle = _idle(target, entries)
         entries.append(history.entry("deploy", *release.build, idle, image=release.image))
         begin = [Step("baseline", partial(watch.begin, target, release, entries, minutes))]
-        migration = _migration(target, release, entries[:-1])
+        migration = _migration(target, release, entries[:-1], save)
         _go_live(target, release, entries, migration, begin * watched)
     go_back = partial(rollback, target, release.environment, lambda _: True)
     return watch.to_its_end(target, release, go_back) if watched else entries[-1]
@@ -101,13 +106,15 @@ def _unpacked(target: Target, entry: history.Entry, environment: str) -> Release
     return release._replace(image=entry.image)
 
 
-def _migration(target: Target, release: Release, entries: list[history.Entry]) -> list[Step]:
+def _migration(
+    target: Target, release: Release, entries: list[history.Entry], save: Save | None
+) -> list[Step]:
     """Return what brings the schema forward, with a backup before it where that changes it."""
     if not (release.folder / "migrations").is_dir():
         return []
     before = _unpacked(target, entries[-1], release.environment).folder if entries else Path()
     new = _migrations(release.folder) - _migrations(before)
-    saved = [Step("backup", partial(backup.run, release))] if new and entries else []
+    saved = [Step("backup", partial(save, release))] if save and new and entries else []
     return [*saved, Step("migrate", partial(target.migrate, release))]
 
 
@@ -175,7 +182,7 @@ def main() -> None:
             entry = live(target)[-1]
         elif verb == "deploy":
             release = chosen.release(target, environment)
-            entry = deploy(target, release, watch.minutes(release))
+            entry = deploy(target, release, watch.minutes(release), backup.run)
         else:
             entry = rollback(target, environment, lambda q: unasked or steps.ask(q))
         target.tidy(targets.entries(target))

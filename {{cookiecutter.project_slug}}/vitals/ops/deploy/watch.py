@@ -17,7 +17,7 @@ from vitals.ops.deploy import history, samples, targets, watch_read
 from vitals.ops.deploy.history import Entry
 from vitals.ops.deploy.targets import Target
 from vitals.ops.deploy.watch_looks import Seen, Watched
-from vitals.ops.deploy.watch_progress import Progress, summary, too_few
+from vitals.ops.deploy.watch_progress import Progress
 from vitals.ops.deploy.watch_read import Watch
 from vitals.ops.deploy.watch_rule import LOOK_SECONDS, WINDOW_SECONDS
 from vitals.ops.release import releases
@@ -141,8 +141,7 @@ def _watched(watch: Watch, entry: Entry) -> bool:
             if worse:
                 raise Worse(worse)
             if time.time() >= ends:
-                counted = watched.counted()
-                steps.say(f"watched to its end: {summary(counted)}{too_few(counted)}")
+                progress.end(watched.counted())
                 return True
             outage = watch_read.outage(watch, min(LOOK_SECONDS, ends - time.time()))
     except KeyboardInterrupt:
