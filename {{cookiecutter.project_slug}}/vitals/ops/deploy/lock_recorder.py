@@ -32,6 +32,7 @@ WHERE pid = pg_backend_pid() AND locktype = 'relation' AND granted
 UNION ALL SELECT relid::bigint, 'row locks' FROM pg_stat_xact_user_tables
 WHERE n_tup_upd + n_tup_del >= {least}
 """
+FLUSH = "SELECT pg_stat_force_next_flush(), ''"
 TABLES = """
 SELECT oid::bigint, relname FROM pg_class
 WHERE relkind IN ('r', 'p') AND relname <> 'alembic_version'
@@ -47,7 +48,7 @@ class LockRecorder:
         self._open: dict[tuple[str, str], dict[str, Any]] = {}
         self._started = self._own_seconds = 0.0
         self._slowest = (0.0, "")  # of the transaction
-        self._is_busy = self._is_alone = False
+        self._is_busy = self._is_alone = self._has_ended = False
 
     def listen(self) -> None:
         hooks = ("before_cursor_execute", "after_cursor_execute", "commit", "rollback")
@@ -58,12 +59,16 @@ class LockRecorder:
         if not self._is_busy:
             level = connection.get_execution_options().get("isolation_level")
             self._is_alone = level == "AUTOCOMMIT" and not NOT_IN_A_TRANSACTION.search(given[1])
+            self._has_ended = level == "AUTOCOMMIT" and not self._is_alone
             if self._is_alone:  # its locks would be gone before the question
                 self._query(connection, "BEGIN")
             self._started = self._now()
 
     def after_cursor_execute(self, connection: sa.Connection, *given: Any) -> None:
         if self._is_busy:
+            return
+        if self._has_ended:  # with its locks; what it counted must not be the next one's
+            self._query(connection, FLUSH)
             return
         took, statement = self._now() - self._started, " ".join(given[1].split())
         self._slowest = max(self._slowest, (took, statement))
