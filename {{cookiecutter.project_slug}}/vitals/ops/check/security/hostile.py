@@ -15,8 +15,9 @@ from urllib.parse import quote
 import httpx
 
 from vitals.ops.check.security import defective
+from vitals.ops.check.security.bodies import body_of
 from vitals.ops.check.security.requests import ORDER, Operation
-from vitals.ops.check.security.schemas import body_of, resolve, value
+from vitals.ops.check.security.schemas import resolve, value
 from vitals.ops.measure import load
 from vitals.ops.measure.session import Session
 from vitals.ops.run import shell

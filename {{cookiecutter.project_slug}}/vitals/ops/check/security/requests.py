@@ -11,7 +11,8 @@ from urllib.parse import quote
 import httpx
 import jwt
 
-from vitals.ops.check.security.schemas import Schema, body_of, resolve, value
+from vitals.ops.check.security.bodies import body_of
+from vitals.ops.check.security.schemas import Schema, resolve, value
 from vitals.ops.measure.load import EMPTY, Load
 from vitals.ops.measure.session import Session
 from vitals.ops.project.token import Issuer
