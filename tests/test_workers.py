@@ -39,8 +39,9 @@ vitals.install(app, environment="local", folder=os.environ.get("FOLDER"))
 PACKAGES = ("fastapi[standard]", "gunicorn", "httptools", "uvicorn", "uvicorn-worker")
 CLIENTS = 8
 STARTED = "process_start_time_seconds"
+PATIENT = ("--timeout-worker-healthcheck", "60")  # with a worker that starts on a busy machine
 SERVERS = {
-    "uvicorn": ["uvicorn", "shop:app", "--workers", "4", "--no-access-log", "--port"],
+    "uvicorn": ["uvicorn", "shop:app", "--workers", "4", *PATIENT, "--no-access-log", "--port"],
     "gunicorn": ["gunicorn", "shop:app", "-w", "4", "-k", "uvicorn_worker.UvicornWorker", "-b"],
     "one": ["uvicorn", "shop:app", "--no-access-log", "--port"],
     "fastapi": ["fastapi", "run", "shop.py", "--port"],
@@ -121,7 +122,7 @@ def running(python: Path, server: str, workers: int = 4) -> Iterator[Served]:
     service = Served(python, server, workers)
     children = []
     try:
-        baking.wait_until(service.is_complete, 60)
+        baking.wait_until(service.is_complete, 120)
         children = psutil.Process(service.process.pid).children(recursive=True)
         yield service
     except BaseException:
@@ -164,7 +165,7 @@ class Load:
         baking.wait_until(lambda: self.total() >= wanted, 60)
 
     def _send_on(self, number: int) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=10)
+        connection = http.client.HTTPConnection("127.0.0.1", self._service.port, timeout=60)
         while not self._over.is_set():
             try:
                 connection.request("GET", f"/orders/{number}")
@@ -191,8 +192,8 @@ def test_counts_equal_the_clients_after_restarts_and_no_probe_fails(
             load.more(500)
             gone = service.worker()
             os.kill(gone, signal.SIGTERM)
-            baking.wait_until(lambda: not psutil.pid_exists(gone), 30)
-            baking.wait_until(service.is_complete, 30)
+            baking.wait_until(lambda: not psutil.pid_exists(gone), 120)
+            baking.wait_until(service.is_complete, 120)
             service.process.send_signal(signal.SIGHUP)  # all, one after the other or at once
             old = {path.name for path in service.folder.glob("*.worker")}
             baking.wait_until(

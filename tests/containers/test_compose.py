@@ -79,6 +79,32 @@ def test_killed_after_a_step_the_old_one_stays_live_until_the_same_command_again
     assert sorted(slots) == [f"{PROJECT}-app-blue-1", f"{PROJECT}-app-green-1"]
 
 
+def test_killed_during_the_watch_the_same_command_goes_on_and_the_old_one_is_still_warm(
+    staging: Released,
+) -> None:
+    told_apart = "{{.State.Running}} {{.State.StartedAt}}"
+    slots = [f"{PROJECT}-app-{slot}-1" for slot in ("blue", "green")]
+    with staging.start(
+        "vitals.ops.deploy.deploy", "deploy", VERSION="v0.2.0", WATCH="1"
+    ) as process:
+        assert process.stdout
+        assert any(line.startswith("  switch") for line in process.stdout)
+        process.send_signal(signal.SIGKILL)
+    before = docker("inspect", "--format", told_apart, *slots)
+
+    listed = staging.run("vitals.ops.deploy.deploy", "live").stdout.splitlines()[-1]
+    other = staging.deploy("v0.3.0")
+    again = staging.deploy("v0.2.0")
+
+    assert "not watched to its end" in listed
+    assert (other.returncode, again.returncode) == (1, 0), other.stdout + again.stdout
+    assert "v0.2.0 is live and not watched to its end" in other.stdout
+    assert "nothing was started" in again.stdout
+    assert "watched to its end: " in again.stdout
+    assert docker("inspect", "--format", told_apart, *slots) == before
+    assert served_version() == "v0.2.0"
+
+
 def test_a_rollback_is_one_command_and_the_bad_version_is_refused_afterwards(
     staging: Released,
 ) -> None:

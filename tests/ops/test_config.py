@@ -34,7 +34,7 @@ PLANTED: list[tuple[str, Change, str]] = [
     ),
     (
         "deploy/kubernetes/base/deployment.yaml",
-        lambda text: text.replace("secretName: secrets,", "secretName: secrets, items: [],"),
+        lambda text: text.replace("{name: secrets}", "{name: secrets, items: []}"),
         "base/deployment.yaml: the secrets do not reach the container service",
     ),
     (

@@ -28,8 +28,7 @@ def killing(do):
         os.kill(os.getpid(), signal.SIGKILL)
     return verb
 setattr(place, step, killing(getattr(place, step)))
-with place.alone():
-    deploy.deploy(place, release("v2", folder / "release"))
+deploy.deploy(place, release("v2", folder / "release"))
 """
 
 
@@ -116,17 +115,21 @@ def test_what_is_live_by_the_history_and_does_not_work_is_started_again(
 
 
 def test_a_backup_is_made_before_a_schema_changes_and_only_then(
-    place: Place, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    place: Place, tmp_path: Path
 ) -> None:
     made: list[str] = []
-    monkeypatch.setattr("vitals.ops.deploy.backup.run", lambda r: made.append(r.build.version))
+
+    def save(release: Release) -> str:
+        made.append(release.build.version)
+        return "done"
+
     versions = tmp_path / "v2" / "migrations" / "versions"
     versions.mkdir(parents=True)
     (versions / "0002.py").touch()
     shutil.copytree(tmp_path / "v2" / "migrations", tmp_path / "v3" / "migrations")
 
-    deploy.deploy(place, release("v2", tmp_path / "v2"))
-    deploy.deploy(place, release("v3", tmp_path / "v3"))
+    for version in ("v2", "v3"):
+        deploy.deploy(place, release(version, tmp_path / version), save=save)
 
     assert made == ["v2"]
 
@@ -193,8 +196,7 @@ def test_killed_at_a_step_it_leaves_one_live_and_the_same_command_again_succeeds
 
     assert killed.returncode == -signal.SIGKILL
     assert live(place) == left_live
-    with place.alone():
-        deploy.deploy(place, release("v2", tmp_path / "v2"))
+    deploy.deploy(place, release("v2", tmp_path / "v2"))
     assert live(place) == "v2"
     assert deploy.live(place)[0].version == "v1"
 

@@ -97,6 +97,15 @@ def test_what_breaks_clients_leaves_as_a_major_version_or_minor_before_the_first
         assert preflight.level_says_what_breaks(state) == "changes/0001-orders.toml"
 
 
+def test_what_breaks_clients_needs_a_level_at_all(released: Path) -> None:
+    shipping.commit("app/a.py", "changes/0001-orders.toml")
+    with (released / "changes" / "0001-orders.toml").open("a") as record:
+        record.write('breaks = "clients must send a currency"\n')
+
+    with pytest.raises(steps.Refused, match="no LEVEL; expected patch, minor or major"):
+        preflight.level_says_what_breaks(repository_state.read(""))
+
+
 @pytest.mark.usefixtures("released")
 def test_what_breaks_clients_is_in_the_notes() -> None:
     shipping.commit("app/a.py", "changes/0001-orders.toml")

@@ -138,12 +138,13 @@ def test_a_version_that_ends_goes_back(place: Place) -> None:
 
 
 def test_an_outage_that_the_old_version_has_too_is_not_the_new_ones_fault(
-    place: Place, monkeypatch: pytest.MonkeyPatch
+    place: Place, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     place.metrics = failing("v2")
     monkeypatch.setattr("vitals.ops.deploy.watch_read.outage", lambda *_: True)
 
     assert deploy_version(place).version == "v2"
+    assert "looks not judged: the old version failed too" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize("path", ["/readyz", "/items"])
@@ -314,8 +315,12 @@ def test_a_lost_connection_does_not_end_the_watch(place: Place) -> None:
     assert signal.getsignal(signal.SIGHUP) == before
 
 
-def test_what_somebody_else_made_live_meanwhile_is_left_alone(place: Place) -> None:
-    place.metrics = once_live(place, lambda: deploy.rollback(place, "staging", lambda _: True))
+def test_a_rollback_by_hand_need_not_wait_for_the_watch_and_ends_it(place: Place) -> None:
+    def roll_back() -> None:
+        with place.alone():  # the lock is free while the new version is only looked at
+            deploy.rollback(place, "staging", lambda _: True)
+
+    place.metrics = once_live(place, roll_back)
 
     with pytest.raises(Refused, match="v1 was made live meanwhile"):
         deploy_version(place, minutes=LONG)

@@ -31,7 +31,7 @@ def any_route(chance: random.Random) -> Routed:
 
 
 def good(seed: int) -> tuple[float, str]:
-    """Watch a version that behaves like the one before it, in one of the circumstances met."""
+    """Watch a version that behaves like the one before it, as circumstances vary."""
     chance = random.Random(seed)
     routes = {f"/route-{n}": any_route(chance) for n in range(ROUTES)}
     minutes = 10 ** chance.uniform(0, 1.7)

@@ -36,5 +36,6 @@ def test_of_a_rehearsal_with_containers(tmp_path: Path, monkeypatch: pytest.Monk
     resolved = json.dumps({"x-throw-away": {SECRET: "RANDOM"}})
     monkeypatch.setattr("vitals.ops.run.shell.check_output", lambda *_: resolved)
 
+    (tmp_path / "issuer").mkdir()
     with compose_staging.throwaway_staging(tmp_path, Issuer()):
         assert len((tmp_path / "secrets" / SECRET).read_bytes()) >= KEY_BYTES

@@ -13,6 +13,7 @@ from vitals.ops.run.steps import Refused
 from vitals.settings import REFERENCE
 
 COMPOSE, KUBERNETES = "deploy/compose.yaml", "deploy/kubernetes"
+ALL = {"secret": {"name": "secrets"}}  # the Secret that has them all
 
 
 def compare(given: Configuration) -> str:
@@ -57,7 +58,12 @@ def secrets_that_do_not_arrive(given: Configuration) -> Iterator[Refused]:
 def _not_mounted(pod: dict[str, Any], given: Configuration, file: str) -> Iterator[Refused]:
     folder = given.values("production").get("APP_SECRETS_DIR", "/run/secrets")
     whole = {"secretName", "defaultMode"}  # `items` would leave a new one out
-    volumes = [v["name"] for v in pod.get("volumes", ()) if {*v.get("secret", "x")} <= whole]
+    volumes = [
+        volume["name"]
+        for volume in pod.get("volumes", ())
+        if {*volume.get("secret", "x")} <= whole
+        or ALL in volume.get("projected", {}).get("sources", ())
+    ]
     for each in pod.get("containers", ()):
         mounts = each.get("volumeMounts", ())
         if not any(m["name"] in volumes and m["mountPath"] == folder for m in mounts):

@@ -16,7 +16,8 @@ import httpx
 from vitals.ops.check import api, api_answers
 from vitals.ops.check.security import observe
 from vitals.ops.check.security.observe import Answer
-from vitals.ops.check.security.requests import Operation, Requests
+from vitals.ops.check.security.operations import Operation
+from vitals.ops.check.security.requests import Requests
 from vitals.ops.check.security.schemas import Schema
 from vitals.ops.deploy.targets import Target
 from vitals.ops.measure import load

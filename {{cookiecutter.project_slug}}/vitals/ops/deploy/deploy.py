@@ -18,14 +18,28 @@ from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import steps
 from vitals.ops.run.steps import Refused, Step
 
+Save = Callable[[Release], str]
 
-def deploy(target: Target, release: Release, minutes: float = 0) -> history.Entry:
+
+def deploy(
+    target: Target, release: Release, minutes: float = 0, save: Save | None = None
+) -> history.Entry:
     """Start the release beside the live one, test it, switch, and watch it so many minutes.
 
+    `save` makes a backup before new migrations; a throw-away environment has nothing to save.
     What was live keeps running. A release that is live already, and works, is left as it is, and
     its open watch goes on. Raises `Refused` at the first step that fails: what was live stays live,
-    or is live again, and the same command is safe to repeat. Ctrl-C is safe as well.
+    or is live again, and the same command is safe to repeat. Ctrl-C is safe as well. While it is
+    watched, a rollback by hand is possible.
     """
+    with target.alone():
+        entry = _deployed(target, release, minutes, save)
+        target.tidy(targets.entries(target))
+    go_back = partial(rollback, target, release.environment, lambda _: True)
+    return watch.to_its_end(target, release, go_back) if entry.is_open else entry
+
+
+def _deployed(target: Target, release: Release, minutes: float, save: Save | None) -> history.Entry:
     target.open(release)
     entries = targets.entries(target)
     if release.build.version in history.bad(entries):
@@ -42,10 +56,9 @@ def deploy(target: Target, release: Release, minutes: float = 0) -> history.Entr
         idle = _idle(target, entries)
         entries.append(history.entry("deploy", *release.build, idle, image=release.image))
         begin = [Step("baseline", partial(watch.begin, target, release, entries, minutes))]
-        migration = _migration(target, release, entries[:-1])
+        migration = _migration(target, release, entries[:-1], save)
         _go_live(target, release, entries, migration, begin * watched)
-    go_back = partial(rollback, target, release.environment, lambda _: True)
-    return watch.to_its_end(target, release, go_back) if watched else entries[-1]
+    return entries[-1]
 
 
 def rollback(
@@ -101,18 +114,16 @@ def _unpacked(target: Target, entry: history.Entry, environment: str) -> Release
     return release._replace(image=entry.image)
 
 
-def _migration(target: Target, release: Release, entries: list[history.Entry]) -> list[Step]:
+def _migration(
+    target: Target, release: Release, entries: list[history.Entry], save: Save | None
+) -> list[Step]:
     """Return what brings the schema forward, with a backup before it where that changes it."""
     if not (release.folder / "migrations").is_dir():
         return []
     before = _unpacked(target, entries[-1], release.environment).folder if entries else Path()
-    new = _migrations(release.folder) - _migrations(before)
-    saved = [Step("backup", partial(backup.run, release))] if new and entries else []
+    new = releases.migrations(release.folder) - releases.migrations(before)
+    saved = [Step("backup", partial(save, release))] if save and new and entries else []
     return [*saved, Step("migrate", partial(target.migrate, release))]
-
-
-def _migrations(folder: Path) -> set[str]:
-    return {file.name for file in folder.glob("migrations/versions/*.py")}
 
 
 def _go_live(
@@ -169,16 +180,17 @@ def main() -> None:
     if verb == "live" and not lifted:
         steps.say("\n".join(map(str, live(target))))
         return
-    with target.alone():
-        if verb == "live":
-            lift(target, lifted)
-            entry = live(target)[-1]
-        elif verb == "deploy":
-            release = chosen.release(target, environment)
-            entry = deploy(target, release, watch.minutes(release))
-        else:
-            entry = rollback(target, environment, lambda q: unasked or steps.ask(q))
-        target.tidy(targets.entries(target))
+    if verb == "deploy":
+        release = chosen.release(target, environment)
+        entry = deploy(target, release, watch.minutes(release), backup.run)
+    else:
+        with target.alone():
+            if verb == "live":
+                lift(target, lifted)
+            else:
+                rollback(target, environment, lambda q: unasked or steps.ask(q))
+            target.tidy(live(target))
+        entry = live(target)[-1]
     steps.say(f"{environment}: {entry}\nto go back: `make rollback ENV={environment}`")
 
 

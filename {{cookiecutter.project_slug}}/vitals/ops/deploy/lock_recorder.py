@@ -38,7 +38,7 @@ WHERE relkind IN ('r', 'p') AND relname <> 'alembic_version'
 """
 
 
-class Recorder:
+class LockRecorder:
     """The locks of each statement, and for how long they were held; its own time doesn't count."""
 
     def __init__(self, tables: dict[int, str], rows: int) -> None:
@@ -46,6 +46,7 @@ class Recorder:
         self._tables, self._locks = tables, LOCKS.format(least=rows // 10)
         self._open: dict[tuple[str, str], dict[str, Any]] = {}
         self._started = self._own_seconds = 0.0
+        self._slowest = (0.0, "")  # of the transaction
         self._is_busy = self._is_alone = False
 
     def listen(self) -> None:
@@ -58,14 +59,15 @@ class Recorder:
             level = connection.get_execution_options().get("isolation_level")
             self._is_alone = level == "AUTOCOMMIT" and not NOT_IN_A_TRANSACTION.search(given[1])
             if self._is_alone:  # its locks would be gone before the question
-                self._ask(connection, "BEGIN")
+                self._query(connection, "BEGIN")
             self._started = self._now()
 
     def after_cursor_execute(self, connection: sa.Connection, *given: Any) -> None:
         if self._is_busy:
             return
         took, statement = self._now() - self._started, " ".join(given[1].split())
-        found = self._ask(connection, self._locks)
+        self._slowest = max(self._slowest, (took, statement))
+        found = self._query(connection, self._locks)
         for table in {self._tables[oid] for oid, _ in found if oid in self._tables}:
             locks = [lock for oid, lock in found if self._tables.get(oid) == table]
             lock = min(locks, key=STRENGTH.index)
@@ -74,21 +76,23 @@ class Recorder:
                 new = {"statement": statement, "table": table, "lock": lock, "took": took}
                 self._open[table, lock] = new | {"since": self._started}
         if self._is_alone:
-            self._ask(connection, "COMMIT")
+            self._query(connection, "COMMIT")
             self.commit(connection)
 
     def commit(self, _: sa.Connection) -> None:
-        now = self._now()
-        self.held += [each | {"seconds": now - each["since"]} for each in self._open.values()]
-        self._open.clear()
+        now, slowest = self._now(), self._slowest[1]
+        for each in self._open.values():
+            self.held.append(each | {"seconds": now - each["since"], "slowest": slowest})
+        self.rollback(_)
 
     def rollback(self, _: sa.Connection) -> None:
         self._open.clear()
+        self._slowest = (0.0, "")
 
     def _now(self) -> float:
         return time.monotonic() - self._own_seconds
 
-    def _ask(self, connection: sa.Connection, sql: str) -> list[Any]:
+    def _query(self, connection: sa.Connection, sql: str) -> list[Any]:
         began, self._is_busy = time.monotonic(), True
         found = connection.exec_driver_sql(sql)
         rows = [row for row in found if row[1] in WAITING] if found.returns_rows else []
@@ -118,12 +122,12 @@ def main() -> None:
         command.upgrade(config, revision)
     failed, names = asyncio.run(_fill(os.environ["APP_DATABASE_URL"], tables, rows, given))
     not_rehearsed = [f"table {name} can't be filled: {why}" for name, why in failed.items()]
-    recorder = Recorder(names, rows)
+    recorder = LockRecorder(names, rows)
     recorder.listen()
     try:
         command.upgrade(config, "heads")
     except CommandError as error:
-        reason = str(error).partition("\n")[0].rpartition(">: ")[2]
+        reason = re.sub(r"^\(\S+\) (<.*>: )?", "", str(error).partition("\n")[0])
         not_rehearsed.append(f"with made rows a migration fails: {reason}")
     print(json.dumps([not_rehearsed, recorder.held]))  # noqa: T201  read by `locks`
 

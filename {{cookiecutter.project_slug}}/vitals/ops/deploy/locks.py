@@ -33,6 +33,7 @@ WAITING = {
 Holds = dict[tuple[str, str, str], dict[str, Any]]  # by statement, table and lock
 FEW, MANY = 2_000, 200_000
 GROWTH, LEAST_SECONDS = 5, 0.02  # from few to many rows; a shorter one is noise
+STALL_SECONDS, AGAIN = 0.5, 2  # a busy machine may stand still for as long: it is measured again
 IN_FOLDER = ["/bin/sh", "-c", 'cd "$0" && exec "$@"']  # alembic.ini means the folder we are in
 BATCHES = (
     "in batches, each with its commit: `DO $$ … LOOP … COMMIT; END LOOP; … $$` in "
@@ -107,9 +108,9 @@ def rehearse_locks(before: Path, this: Path) -> str:
     heads = [script.revision for script in schema.scripts(before) if script.is_head]
     run = partial(_run, this, heads, touched, limits.fill)
     (not_filled, few), (_, many) = run(FEW), run(MANY)
-    if any(each.may_be_too_long for each in _held(few, many, limits)):
-        # Once more: a machine that stood still for a moment isn't a lock.
-        few, many = _shortest(few, run(FEW)[1]), _shortest(many, run(MANY)[1])
+    for _ in range(AGAIN):
+        if any(each.is_doubtful for each in _held(few, many, limits)):
+            few, many = _shortest(few, run(FEW)[1]), _shortest(many, run(MANY)[1])
     held = [each for each in _held(few, many, limits) if each.table in used]
     lines = [*(f"  {each}" for each in held), *(f"  not rehearsed: {why}" for why in not_filled)]
     if long := [each for each in held if each.is_too_long]:
@@ -139,24 +140,30 @@ class _Held:
         self._seconds, self._few_seconds = found["seconds"], few_seconds
         self._rows = limits.rows.get(self.table, limits.rows_otherwise)
         scaled = self._seconds * self._rows / MANY
-        self.may_be_too_long = self._seconds >= LEAST_SECONDS and scaled > limits.lock_seconds
+        may_be_too_long = self._seconds >= LEAST_SECONDS and scaled > limits.lock_seconds
         grows = self._seconds >= GROWTH * few_seconds
-        self.is_too_long = self.may_be_too_long and grows
+        self.is_doubtful = may_be_too_long and self._seconds < STALL_SECONDS
+        self.is_too_long = may_be_too_long and grows
         self._scaled = scaled if grows else self._seconds
-        patterns = WAYS if found["took"] > self._seconds / 2 else [""]  # not the statement itself
-        matching = (p for p in patterns if re.match(p, self._statement, re.IGNORECASE))
-        self._way = WAYS[next(matching)]
+        is_itself_slow = found["took"] > self._seconds / 2
+        patterns = WAYS if is_itself_slow else [""]
+        self._way = WAYS[next(p for p in patterns if re.match(p, self._statement, re.IGNORECASE))]
+        self._meanwhile = "" if is_itself_slow else f" while `{_shortened(found['slowest'])}` ran"
 
     def __str__(self) -> str:
-        statement = self._statement if len(self._statement) < 80 else f"{self._statement[:79]}…"
         measured = (
             f"{self._seconds:.3f} s with {MANY:,} rows, {self._few_seconds:.3f} s with {FEW:,}"
         )
+        long = f"{self._meanwhile}. Fix: {self._way}" if self.is_too_long else ""
         return (
-            f"{statement}: {self._lock} on {self.table} until the commit: {measured}, about "
-            f"{self._scaled:,.2f} s with {self._rows:,}; {WAITING[self._lock]} wait"
-            + (f". Fix: {self._way}" if self.is_too_long else "")
+            f"{_shortened(self._statement)}: {self._lock} on {self.table} until the commit: "
+            f"{measured}, about {self._scaled:,.2f} s with {self._rows:,}; "
+            f"{WAITING[self._lock]} wait{long}"
         )
+
+
+def _shortened(statement: str) -> str:
+    return statement if len(statement) < 80 else f"{statement[:79]}…"
 
 
 def _run(
@@ -166,8 +173,8 @@ def _run(
     with services.throw_away(postgres.SERVICE) as server:
         environment = {"APP_ENVIRONMENT": "test", "APP_DATABASE_URL": server.url}
         environment |= {"PYTHONPATH": str(this), "PYTHONSAFEPATH": "1"}
-        asked = json.dumps([base, tables, rows, fill])
-        module = [shell.PYTHON, "-m", "vitals.ops.deploy.lock_recorder", asked]
+        task = json.dumps([base, tables, rows, fill])
+        module = [shell.PYTHON, "-m", "vitals.ops.deploy.lock_recorder", task]
         output = shell.check_output([*IN_FOLDER, this, *module], environment)
     failed, held = json.loads(output.strip().rpartition("\n")[2])
     longest = {(x["statement"], x["table"], x["lock"]): x for x in sorted(held, key=_seconds)}

@@ -73,8 +73,10 @@ def take_back_what_fails_under_traffic(about: Rehearsal) -> str:
     try:
         deploy.deploy(about.staging.target, about.failing, WATCHED_MINUTES)
     except Refused as refused:
+        if deploy.live(about.staging.target)[-1].left != about.failing.build.version:
+            raise
         _refuse_unless_live(about, about.before)
-        return str(refused.found)
+        return refused.found
     raise Refused("a build that fails under traffic stayed live", "the watch to take it back")
 
 

@@ -17,7 +17,7 @@ from vitals.ops.deploy import history, samples, targets, watch_read
 from vitals.ops.deploy.history import Entry
 from vitals.ops.deploy.targets import Target
 from vitals.ops.deploy.watch_looks import Seen, Watched
-from vitals.ops.deploy.watch_progress import Progress, summary, too_few
+from vitals.ops.deploy.watch_progress import Progress
 from vitals.ops.deploy.watch_read import Watch
 from vitals.ops.deploy.watch_rule import LOOK_SECONDS, WINDOW_SECONDS
 from vitals.ops.release import releases
@@ -91,13 +91,16 @@ def to_its_end(target: Target, release: Release, go_back: Callable[[str], Entry]
                 complete = _watched(watch, entry)
         except Worse as found:
             worse = found.found
-        if (now := targets.entries(target)) and now[-1] != entry:
-            raise Refused(f"{now[-1].version} was made live meanwhile: the watch has ended")
-        if worse:
-            raise _gone_back(target, release, worse, go_back)
-        entries[-1] = replace(entry, watch={"complete": complete})
-        target.switch(entry.slot, history.written(entries))
-        return entries[-1]
+        with target.alone():
+            *_, now = entries = targets.entries(target)
+            if (now.version, now.slot) != (entry.version, entry.slot):
+                raise Refused(f"{now.version} was made live meanwhile: the watch has ended")
+            if worse:
+                raise _gone_back(target, release, worse, go_back)
+            entries[-1] = replace(now, watch={"complete": complete})
+            target.switch(entry.slot, history.written(entries))
+            target.tidy(entries)
+            return entries[-1]
 
 
 def _gone_back(
@@ -141,8 +144,7 @@ def _watched(watch: Watch, entry: Entry) -> bool:
             if worse:
                 raise Worse(worse)
             if time.time() >= ends:
-                counted = watched.counted()
-                steps.say(f"watched to its end: {summary(counted)}{too_few(counted)}")
+                progress.end(watched.counted())
                 return True
             outage = watch_read.outage(watch, min(LOOK_SECONDS, ends - time.time()))
     except KeyboardInterrupt:

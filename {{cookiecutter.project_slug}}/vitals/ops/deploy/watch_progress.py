@@ -15,10 +15,11 @@ MOST_ROUTES = 15  # of the table, the busiest first
 class Progress:
     def __init__(self, version: str, ends: float) -> None:
         self._version, self._ends = version, ends
-        self._said_at, self._lines = time.monotonic(), 0
+        self._said_at, self._lines, self._looks, self._outages = time.monotonic(), 0, 0, 0
 
     def update(self, look: Look, counted: Routes) -> None:
         """Show a look, and what was counted since the first one."""
+        self._looks, self._outages = self._looks + 1, self._outages + (not look.judged)
         line = f"watching {self._version}, {max(0, self._ends - time.time()):.0f} s left: "
         line += summary(counted) + ("" if look.judged else "; the old version fails as well")
         if sys.stdout.isatty():
@@ -29,17 +30,24 @@ class Progress:
             self._said_at = time.monotonic()
             steps.say(line)
 
+    def end(self, counted: Routes) -> None:
+        """Say what the watch has seen, and what it could not judge."""
+        few = [
+            name for name, counts in sorted(counted.items()) if counts["requests"] < MIN_REQUESTS
+        ]
+        line = f"watched to its end: {summary(counted)}"
+        line += f"; too few requests to judge {', '.join(few)}" if few else ""
+        if self._outages:
+            line += (
+                f"; {self._outages} of {self._looks} looks not judged: the old version failed too"
+            )
+        steps.say(line)
+
 
 def summary(counted: Routes) -> str:
     """Return how many requests there were, and how many failed."""
     requests, errors = (sum(c[key] for c in counted.values()) for key in ("requests", "errors"))
     return f"{requests:,} requests, {errors:,} failed"
-
-
-def too_few(counted: Routes) -> str:
-    """Name the routes whose requests were too few to be judged."""
-    few = [route for route, counts in sorted(counted.items()) if counts["requests"] < MIN_REQUESTS]
-    return f"; too few requests to judge {', '.join(few)}" if few else ""
 
 
 def _table(look: Look, counted: Routes) -> list[str]:

@@ -53,7 +53,10 @@ def look(watch: Watch, at: float, outage: bool) -> Look:
 
 
 def outage(watch: Watch, seconds: float) -> bool:
-    """Wait; return whether the old version failed meanwhile: then it's not the new one's fault."""
+    """Wait; return whether the old version failed meanwhile: then it's not the new one's fault.
+
+    The wait ends early when the new version has ended.
+    """
     ends, failed = time.monotonic() + seconds, False
     paths = [path for path in ("/readyz", smoke.first_read(watch.old)) if path]
     try:
@@ -62,8 +65,9 @@ def outage(watch: Watch, seconds: float) -> bool:
             load.client(url, watch.old, timeout=OLD_TIMEOUT_SECONDS) as client,
         ):
             while not (failed := any(client.get(path).status_code >= 500 for path in paths)):
-                if (left := ends - time.monotonic()) <= 0:
-                    break
+                left = ends - time.monotonic()
+                if left <= 0 or not watch.target.running(watch.slot):
+                    return False
                 time.sleep(min(1, left))
     except (Refused, httpx.ConnectError):
         pass  # nothing runs there: no witness

@@ -86,7 +86,7 @@ def level_says_what_breaks(state: RepositoryState) -> str:
     if not state.previous or not breaking:
         return ""
     least = versions.level_of_a_break(state.previous)
-    if versions.LEVELS.index(state.level) < versions.LEVELS.index(least):
+    if versions.newest([state.version, versions.following(state.previous, least)]) != state.version:
         found = f"LEVEL={state.level}, and clients break: {', '.join(breaking)}"
         raise Refused(found, f"LEVEL={least}", f"`make release LEVEL={least}`")
     return ", ".join(breaking)

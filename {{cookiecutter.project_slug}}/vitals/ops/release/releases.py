@@ -95,6 +95,11 @@ def folder_name(build: Build) -> str:
     return f"{build.version}-{build.commit[:12]}"
 
 
+def migrations(folder: Path) -> set[str]:
+    """Return the names of the files that a release migrates a schema with."""
+    return {file.name for file in folder.glob("migrations/versions/*.py")}
+
+
 def host(release: Release) -> str:
     """Return a host name that the service answers to there."""
     hosts = Configuration(release.folder).values(release.environment).get("APP_ALLOWED_HOSTS", "")

@@ -17,7 +17,8 @@ from fastapi.routing import APIRoute, iter_route_contexts
 from starlette.routing import Host, Mount
 
 import vitals
-from vitals.ops.check.security.requests import DESCRIPTION, Operation
+from vitals.ops.check.security.operations import Operation
+from vitals.ops.check.security.requests import DESCRIPTION
 from vitals.ops.run import project_file
 from vitals.settings import DatabaseSettings, load
 

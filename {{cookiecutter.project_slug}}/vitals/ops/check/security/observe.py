@@ -18,7 +18,8 @@ from urllib.parse import unquote
 import httpx
 
 from vitals.ops.check import config
-from vitals.ops.check.security.requests import DESCRIPTION, PUBLIC, VALID, Operation, Requests, Sent
+from vitals.ops.check.security.operations import Operation
+from vitals.ops.check.security.requests import DESCRIPTION, PUBLIC, VALID, Requests, Sent
 from vitals.ops.measure import load
 from vitals.ops.project.token import Issuer, publish
 from vitals.ops.run import project_file, shell

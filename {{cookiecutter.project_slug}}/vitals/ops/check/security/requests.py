@@ -4,15 +4,19 @@ import secrets
 import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
-from types import MappingProxyType
-from typing import Any, NamedTuple, Self
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 import httpx
 import jwt
 
+<<<<<<< HEAD
 from vitals.ops.check.security.bodies import body_of
 from vitals.ops.check.security.schemas import Schema, resolve, value
+=======
+from vitals.ops.check.security.operations import Operation
+from vitals.ops.check.security.schemas import Schema, is_file, resolve, value
+>>>>>>> aa4fe36bca95cecb0fb5c786ca007cf7f8a7527c
 from vitals.ops.measure.load import EMPTY, Load
 from vitals.ops.measure.session import Session
 from vitals.ops.project.token import Issuer
@@ -25,40 +29,6 @@ NOTHING_THERE = ("/no-such-path", "/docs", "/redoc", "/openapi.json")
 FILES = ("../" * 9 + "etc/passwd", "pyproject.toml")
 FOREIGN = "https://foreign.example"
 ORDER = ("POST", "PUT", "PATCH", "GET")  # what creates data first, what deletes it last
-NONE: Schema = MappingProxyType({})
-
-
-class Operation(NamedTuple):
-    """A method of a path, with what OpenAPI says of it."""
-
-    name: str  # such as "POST /items"
-    public: bool = True
-    parameters: Sequence[Schema] = ()
-    content: Schema = NONE  # of the body, by media type
-    answers: Sequence[Schema] = ()  # the schemas of its successes
-    scopes: Sequence[str] = ()
-    schemes: Schema = NONE  # the ways to say who calls
-    schemas: Schema = NONE  # what others refer to
-
-    @property
-    def method(self) -> str:
-        return self.name.partition(" ")[0]
-
-    @classmethod
-    def of(cls, name: str, spec: Schema, parts: Schema) -> Self:
-        """Read an operation of OpenAPI; `parts` are the description's components."""
-        required = {n: scopes for each in spec.get("security", ()) for n, scopes in each.items()}
-        successes = [a for status, a in spec.get("responses", {}).items() if status < "3"]
-        contents = [c for answer in successes for c in answer.get("content", {}).values()]
-        return cls(
-            name,
-            parameters=spec.get("parameters", ()),
-            content=spec.get("requestBody", {}).get("content", {}),
-            answers=[each.get("schema", {}) for each in contents],
-            scopes=sorted({scope for scopes in required.values() for scope in scopes}),
-            schemes={n: parts.get("securitySchemes", {}).get(n, {}) for n in required},
-            schemas=parts.get("schemas", {}),
-        )
 
 
 class Sent(NamedTuple):
