@@ -28,7 +28,7 @@ from vitals.settings import PREFIX, REFERENCE, secret_names
 
 SERVICE = [shell.PYTHON, "-m", "vitals.ops.check.security.defective"]
 START_SECONDS, ANSWER_SECONDS, BODY_SECONDS = 20, 10, 0.5
-PROBLEM = "application/problem+json"
+PROBLEM, HEALTH = "application/problem+json", "application/health+json"
 MOST = 2_000_000  # bytes of an answer
 SENT = ("path", "query", "header", "body", "password", "defect", "credentials", "environment")
 LETTERS = "abcdefghijklmnopqrstuvwxyz"

@@ -10,8 +10,13 @@ from urllib.parse import quote
 import httpx
 import jwt
 
+<<<<<<< HEAD
+from vitals.ops.check.security.bodies import body_of
+from vitals.ops.check.security.schemas import Schema, resolve, value
+=======
 from vitals.ops.check.security.operations import Operation
 from vitals.ops.check.security.schemas import Schema, is_file, resolve, value
+>>>>>>> aa4fe36bca95cecb0fb5c786ca007cf7f8a7527c
 from vitals.ops.measure.load import EMPTY, Load
 from vitals.ops.measure.session import Session
 from vitals.ops.project.token import Issuer
@@ -150,19 +155,6 @@ class Requests:
             sent["Content-Type"] = media_type
             return {"content": body}
         return {}
-
-
-def body_of(media_type: str, schema: Schema, made: Any, file_name: str) -> dict[str, Any]:
-    """The arguments of httpx for a body of JSON or of a form; empty for any other."""
-    if media_type.endswith("json"):
-        return {"json": made}
-    if media_type == "application/x-www-form-urlencoded":
-        return {"data": made}
-    if media_type == "multipart/form-data":
-        lists = {n: v if isinstance(v, list) else [v] for n, v in made.items()}
-        names = {n: file_name for n, f in schema.get("properties", {}).items() if is_file(f)}
-        return {"files": [(n, (names.get(n), str(v))) for n in lists for v in lists[n]]}
-    return {}
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -8,8 +8,13 @@ from pathlib import Path
 from vitals.ops.check.security import requests
 from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
+<<<<<<< HEAD
+from vitals.ops.check.security.observe import HEALTH, PROBLEM, canaries_in
+from vitals.ops.check.security.requests import Operation
+=======
 from vitals.ops.check.security.observe import PROBLEM, canaries_in
 from vitals.ops.check.security.operations import Operation
+>>>>>>> aa4fe36bca95cecb0fb5c786ca007cf7f8a7527c
 from vitals.ops.check.security.schemas import SECRET, fields, is_bounded
 
 API, CONSUMPTION, NEVER_LOGGED = "OWASP API5:2023", "OWASP API4:2023", "OWASP ASVS 16.2.5"
@@ -43,14 +48,12 @@ INTERNALS = {  # what no answer may hold either
     "a page of the description": "swagger-ui",
 }
 PAGE_SIZES, MAX_PAGE = {"limit", "size", "page_size", "per_page"}, 1000
-HEALTH = "application/health+json"
 
 
 @check("SEC-101", "a scope, or PUBLIC", GUARD, API)
 def every_route_says_who_may_call_it(seen: Evidence) -> Findings:
     """Every route says who may call it"""
-    names = (line.partition(": ")[0] for line in seen.service.unguarded)
-    yield from ((name, "does not say who may call it") for name in names)
+    yield from ((x.split(": ")[0], "does not say who may call it") for x in seen.service.unguarded)
 
 
 @check("SEC-102", "401, or 403", "let vitals.caller verify the token", "RFC 8725, 3")
