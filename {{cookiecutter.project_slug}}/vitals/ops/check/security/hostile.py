@@ -15,13 +15,9 @@ from urllib.parse import quote
 import httpx
 
 from vitals.ops.check.security import defective
-<<<<<<< HEAD
 from vitals.ops.check.security.bodies import body_of
-from vitals.ops.check.security.requests import ORDER, Operation
-=======
 from vitals.ops.check.security.operations import Operation
-from vitals.ops.check.security.requests import ORDER, body_of
->>>>>>> aa4fe36bca95cecb0fb5c786ca007cf7f8a7527c
+from vitals.ops.check.security.requests import ORDER
 from vitals.ops.check.security.schemas import resolve, value
 from vitals.ops.measure import load
 from vitals.ops.measure.session import Session

@@ -10,13 +10,9 @@ from urllib.parse import quote
 import httpx
 import jwt
 
-<<<<<<< HEAD
 from vitals.ops.check.security.bodies import body_of
-from vitals.ops.check.security.schemas import Schema, resolve, value
-=======
 from vitals.ops.check.security.operations import Operation
-from vitals.ops.check.security.schemas import Schema, is_file, resolve, value
->>>>>>> aa4fe36bca95cecb0fb5c786ca007cf7f8a7527c
+from vitals.ops.check.security.schemas import Schema, resolve, value
 from vitals.ops.measure.load import EMPTY, Load
 from vitals.ops.measure.session import Session
 from vitals.ops.project.token import Issuer

@@ -8,13 +8,8 @@ from pathlib import Path
 from vitals.ops.check.security import requests
 from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
-<<<<<<< HEAD
 from vitals.ops.check.security.observe import HEALTH, PROBLEM, canaries_in
-from vitals.ops.check.security.requests import Operation
-=======
-from vitals.ops.check.security.observe import PROBLEM, canaries_in
 from vitals.ops.check.security.operations import Operation
->>>>>>> aa4fe36bca95cecb0fb5c786ca007cf7f8a7527c
 from vitals.ops.check.security.schemas import SECRET, fields, is_bounded
 
 API, CONSUMPTION, NEVER_LOGGED = "OWASP API5:2023", "OWASP API4:2023", "OWASP ASVS 16.2.5"
