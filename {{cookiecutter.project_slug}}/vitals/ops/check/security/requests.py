@@ -12,7 +12,7 @@ import jwt
 
 from vitals.ops.check.security.bodies import body_of
 from vitals.ops.check.security.operations import Operation
-from vitals.ops.check.security.schemas import Schema, resolve, value
+from vitals.ops.check.security.schemas import resolve, value
 from vitals.ops.measure.load import EMPTY, Load
 from vitals.ops.measure.session import Session
 from vitals.ops.project.token import Issuer
