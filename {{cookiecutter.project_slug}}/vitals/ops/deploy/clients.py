@@ -73,7 +73,7 @@ def _answers(
     with load.client(url, before, timeout=observe.ANSWER_SECONDS) as client:
         # Each version gets texts of its own, so that what the other has stored is no conflict.
         texts = {at: "".join(map(secrets.choice, [observe.LETTERS] * 14)) for at in observe.SENT}
-        requests = Requests(client, issuer, texts, plan._replace(seeds=[]))
+        requests = Requests(client, issuer, texts, plan if plan.login else load.EMPTY)
         planned = dict(_planned(client, plan, session))
         return planned | dict(_of_each_operation(client, requests, description))
 
