@@ -104,4 +104,4 @@ class Released:
         ports = {"HTTP_PORT": "127.0.0.1:0", "HTTPS_PORT": "127.0.0.1:0"}
         engine = {name: os.environ[name] for name in os.environ if name.startswith("DOCKER")}
         given = {"ENV": "staging", "YES": "1", "WATCH": "0", "SECRETS": str(self.secrets)}
-        return environment(**engine, **ports, **given, **changed)
+        return environment(**engine, **ports, **given | changed)

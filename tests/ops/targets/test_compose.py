@@ -151,6 +151,19 @@ def test_what_is_live_what_is_warm_and_one_more_stay_on_the_host(
     assert sorted(docker.ran) == ["docker image rm orders:v1", "docker image rm orders:v2"]
 
 
+def test_a_rehearsal_keeps_its_files_and_images_until_its_end(
+    docker: Docker, tmp_path: Path
+) -> None:
+    (tmp_path / "overlay.json").touch()
+    rehearsed = compose(tmp_path)
+    rehearsed.releases = None
+
+    rehearsed.tidy([history.entry("deploy", f"v{n}", "c0ffee", "blue") for n in range(1, 6)])
+
+    assert (tmp_path / "overlay.json").exists()
+    assert docker.ran == []
+
+
 def test_nothing_is_live_where_there_is_no_proxy(docker: Docker, tmp_path: Path) -> None:
     docker.answers = {"docker ps": "another-front-1\n"}
 

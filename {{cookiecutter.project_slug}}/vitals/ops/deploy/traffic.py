@@ -52,9 +52,9 @@ class Traffic:
         return Counter(filter(None, self.outcomes))
 
     def wait_for(self, requests: int, within_seconds: float = 60) -> None:
-        """Wait until that many requests were answered or failed."""
+        """Wait until that many were answered or failed, not by a fault that was planted."""
         deadline = time.monotonic() + within_seconds
-        while len(self.outcomes) < requests and time.monotonic() < deadline:
+        while len(self.outcomes) - self.planted < requests and time.monotonic() < deadline:
             time.sleep(0.05)
 
     def _send(self, client: httpx.Client, request: Request, headers: dict[str, str]) -> None:

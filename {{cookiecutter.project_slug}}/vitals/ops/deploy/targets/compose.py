@@ -133,11 +133,13 @@ class Compose:
         )
 
     def tidy(self, entries: Sequence[Entry]) -> None:
+        if self.releases is None:  # a rehearsal's, whose end removes all
+            return
         lasting = history.lasting(entries)
         for image in {self._reference(e) for e in entries} - {self._reference(e) for e in lasting}:
             shell.run(["docker", "image", "rm", image])
         names = {releases.folder_name(Build(each.version, each.commit)) for each in lasting}
-        for folder in (self.releases or self.folder).iterdir():
+        for folder in self.releases.iterdir():
             if folder.name not in names:
                 shutil.rmtree(folder)
 
