@@ -7,11 +7,13 @@ others, whose place an empty one takes; `make` and `ssh` only note what they are
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import yaml
 
 from tests.baking import generate
 
@@ -123,6 +125,7 @@ def test_a_tag_is_checked_built_and_deployed_to_staging_by_digest(project: Path,
 
     *before, last = called
     assert sorted(before) == [
+        "make audit v1.2.0",
         "make check",
         "make check",
         "make release-page v1.2.0",
@@ -137,7 +140,7 @@ def test_a_tag_is_checked_built_and_deployed_to_staging_by_digest(project: Path,
     )
 
 
-@pytest.mark.parametrize("failing", ["check", "verify-tag"])
+@pytest.mark.parametrize("failing", ["check", "verify-tag", "audit"])
 def test_what_fails_its_check_is_neither_built_nor_deployed_nor_announced(
     failing: str, project: Path, tmp_path: Path
 ):
@@ -172,3 +175,70 @@ def test_gitlabs_file_is_valid_by_its_schema(gitlab: Path):
     done = subprocess.run(check, cwd=gitlab, capture_output=True, text=True)
 
     assert done.returncode == 0, done.stdout
+
+
+BUILD = (
+    "docker buildx build --push --sbom=true --provenance=mode=max --file deploy/Dockerfile"
+    " --build-arg VERSION=v1.2.0 --build-arg COMMIT=c0ffee --metadata-file built.json"
+    " --tag registry.example/orders:v1.2.0 ."
+)
+GITLAB_JOBS = {  # what each script calls, with a project that names an image
+    "check": ["make check"],
+    "audit": ["make security HISTORY=all"],
+    "verify-tag": ["make verify-tag", "make audit"],
+    "build": [
+        "docker login --username ci --password-stdin registry.example",
+        "docker buildx create --use",
+        BUILD,
+    ],
+    "release-page": ["make release-page"],
+    "staging": [f"ssh deploy v1.2.0 {DIGEST}"],
+    "production": [f"ssh deploy v1.2.0 {DIGEST}"],
+}
+NOTE = """#!/bin/sh
+name=${0##*/}
+[ "$name" != ssh ] || { for last; do :; done; set -- "$last"; }
+echo "$name $*" >> "$RECORD"
+[ "$name $2" != "docker build" ] || echo '{"containerimage.digest": "'$DIGEST'"}' > built.json
+"""
+
+
+@pytest.mark.parametrize("job", GITLAB_JOBS)
+def test_each_script_of_gitlab_does_what_its_job_is_for(job: str, gitlab: Path, tmp_path: Path):
+    jobs = yaml.safe_load((gitlab / ".gitlab-ci.yml").read_text())
+    found = {**jobs.get(jobs[job].get("extends"), {}), **jobs[job]}
+    shutil.copytree(gitlab, project := tmp_path / "project")
+    table = project / "pyproject.toml"
+    image = '[tool.vitals]\nimage = "registry.example/orders"\n'
+    table.write_text(table.read_text().replace("[tool.vitals]\n", image))
+    (project / "deploy" / "known_hosts").write_text("host ssh-ed25519 AAAA\n")
+    for name in ("make", "docker", "ssh", "git", "apt-get"):
+        (tmp_path / name).write_text(NOTE)
+        (tmp_path / name).chmod(0o755)
+    given = {"RECORD": str(tmp_path / "record"), "DIGEST": DIGEST, "VERSION": "v1.2.0", "ENV": job}
+    given |= {"CI_COMMIT_TAG": "v1.2.0", "CI_COMMIT_SHA": "c0ffee", "CI_REGISTRY_USER": "ci"}
+    given |= {"DEPLOY_HOST": "ci@host", "DEPLOY_KEY": "key"}
+    lines = [*found.get("before_script", ()), *found["script"]]
+
+    done = subprocess.run(
+        ["bash", "-ec", "\n".join(lines)],
+        cwd=project,
+        env={**os.environ, **given, "PATH": f"{tmp_path}:{os.environ['PATH']}"},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.returncode == 0, done.stderr
+    called = (tmp_path / "record").read_text().splitlines()
+    called = [line for line in called if not line.startswith(("git", "apt-get"))]
+    assert called == GITLAB_JOBS[job]
+    if job == "build":
+        assert (project / "image.env").read_text() == f"DIGEST={DIGEST}\n"
+
+
+def test_no_script_of_gitlab_is_left_out(gitlab: Path):
+    jobs = yaml.safe_load((gitlab / ".gitlab-ci.yml").read_text())
+
+    scripts = {n for n, each in jobs.items() if {"script", "extends"} & {*each} and n[0] != "."}
+    assert {*GITLAB_JOBS} == scripts

@@ -3,11 +3,13 @@ import threading
 from collections.abc import Callable, Iterator
 from email.message import Message
 from http.server import BaseHTTPRequestHandler, HTTPServer
+from pathlib import Path
 
 import pytest
 import yaml
 
 from tests.ops.shipping import commit
+from vitals.ops.check.security.checklist import NotRun
 from vitals.ops.release import publish
 from vitals.ops.run import git, shell
 from vitals.ops.run.steps import Refused
@@ -173,3 +175,33 @@ def test_a_page_that_the_forge_refuses_fails_and_is_safe_to_repeat(
     pages.status = 403
     with pytest.raises(Refused, match=r"answered 403.*safe to repeat"):
         publish.page("v0.1.0")
+
+
+def test_the_packages_of_a_release_are_audited(
+    released: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (released / "config").mkdir(exist_ok=True)
+    accepted = released / "config" / "security-accepted.toml"
+    accepted.write_text("")
+    open_ones = [("httpx GHSA-1", "is open")]
+    monkeypatch.setattr("vitals.ops.check.security.tools.advisories", lambda: open_ones)
+
+    with pytest.raises(Refused) as refused:
+        publish.audit("v0.1.0")
+    assert refused.value.output == "httpx GHSA-1"
+
+    accepted.write_text(
+        '[[accepted]]\nid = "SEC-607"\nplace = "httpx GHSA-1"\nowner = "ada"\n'
+        'reason = "not used"\nuntil = 2027-01-01\n'
+    )
+    assert publish.audit("v0.1.0") == "v0.1.0: no advisory is open"
+
+
+def test_an_audit_that_nobody_answered_is_no_pass(monkeypatch: pytest.MonkeyPatch) -> None:
+    def away() -> list[tuple[str, str]]:
+        raise NotRun("no network")
+
+    monkeypatch.setattr("vitals.ops.check.security.tools.advisories", away)
+
+    with pytest.raises(Refused, match="not run, no network"):
+        publish.audit("v0.1.0")

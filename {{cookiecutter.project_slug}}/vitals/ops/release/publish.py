@@ -1,7 +1,7 @@
 """CI steps after a version's tag has arrived, all safe to repeat.
 
-`tag` checks that `make release` made the tag. `page` writes the release's page from the tag's
-message; the CI's own file says where, in the variables of PAGE_VARIABLES.
+`tag` checks that `make release` made the tag, `audit` its packages. `page` writes the release's
+page from the tag's message; the CI's own file says where, in the variables of PAGE_VARIABLES.
 """
 
 import os
@@ -10,8 +10,10 @@ from pathlib import Path
 
 import httpx
 
+from vitals.ops.check.security import checklist, tools
+from vitals.ops.check.security.checklist import NotRun
 from vitals.ops.release import changelog, repository_state, versions
-from vitals.ops.run import git, project_file, steps
+from vitals.ops.run import git, project_file, shell, steps
 from vitals.ops.run.steps import Refused
 
 # The addresses of all pages and of this one, the header with the job's token, the notes' field.
@@ -61,7 +63,25 @@ def page(version: str) -> str:
     return f"the page of {version} is written"
 
 
-COMMANDS = {"tag": verify, "page": page}
+def audit(version: str) -> str:
+    """Look for advisories against the packages of the image; those that were accepted count not.
+
+    Raises `Refused` with what is open, and where nobody answers: here that is no pass.
+    """
+    try:
+        found = tools.advisories()
+    except NotRun as reason:
+        raise Refused(f"advisories: not run, {reason}", "an answer", "safe to repeat") from reason
+    file = shell.ROOT / "config" / "security-accepted.toml"
+    known = {each.place for each in checklist.accepted(file) if each.id == "SEC-607"}
+    if left := [name for name, _ in found if name not in known]:
+        raise Refused(
+            f"{version} has packages with advisories", fix="make upgrade", output="\n".join(left)
+        )
+    return f"{version}: no advisory is open"
+
+
+COMMANDS = {"tag": verify, "page": page, "audit": audit}
 
 if __name__ == "__main__":
     version = os.environ.get("VERSION", "")
