@@ -46,7 +46,7 @@ from functools import partial
 
 import asyncpg
 
-from vitals.ops.deploy import rehearse
+from vitals.ops.deploy import rehearsal, rehearse
 from vitals.ops.deploy.traffic import Traffic
 from vitals.ops.measure import load
 from vitals.ops.release import releases
@@ -54,7 +54,7 @@ from vitals.ops.release.releases import Build
 from vitals.ops.run import git
 
 first = Build("v0.0.1", git.git("rev-parse", "HEAD"))
-rehearse._last_release = lambda tree: releases.unpacked(first, rehearse.ENVIRONMENT)
+rehearsal._last_release = lambda tree: releases.unpacked(first, rehearse.ENVIRONMENT)
 workers = {}
 
 
@@ -91,20 +91,20 @@ def stop(release):
     assert worker.wait(60) == 143, worker.returncode
 
 
-with rehearse._prepared("process", git.tree_hash()) as rehearsal:
-    target, before, this = rehearsal.staging.target, rehearsal.before, rehearsal.this
+with rehearsal.prepared("process", git.tree_hash()) as about:
+    target, before, this = about.staging.target, about.before, about.this
     try:
-        rehearse.deploy_the_last_release(rehearsal)
+        rehearse.deploy_the_last_release(about)
         start(target, before)
-        connect = partial(load.client, rehearsal.staging.proxy_url(), this)
-        requests = rehearse._requests(rehearsal.known)
-        with Traffic(connect, requests, rehearsal.session) as traffic:
-            rehearse.deploy_this_tree(rehearsal)
+        connect = partial(load.client, about.staging.proxy_url(), this)
+        requests = rehearse._requests(about.known)
+        with Traffic(connect, requests, about.session) as traffic:
+            rehearse.deploy_this_tree(about)
             start(target, this)
             traffic.wait_for(len(traffic.outcomes) + 50)
-            rehearse.roll_back(rehearsal)
+            rehearse.roll_back(about)
             stop(this)
-            rehearse.refuse_a_broken_build(rehearsal)
+            rehearse.refuse_a_broken_build(about)
             stop(before)
             start(target, before)
             traffic.wait_for(len(traffic.outcomes) + 50)

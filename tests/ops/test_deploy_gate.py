@@ -122,7 +122,7 @@ def test_a_request_runs_one_target_with_its_values_and_the_released_code(
 ) -> None:
     code, output = said(host, request_)
 
-    assert (code, output) == (0, f"--no-print-directory {given}\n")
+    assert (code, output) == (0, f"YES=1 {given}\n")
 
 
 def test_a_version_that_was_not_released_is_not_deployed(host: Path) -> None:
