@@ -1,6 +1,7 @@
 """Expressions of dashboard, rules and alerts, evaluated on a real Prometheus."""
 
 import contextlib
+import itertools
 import json
 import math
 import os
@@ -75,8 +76,11 @@ def watched(project: Project, service: Service, tmp_path_factory) -> Iterator[Mo
     traffic.send(address)
 
     def go_on() -> None:
-        while not ended.wait(0.02):
-            for path in ("/items/1", "/items", "/items/404", "/reports/prices"):
+        for after in itertools.count():
+            if ended.wait(0.02):
+                return
+            page = f"/items?after={after}"  # each of its own, so that some are not in the cache
+            for path in ("/items/1", page, "/items/404", "/reports/prices"):
                 with contextlib.suppress(OSError):  # the last test ends the service
                     traffic.ask("GET", address + path)
 
