@@ -54,7 +54,7 @@ HANGS = {
     "an event loop that is blocked": ["/stuck?seconds=60"],
     "a background task": ["/behind"],
     "a websocket": ["/socket"],
-    "a frozen database with its pool in use": ["/items?limit=1"] * 20,
+    "a frozen database with its pool in use": [f"/items?after={n}" for n in range(20)],
     "a pipe that nobody reads": ["/slow?seconds=60"],
     "a collector that is away": ["/slow?seconds=0"] * 5,
     "a collector that hangs": ["/slow?seconds=0"] * 5,
