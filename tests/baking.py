@@ -139,6 +139,17 @@ def free_port() -> int:
         return server.getsockname()[1]
 
 
+def with_the_engine(folder: Path, *packages: str) -> Path:
+    """Make an environment with the engine's wheel and other packages; return its Python."""
+    subprocess.run(["make", "engine", f"DEST={folder}"], cwd=ROOT, check=True)
+    [wheel] = folder.glob("*.whl")
+    subprocess.run(["uv", "venv", "--quiet", "--no-config", folder / "venv"], check=True)
+    python = folder / "venv" / "bin" / "python"
+    install = ["uv", "pip", "install", "--quiet", "--no-config", "--python", python]
+    subprocess.run([*install, wheel, *packages], check=True)
+    return python
+
+
 @contextlib.contextmanager
 def serving(project: Path) -> Iterator[str]:
     """Start the service of a project that is set up, by its start command; yield its address."""

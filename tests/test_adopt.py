@@ -98,14 +98,8 @@ def client():
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("adopt")
-    subprocess.run(["make", "engine", f"DEST={folder}"], cwd=baking.ROOT, check=True)
-    [wheel] = folder.glob("*.whl")
-    subprocess.run(["uv", "venv", "--quiet", "--no-config", folder / "venv"], check=True)
-    found = folder / "venv" / "bin" / "python"
-    install = ["uv", "pip", "install", "--quiet", "--no-config", "--python", found, wheel]
     packages = ("fastapi[standard]", "gunicorn", "uvicorn-worker", "aiosqlite", "pytest")
-    subprocess.run([*install, "sqlalchemy[asyncio]", *packages], check=True)
-    return found
+    return baking.with_the_engine(folder, "sqlalchemy[asyncio]", *packages)
 
 
 @contextmanager

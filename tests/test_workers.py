@@ -52,14 +52,8 @@ SERVERS = {
 @pytest.fixture(scope="module")
 def python(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("environment")
-    subprocess.run(["make", "engine", f"DEST={folder}"], cwd=baking.ROOT, check=True)
-    [wheel] = folder.glob("*.whl")
-    subprocess.run(["uv", "venv", "--quiet", "--no-config", folder / "venv"], check=True)
-    found = folder / "venv" / "bin" / "python"
-    install = ["uv", "pip", "install", "--quiet", "--no-config", "--python", found]
-    subprocess.run([*install, wheel, *PACKAGES], check=True)
     (folder / "shop.py").write_text(APPLICATION)
-    return found
+    return baking.with_the_engine(folder, *PACKAGES)
 
 
 class Served:

@@ -41,7 +41,7 @@ def create_app(settings, whole=create_app):
     return service
 """
 FAULTS = {
-    "slow": "await asyncio.sleep(0.3)",
+    "slow": "await asyncio.sleep(0.3)",  # the fault: more than the 250 ms of slo.toml
     "calls": "[current.get().add('db', 0.1, 'SELECT 1') for _ in range(20)]",
     "memory": "leak.append(b'x' * (1 << 19))",
     "crash": "len(requests) == AFTER + 1 and threading.Timer(12, os._exit, [3]).start()",
@@ -68,7 +68,7 @@ def servers(name: str) -> list[int]:
 
 def freeze_the_database(_: Rehearsal) -> None:
     """Let it answer nothing for a while, soon after the switch."""
-    time.sleep(8)
+    time.sleep(8)  # the switch and one look, 5 s apart, have gone well
     frozen = servers("postgres")
     assert frozen
     for sent, seconds in ((signal.SIGSTOP, OUTAGE_SECONDS), (signal.SIGCONT, 0)):
@@ -87,7 +87,7 @@ def empty_the_cache(about: Rehearsal) -> None:
         ):
             answer = client.delete("/cache/items", headers={"Authorization": f"Bearer {token}"})
             assert answer.is_success, answer.text
-        time.sleep(2)
+        time.sleep(2)  # the cache fills again: a change of circumstances, not an outage
 
 
 def treble_the_traffic(_: Rehearsal) -> None:

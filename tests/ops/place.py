@@ -79,7 +79,6 @@ class Place:
         self.metrics: Callable[[str], str] = lambda _: metrics()  # of a version, at each look
 
     def alone(self) -> AbstractContextManager[None]:
-        self.folder.mkdir(exist_ok=True)
         return state.alone(self.folder, "process 1")
 
     def tidy(self, entries: Sequence[Entry]) -> None:

@@ -25,6 +25,16 @@ def runs(project: Path, command: str) -> str:
     return backup.run(Release(Build("v1.2.0", "c"), project, "staging"))
 
 
+def docker(project: Path, monkeypatch: pytest.MonkeyPatch, does: str) -> None:
+    """Put a program in Docker's place, on a project without a backup command of its own."""
+    program = project / "bin" / "docker"
+    program.parent.mkdir()
+    program.write_text(f"#!/bin/sh\n{does}\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    runs(project, "")
+
+
 def test_the_command_gets_the_environment_and_its_words_are_in_no_log(
     project: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
@@ -49,12 +59,7 @@ def test_where_there_is_none_that_is_said(command: str, project: Path) -> None:
 def test_three_dumps_stay_and_only_their_owner_reads_them(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    docker = project / "bin" / "docker"
-    docker.parent.mkdir()
-    docker.write_text("#!/bin/sh\necho dumped\n")
-    docker.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{docker.parent}:{os.environ['PATH']}")
-    runs(project, "")
+    docker(project, monkeypatch, "echo dumped")
     times = iter(f"2026-01-0{day}" for day in range(1, 6))
     monkeypatch.setattr("vitals.ops.deploy.history.now", lambda: next(times))
 
@@ -66,12 +71,7 @@ def test_three_dumps_stay_and_only_their_owner_reads_them(
 
 
 def test_a_dump_that_fails_leaves_no_file(project: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    docker = project / "bin" / "docker"
-    docker.parent.mkdir()
-    docker.write_text("#!/bin/sh\necho half\nexit 1\n")
-    docker.chmod(0o755)
-    monkeypatch.setenv("PATH", f"{docker.parent}:{os.environ['PATH']}")
-    runs(project, "")
+    docker(project, monkeypatch, "echo half; exit 1")
 
     with pytest.raises(Refused, match="pg_dump in orders-staging-database-1 ended with 1"):
         backup.dump("staging")

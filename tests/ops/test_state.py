@@ -19,7 +19,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 def test_containers_can_read_what_lies_there_whatever_the_umask(umask: int, project: Path) -> None:
     before = os.umask(umask)
     try:
-        folder = state.folder("staging")
+        state.make(folder := state.folder("staging"))
         state.write(folder / "front.json", "{}")
     finally:
         os.umask(before)
@@ -56,13 +56,13 @@ def test_somebody_who_may_not_write_there_gets_the_command_that_helps(
 ) -> None:
     """The superuser may write everywhere: what the system says to others is given."""
     if exists:
-        state.folder("staging")
+        state.make(state.folder("staging"))
         monkeypatch.setattr("os.access", lambda *_: False)
     else:
         monkeypatch.setattr("pathlib.Path.mkdir", _forbidden)
 
     with pytest.raises(Refused, match=r"Fix: `sudo install -d -m 2775 .*/state/staging`"):
-        state.folder("staging")
+        state.make(state.folder("staging"))
 
 
 def _forbidden(*_: object, **__: object) -> None:
@@ -73,4 +73,10 @@ def test_a_file_in_the_place_of_the_folder_is_named(project: Path) -> None:
     (project / "state").write_text("")
 
     with pytest.raises(Refused, match="File exists"):
-        state.folder("staging")
+        state.make(state.folder("staging"))
+
+
+def test_who_only_reads_makes_nothing(project: Path) -> None:
+    state.folder("staging")
+
+    assert not (project / "state").exists()

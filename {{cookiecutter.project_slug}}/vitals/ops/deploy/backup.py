@@ -42,7 +42,8 @@ def _path() -> str:
 
 def dump(environment: str) -> Path:
     """Write a dump of compose staging's database, readable for us alone; keep the last three."""
-    folder = state.folder(environment) / "backups"
+    state.make(home := state.folder(environment))
+    folder = home / "backups"
     folder.mkdir(mode=0o700, exist_ok=True)
     container = f"{targets.project_name()}-{environment}-database-1"
     file = folder / f"{history.now().replace(':', '')}.dump"

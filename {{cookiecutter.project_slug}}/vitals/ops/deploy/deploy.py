@@ -181,7 +181,8 @@ def main() -> None:
         steps.say("\n".join(map(str, live(target))))
         return
     if verb == "deploy":
-        release = chosen.release(target, environment)
+        with target.alone():
+            release = chosen.release(target, environment)
         entry = deploy(target, release, watch.minutes(release), backup.run)
     else:
         with target.alone():

@@ -20,19 +20,22 @@ HOLDER = "holder"
 
 
 def folder(environment: str) -> Path:
-    """Return the folder, made if there is none. Raises `Refused` where we may not write there."""
-    root = Path(str(project_file.table().get("state") or f"/var/lib/{project_name()}"))
-    found = root / environment
+    """Return where the folder is, or will be."""
+    root = str(project_file.table().get("state") or f"/var/lib/{project_name()}")
+    return Path(root, environment)
+
+
+def make(folder: Path) -> None:
+    """Make the folder if there is none. Raises `Refused` where we may not write there."""
     try:
-        for each in (root, found):
+        for each in (folder.parent, folder):
             if not each.is_dir():
                 each.mkdir()
                 each.chmod(FOLDER_MODE)
     except OSError as error:
-        raise Refused(f"{found}: {error.strerror}", *_way(found)) from error
-    if not os.access(found, os.W_OK | os.X_OK):
-        raise Refused(f"{found} can't be written by {getpass.getuser()}", *_way(found))
-    return found
+        raise Refused(f"{folder}: {error.strerror}", *_way(folder)) from error
+    if not os.access(folder, os.W_OK | os.X_OK):
+        raise Refused(f"{folder} can't be written by {getpass.getuser()}", *_way(folder))
 
 
 def write(file: Path, text: str) -> None:
@@ -47,8 +50,9 @@ def write(file: Path, text: str) -> None:
 def alone(folder: Path, who: str) -> Iterator[None]:
     """Lock the folder: one command at a time changes an environment. It ends with its holder.
 
-    Raises `Refused` with the holder when there is one.
+    Raises `Refused` with the holder when there is one, and where we may not write there.
     """
+    make(folder)
     lock = os.open(folder, os.O_RDONLY)
     try:
         fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)

@@ -139,7 +139,7 @@ class Compose:
         for image in {self._reference(e) for e in entries} - {self._reference(e) for e in lasting}:
             shell.run(["docker", "image", "rm", image])
         names = {releases.folder_name(Build(each.version, each.commit)) for each in lasting}
-        for folder in self.releases.iterdir():
+        for folder in self.releases.glob("*"):  # none yet where an older engine deployed
             if folder.name not in names:
                 shutil.rmtree(folder)
 
