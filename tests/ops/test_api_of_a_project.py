@@ -75,7 +75,8 @@ def run(project: Path, *words: str) -> subprocess.CompletedProcess[str]:
     return subprocess.run(
         [sys.executable, "-m", *words],
         cwd=project,
-        env=environment(PYTHONPATH=str(project)),
+        # Python takes a file of the same second and size for the one that it compiled.
+        env=environment(PYTHONPATH=str(project), PYTHONDONTWRITEBYTECODE="1"),
         capture_output=True,
         text=True,
         check=False,
