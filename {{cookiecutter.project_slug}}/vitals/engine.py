@@ -15,9 +15,9 @@ from vitals.health.checks import Checks
 from vitals.health.event_loop import EventLoop
 from vitals.observability import background_tasks, metrics, stacks, tracing
 from vitals.observability.access_log import AccessLog
-from vitals.observability.metric_types import DURATION_BUCKETS
 from vitals.observability.middleware import ObservabilityMiddleware
 from vitals.observability.observed_request import Answers
+from vitals.observability.recent_errors import RecentErrors
 from vitals.observability.route_label import Templates
 from vitals.options import Options
 from vitals.request_stats import write_unit
@@ -28,7 +28,6 @@ from vitals.service import Service
 from vitals.settings import SettingsRefused, redacted
 from vitals.status import routes as status_routes
 from vitals.status.history import History
-from vitals.status.recent_errors import RecentErrors
 from vitals.status.reporter import StatusReporter
 
 TRIAL = ("local", "test")  # here everyone passes where tokens are not verified
@@ -57,9 +56,7 @@ class Engine:
         self._metrics = metrics.Metrics(about, self.checks.states, gauges)
         recent_errors = RecentErrors(options.prefix)
         self.service = Service(options.folder, self._metrics, self.checks, recent_errors)
-        shared = self.service if options.folder else None
-        series = self.service.series
-        self._history = History(series, DURATION_BUCKETS, options.prefix, shared)
+        self._history = History(self.service, options.prefix)
         self._access_log = AccessLog(
             self._metrics, settings.log_format, settings.log_level, recent_errors=recent_errors
         )

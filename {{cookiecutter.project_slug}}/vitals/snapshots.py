@@ -7,7 +7,7 @@ from pydantic import ConfigDict
 
 from vitals.health.checks import CHANGES_KEPT, PHASES, STALE_SECONDS, CheckState
 from vitals.observability.metric_types import Sample
-from vitals.status.recent_errors import MAX_ERRORS, Failure, Repeats
+from vitals.observability.recent_errors import MAX_ERRORS, Failure, Repeats
 
 SAME_SECONDS = 5  # in which all workers see one change
 

@@ -2,7 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
 
@@ -21,16 +21,9 @@ ANSWERS: dict[int | str, dict[str, Any]] = {  # what OpenAPI can't see
 }
 
 
-class Service(Protocol):
-    """A service, which may have several workers."""
-
-    async def others_serve(self) -> bool: ...
-    def snapshot(self) -> Any: ...
-
-
 def router(
     checks: Checks,
-    service: Service,
+    service: Any,  # of vitals.service, which imports the checks
     about: Mapping[str, str],
     process: Callable[[], Mapping[str, object]],
     is_operator: Callable[[Request], bool],

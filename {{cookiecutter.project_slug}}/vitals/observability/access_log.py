@@ -16,10 +16,10 @@ from vitals.observability import logs
 from vitals.observability.line_fields import more_fields, who
 from vitals.observability.metric_types import CALL_BUCKETS, DURATION_BUCKETS, Histogram
 from vitals.observability.metrics import Metrics
+from vitals.observability.recent_errors import RecentErrors
 from vitals.observability.route_label import UNMATCHED
 from vitals.probes import POLLED
 from vitals.request_stats import MAX_TEXT, RequestStats
-from vitals.status.recent_errors import RecentErrors
 
 METHODS = frozenset(
     ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")

@@ -10,12 +10,11 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from math import isfinite
-from typing import Any, Protocol
+from typing import Any
 
-from vitals.health.checks import CheckState
+from vitals.service import Service
 from vitals.status.diagnosis import findings
 from vitals.status.history import History
-from vitals.status.recent_errors import Failure, Repeats
 from vitals.status.route_stats import RouteStats
 
 MAX_ROUTES = 15
@@ -24,23 +23,6 @@ MAX_SECTION_ROWS = 50
 MAX_SECTION_TEXT = 200
 
 Section = Callable[[], Mapping[str, object]]
-
-
-class Known(Protocol):
-    """What is known of a service besides its counts."""
-
-    states: list[CheckState]
-    changes: list[CheckState]
-    failures: list[Failure]
-    repeats: list[Repeats]
-
-
-class Service(Protocol):
-    """A service of one process or of several workers."""
-
-    async def refresh(self) -> None: ...
-    def about(self) -> Mapping[str, str]: ...
-    def snapshot(self) -> Known: ...
 
 
 @dataclass(frozen=True)

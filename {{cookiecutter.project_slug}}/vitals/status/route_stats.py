@@ -3,12 +3,13 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from vitals.observability.metric_types import DURATION_BUCKETS
+
 
 @dataclass(frozen=True, slots=True)
 class RouteStats:
-    """Sums over `seconds`; `buckets` count the requests by duration up to each of `bounds`."""
+    """Sums over `seconds`; `buckets` count the requests by duration."""
 
-    bounds: Sequence[float]
     buckets: Sequence[int]
     errors: int
     db_calls: int
@@ -33,7 +34,7 @@ class RouteStats:
 
     def slower_than(self, bound: float) -> int:
         """Return how many requests took longer than one of the bounds, in seconds."""
-        return sum(self.buckets[self.bounds.index(bound) + 1 :])
+        return sum(self.buckets[DURATION_BUCKETS.index(bound) + 1 :])
 
     def quantile_ms(self, share: float) -> float | None:
         """Return the duration that this share of the requests stays below; None without a request.
@@ -43,8 +44,8 @@ class RouteStats:
         if not self.requests:
             return None
         rank, seen, lower = share * self.requests, 0, 0.0
-        for count, upper in zip(self.buckets, self.bounds, strict=False):
+        for count, upper in zip(self.buckets, DURATION_BUCKETS, strict=False):
             if count and seen + count >= rank:
                 return round((lower + (upper - lower) * (rank - seen) / count) * 1000, 1)
             seen, lower = seen + count, upper
-        return self.bounds[-1] * 1000
+        return DURATION_BUCKETS[-1] * 1000
