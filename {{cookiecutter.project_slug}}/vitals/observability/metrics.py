@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -80,13 +80,9 @@ class Metrics:
             found = self._counts[name, labels] = self._store.value(name, labels)
         return found
 
-    def add_open(self, name: str, route: str) -> None:
-        """Add one to a gauge of what is open."""
-        self._open[name, labels_text({"http_route": route})] += 1
-
-    def remove_open(self, name: str, route: str) -> None:
-        """Take one from a gauge of what is open."""
-        self._open[name, labels_text({"http_route": route})] -= 1
+    def add_open(self, name: str, route: str, number: int = 1) -> None:
+        """Add to a gauge of what is open; -1 when it is closed."""
+        self._open[name, labels_text({"http_route": route})] += number
 
     def share(self, store: Store) -> None:
         """Count there from now on; what was counted before the start is forgotten."""
@@ -99,11 +95,9 @@ class Metrics:
         for name, children in tuple(self._histograms.items()):
             for labels, histogram in tuple(children.items()):
                 yield name, labels, histogram.bounds, histogram.counts, histogram.sum
-        yield from own_metrics.histograms()
+        yield from own_metrics.series("histogram", "counter")
         counts = [(*key, value[0]) for key, value in tuple(self._counts.items())]
-        for name, labels, value in sorted(
-            [*counts, *own_metrics.samples("counter"), *self.current()]
-        ):
+        for name, labels, value in sorted([*counts, *self.current()]):
             yield name, labels, (), (), value
 
     async def text(self) -> str:
@@ -117,10 +111,10 @@ class Metrics:
 
     def check_gauges(self) -> None:
         """Raise ValueError for gauges of dependencies that can't be shown beside the others."""
-        known = {*own_metrics.names(), *METRICS} - {*OF_PARTS}
+        known = {*METRICS} - {*OF_PARTS}
         for gauges in self._gauges:
             for name in gauges():
-                if name in known or not own_metrics.NAME(name):
+                if name in known or own_metrics.about(name) or not own_metrics.NAME(name):
                     raise ValueError(f"gauge {name!r}: a metric has this name, or none can have it")
                 known.add(name)
 
@@ -135,8 +129,8 @@ class Metrics:
             yield "process_resident_memory_bytes", "", memory
         for (name, labels), value in self._open.items():
             yield name, labels, value
-        yield from own_metrics.samples("gauge")
-        yield from own_metrics.dropped()
+        for name, labels, *_, value in chain(own_metrics.series("gauge"), own_metrics.dropped()):
+            yield name, labels, value
         for gauges in self._gauges:
             try:
                 values = gauges()
