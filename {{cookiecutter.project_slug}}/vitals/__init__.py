@@ -8,6 +8,7 @@ Names are loaded at their first use: what ships the service imports this package
 framework. With drivers: `vitals.database`, `vitals.cache`.
 """
 
+# ruff: noqa: F401 - __all__ names what is imported for type checkers
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
@@ -41,36 +42,7 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "PUBLIC",
-    "CacheSettings",
-    "Caller",
-    "Check",
-    "CheckFailed",
-    "DatabaseSettings",
-    "Dependency",
-    "Problem",
-    "Settings",
-    "SettingsRefused",
-    "add_call",
-    "add_field",
-    "call",
-    "caller",
-    "command",
-    "cost",
-    "counter",
-    "deadline",
-    "gauge",
-    "histogram",
-    "install",
-    "load",
-    "main",
-    "open_dependencies",
-    "optional_caller",
-    "request_id",
-    "serve",
-    "unit",
-]
+__all__ = [*_HOME_OF]
 
 
 def __getattr__(name: str) -> Any:

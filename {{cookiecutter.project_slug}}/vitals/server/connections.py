@@ -120,7 +120,6 @@ class Connection(Upgradable):
             self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        self.server_state.total_requests += 1
         if self._refused or self.transport.is_closing():
             return
         self.flow.resume_reading()
