@@ -14,10 +14,11 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitals.budget import cost
-    from vitals.commands import command, open_dependencies
+    from vitals.commands import command
     from vitals.dependency import Check, CheckFailed, Dependency
     from vitals.installation import install
     from vitals.observability.own_metrics import counter, gauge, histogram
+    from vitals.outermost import open_dependencies
     from vitals.problems import Problem
     from vitals.request_stats import add_call, add_field, call, request_id
     from vitals.security.callers import PUBLIC, Caller, caller, optional_caller
@@ -28,10 +29,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "vitals.budget": ("cost",),
-    "vitals.commands": ("command", "open_dependencies"),
+    "vitals.commands": ("command",),
     "vitals.dependency": ("Check", "CheckFailed", "Dependency"),
     "vitals.installation": ("install",),
     "vitals.observability.own_metrics": ("counter", "gauge", "histogram"),
+    "vitals.outermost": ("open_dependencies",),
     "vitals.problems": ("Problem",),
     "vitals.request_stats": ("add_call", "add_field", "call", "request_id"),
     "vitals.security.callers": ("PUBLIC", "Caller", "caller", "optional_caller"),

@@ -169,7 +169,7 @@ class Engine:
         """What is open before the application's own lifespan starts, and after it ends."""
         write_unit.set(self._access_log.write_unit)  # of what that lifespan lets run
         with stacks.on_signal(asyncio.get_running_loop()) as self._event_loop.dumps_stacks:
-            async with outermost.open_all((self.service, *self._parts)):
+            async with outermost.open_dependencies((self.service, *self._parts)):
                 self._access_log.prepared.clear()  # the service counts elsewhere from now on
                 yield
 
@@ -181,7 +181,7 @@ class Engine:
         self._metrics.check_gauges()
         self._drain = drain.Drain(self._options.settings.drain_seconds, self._begin_drain)
         try:
-            async with outermost.open_all((self.checks, self._history)):
+            async with outermost.open_dependencies((self.checks, self._history)):
                 self.service.publish()
                 yield
         finally:

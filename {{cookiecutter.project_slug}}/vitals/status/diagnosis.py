@@ -11,8 +11,7 @@ from typing import NamedTuple
 
 from vitals.health.checks import PHASES, CheckState
 from vitals.observability.recent_errors import Repeats
-from vitals.status.history import History
-from vitals.status.route_stats import RouteStats
+from vitals.status.history import History, RouteStats
 
 RECENT_SLOTS = 5  # about a minute
 MIN_REQUESTS = 3  # too few requests prove nothing

@@ -14,8 +14,7 @@ from typing import Any
 
 from vitals.service import Service
 from vitals.status.diagnosis import findings
-from vitals.status.history import History
-from vitals.status.route_stats import RouteStats
+from vitals.status.history import History, RouteStats
 
 MAX_ROUTES = 15
 MAX_FINDINGS = 20
