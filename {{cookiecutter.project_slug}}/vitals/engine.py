@@ -179,7 +179,7 @@ class Engine:
         self.refuse_unguarded()
         outermost.install_problems(self._app, every=self._options.problems)  # of late mounts too
         self._metrics.check_gauges()
-        self._drain = drain.Drain(self._options.settings.drain_seconds, self._begin_drain)
+        self._drain = drain.Drain(self._options.settings.drain_seconds, self.begin_drain)
         try:
             async with outermost.open_dependencies((self.checks, self._history)):
                 self.service.publish()
@@ -187,7 +187,8 @@ class Engine:
         finally:
             self._drain.remove()
 
-    def _begin_drain(self) -> None:
+    def begin_drain(self) -> None:
+        """Report not ready, and have clients connect anew, while requests are still answered."""
         self.checks.drain()
         self._answers.close_connections()
         self.service.publish()
