@@ -85,7 +85,7 @@ class AccessLog:
         before, between, took, called = prepared or self._prepare(method, route, status)
         counted_seconds = counted_seconds or seconds
         took.counts[bisect_left(DURATION_BUCKETS, counted_seconds)] += 1  # `observe`, in line
-        took.sum += counted_seconds
+        took.total[0] += counted_seconds
         costs, more = NO_COSTS, NOTHING
         if stats.calls or stats.cache != "none" or stats.fields:
             counted = self._count_calls(stats, route)

@@ -45,19 +45,19 @@ Series = tuple[str, str, Sequence[object], Sequence[int], float]
 
 
 class Histogram:
-    """The number of values in each bucket, and their sum."""
+    """The number of values in each bucket, and their sum, `total[0]`; in a worker's file or not."""
 
-    __slots__ = ("bounds", "counts", "sum")
+    __slots__ = ("bounds", "counts", "total")
 
-    def __init__(self, bounds: Sequence[float]) -> None:
+    def __init__(self, bounds: Sequence[float], counts: Any = None, total: Any = None) -> None:
         self.bounds = bounds
-        self.counts: Any = [0] * (len(bounds) + 1)
-        self.sum = 0.0
+        self.counts = counts or [0] * (len(bounds) + 1)
+        self.total = total or [0.0]
 
     def observe(self, value: float) -> None:
         """Count one value."""
         self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
+        self.total[0] += value
 
 
 class Store:

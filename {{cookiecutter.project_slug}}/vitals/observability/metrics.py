@@ -94,7 +94,7 @@ class Metrics:
         """Each series, those of one metric one after the other."""
         for name, children in tuple(self._histograms.items()):
             for labels, histogram in tuple(children.items()):
-                yield name, labels, histogram.bounds, histogram.counts, histogram.sum
+                yield name, labels, histogram.bounds, histogram.counts, histogram.total[0]
         yield from own_metrics.series("histogram", "counter")
         counts = [(*key, value[0]) for key, value in tuple(self._counts.items())]
         for name, labels, value in sorted([*counts, *self.current()]):

@@ -157,7 +157,7 @@ def series(*kinds: str) -> Iterator[Series]:
     """Each series of these kinds."""
     for metric in tuple(_declared.values()):
         for labels, each in tuple(metric.series.items()) if metric.kind in kinds else ():
-            counts, value = (each.counts, each.sum) if metric.bounds else ((), each[0])
+            counts, value = (each.counts, each.total[0]) if metric.bounds else ((), each[0])
             yield metric.name, labels, metric.bounds, counts, value
 
 
