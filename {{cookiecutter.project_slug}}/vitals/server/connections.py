@@ -23,8 +23,6 @@ MAX_PARTS = 500  # that are parsed before others have their turn
 
 
 class Connection(Upgradable):
-    """One client's connection."""
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.settings = self.limiter.settings
         self.parts = Parts(self.settings.max_header_bytes)

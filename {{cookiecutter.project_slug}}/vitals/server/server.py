@@ -69,8 +69,6 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with limits, a drain, and a bounded shutdown."""
-
     drains = True  # by itself
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:

@@ -106,7 +106,6 @@ class History:
         self._ticking = asyncio.create_task(self._tick())
 
     async def close(self) -> None:
-        """Stop reading."""
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.wait([self._ticking])
