@@ -36,7 +36,7 @@ def command(function: Callable[[Any], Awaitable[None]], settings_type: type[Sett
     try:
         settings = load(settings_type, os.environ)
     except SettingsRefused as refusal:
-        sys.stderr.write("\n".join(refusal.faults) + "\n")
+        sys.stderr.write(f"{refusal}\n")
         return 2
     logs.install(logs.stdout, settings.log_format, settings.log_level)
     try:

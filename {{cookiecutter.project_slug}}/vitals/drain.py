@@ -69,7 +69,7 @@ def about(drain: Drain | None) -> dict[str, object]:
     """The server, as far as it is known, whether it runs a lifespan, and how long it drains."""
     server = running_server()
     package = type(server).__module__.partition(".")[0]
-    names = [] if server is None or package == "builtins" else [package]
+    names = [] if package == "builtins" else [package]
     found: dict[str, object] = {"lifespan": drain is not None}
     found |= {"drain_seconds": drain.seconds} if drain else {}
     names += ["gunicorn"] if "gunicorn.arbiter" in sys.modules else []

@@ -168,13 +168,11 @@ class Service:
 def _parsed(sums: Mapping[str, Any]) -> Iterator[Series]:
     """Series by name; a histogram has the bounds of a worker that runs, as text."""
     bounds_of: dict[str, str] = {}
-    for line, values in sums.items():
-        if isinstance(values, list):
-            name, bounds, _ = line.split("\t", 2)
-            bounds_of.setdefault(name, bounds)
-    for line in sorted(sums):
+    for line in sums:
+        name, bounds, _ = line.split("\t", 2)
+        bounds_of.setdefault(name, bounds)
+    for line, values in sorted(sums.items()):
         name, bounds, labels = line.split("\t", 2)
-        values = sums[line]
         if not bounds:
             yield name, labels, (), (), values
         elif bounds == bounds_of[name]:

@@ -1,8 +1,5 @@
 """Metrics of your own: counters, gauges and histograms of business events.
 
-    ORDERS = vitals.counter("orders_total", "orders accepted", "kind")
-    ORDERS.add(1, kind="gift")
-
 Declare each once, in the module that uses it. All are on /metrics and the status page; they
 belong to the process. A metric has at most 100 series: labels are for a few known values.
 """

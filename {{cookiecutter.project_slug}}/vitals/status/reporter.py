@@ -1,7 +1,6 @@
 """The data of the status page, which /status.json answers.
 
-A section of your own is a title and a function that returns names and values at once, without
-waiting: `StatusReporter(..., sections={"Queue": lambda: {"waiting": len(queue)}})`.
+A section of your own is a title and a function that returns names and values without waiting.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -32,8 +31,8 @@ class StatusReporter:
     settings: Mapping[str, str]
     service: Service
     history: History
-    sections: Mapping[str, Section] = field(default_factory=dict)
-    runbook: str = "RUNBOOK.md"
+    sections: Mapping[str, Section]
+    runbook: str
     up_since: datetime = field(default_factory=partial(datetime.now, UTC))
 
     async def snapshot(self) -> dict[str, Any]:
