@@ -1,8 +1,8 @@
 """Drain under uvicorn: alone, with workers, under gunicorn or `fastapi run`.
 
 `vitals.serve` drains by itself. Elsewhere, SIGTERM makes the worker report that it is not ready
-and go on for some seconds, until uvicorn hears of it. Supervisors repeat SIGTERM, so a second one
-means nothing; SIGINT ends at once, as before.
+and go on for some seconds before uvicorn gets the signal. Supervisors repeat SIGTERM, so a
+second one means nothing; SIGINT ends at once, as before.
 """
 
 import asyncio

@@ -87,7 +87,7 @@ class Engine:
 
     @cached_property
     def templates(self) -> Templates:
-        """Those of the routes that exist at the first request that needs one."""
+        """Templates of the routes, made at the first request that needs one."""
         return Templates(self._app)
 
     def unguarded(self) -> list[str]:

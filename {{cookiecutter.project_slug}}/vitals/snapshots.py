@@ -1,4 +1,4 @@
-"""What workers know besides their counts, and what it says of the service together."""
+"""The state of workers besides their counts, and how it is combined into that of the service."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace

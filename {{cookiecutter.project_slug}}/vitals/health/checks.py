@@ -45,7 +45,7 @@ class CheckState:
         return "pass" if self.up else "fail" if self.required else "warn"
 
     def current(self) -> "CheckState":
-        """It, or the failure that a stale pass counts as."""
+        """This state; a stale pass is replaced by a failure."""
         if not self.up or time.monotonic() - self.checked_at <= STALE_SECONDS:
             return self
         return replace(self, up=False, reason=f"no result for {STALE_SECONDS:g} s")

@@ -85,7 +85,7 @@ class Metrics:
         self._open[name, labels_text({"http_route": route})] += number
 
     def share(self, store: Store) -> None:
-        """Count there from now on; what was counted before the start is forgotten."""
+        """Keep values in this store from now on; counts from before the start are dropped."""
         self._histograms.clear()
         self._counts.clear()
         self._store = store

@@ -44,7 +44,7 @@ class OwnMetric:
         self.lock = Lock()  # a route without `async` runs in a thread
 
     def of(self, labels: Mapping[str, object]) -> Any:
-        """The value or histogram of these labels; if there are too many, one that nobody reads."""
+        """The value or histogram of these labels; if there are too many, one that is discarded."""
         if {*labels} != {*self.labels}:
             expected = ", ".join(self.labels) or "none"
             raise ValueError(f"metric {self.name}: got labels {[*labels]}; expected {expected}")
@@ -140,7 +140,7 @@ def about(name: str) -> tuple[str, str] | None:
 
 
 def share(store: Store) -> None:
-    """Count there from now on, once: the metrics belong to the process."""
+    """Keep values in this store from now on; only the first call in a process has an effect."""
     global _store
     if type(_store) is Store:
         _store = store
