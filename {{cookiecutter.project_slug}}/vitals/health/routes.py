@@ -1,10 +1,10 @@
 """The paths /livez, /readyz and /health."""
 
-import json
 from collections.abc import Callable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from vitals.health.checks import Checks, CheckState
 from vitals.problems import Problem
@@ -76,4 +76,4 @@ def router(
 
 def _json(content: object, status: int, media_type: str = "application/json") -> Response:
     headers = {"Retry-After": "1"} if status == 503 else None
-    return Response(json.dumps(content), status, headers, media_type)
+    return JSONResponse(content, status, headers, media_type)

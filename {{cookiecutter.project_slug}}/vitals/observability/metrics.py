@@ -160,10 +160,12 @@ def text_of(series: Iterable[Series]) -> Iterator[str]:
     """Series in Prometheus' text format; those of one metric follow each other."""
     last = ""
     for name, labels, bounds, counts, value in series:
-        head = _head(name) if name != last else ""
+        if name != last:
+            kind, text = kind_of(name)
+            yield f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
         last = name
         if not bounds:
-            yield f"{head}{name}{{{labels}}} {value}\n" if labels else f"{head}{name} {value}\n"
+            yield f"{name}{{{labels}}} {value}\n" if labels else f"{name} {value}\n"
             continue
         more, of = labels and f"{labels},", labels and f"{{{labels}}}"
         totals = list(accumulate(counts))
@@ -171,17 +173,12 @@ def text_of(series: Iterable[Series]) -> Iterator[str]:
             f'{name}_bucket{{{more}le="{bound}"}} {total}\n'
             for bound, total in zip((*bounds, "+Inf"), totals, strict=True)
         ]
-        yield f"{head}{''.join(lines)}{name}_sum{of} {value}\n{name}_count{of} {totals[-1]}\n"
+        yield f"{''.join(lines)}{name}_sum{of} {value}\n{name}_count{of} {totals[-1]}\n"
 
 
 def kind_of(name: str) -> tuple[str, str]:
     """The kind and the text of a metric."""
     return METRICS.get(name) or own_metrics.about(name) or OTHER_GAUGE
-
-
-def _head(name: str) -> str:
-    kind, text = kind_of(name)
-    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
 
 
 def _resident_bytes() -> int:
