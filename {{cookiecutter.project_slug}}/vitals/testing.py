@@ -6,10 +6,8 @@ assert cost.db_calls <= 2
 """
 
 import asyncio
-import os
-from collections.abc import AsyncIterator, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from pathlib import Path
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Any
 
 import httpx
@@ -19,12 +17,8 @@ from starlette.types import Message, Receive, Scope, Send
 from vitals.budget import cost as cost
 from vitals.observability import logs
 
-
-@contextmanager
-def discarded_log() -> Iterator[None]:
-    """Discard the log of applications in this process: it would mix with what pytest prints."""
-    with Path(os.devnull).open("wb") as nothing, logs.stdout.redirected(nothing.fileno()):
-        yield
+# A block in which the log of this process is discarded: it would mix with what pytest prints.
+discarded_log = logs.stdout.discarded
 
 
 @asynccontextmanager

@@ -59,13 +59,14 @@ class Writer:
             thread.join(within_seconds)
 
     @contextmanager
-    def redirected(self, descriptor: int) -> Iterator[None]:
-        """Write to another file descriptor until the block ends."""
-        before, self._descriptor = self._descriptor, descriptor
+    def discarded(self) -> Iterator[None]:
+        """Discard all lines until the block ends."""
+        before, self._descriptor = self._descriptor, os.open(os.devnull, os.O_WRONLY)
         try:
             yield
         finally:
             self.close()
+            os.close(self._descriptor)
             self._descriptor = before
 
     def _start(self) -> None:

@@ -2,8 +2,7 @@
 
 A body that is too large is thrown away before it is refused, up to a bound: a proxy or client that
 sends all before it reads would lose the answer.
-JSON and undeclared bodies have one limit, forms, files and all other types a larger one. JSON
-is UTF-8 (RFC 8259, 8.1) and not compressed; anything else that calls itself JSON is refused.
+JSON is UTF-8 (RFC 8259, 8.1) and not compressed; anything else that calls itself JSON is refused.
 """
 
 import asyncio
