@@ -129,5 +129,5 @@ if __name__ == "__main__":
             env["APP_CACHE_URL"] = "mem://"
         for kind in sys.argv[1].split(","):
             for more in sys.argv[2].split(","):
-                names = list(TARGETS) if len(sys.argv) < 4 else sys.argv[3].split(",")
+                names = list(TARGETS) if len(sys.argv) < 4 else sys.argv[3].split(";")
                 count([sys.executable, "-m", "benchmarks.served", kind, more], env, names)
