@@ -1,8 +1,8 @@
-"""A service under callgrind: python -m benchmarks.served plain|generated ROUTES
+"""A server under callgrind: python -m benchmarks.served KIND ROUTES
 
-`generated` is the project as it is; ROUTES more are looked at before its own. It prints its port;
-at SIGUSR2 callgrind writes its counts, at the call of `getloadavg`, and then a line is printed.
-What runs by the clock (checks, the lines' thread, statistics) is kept out of the counts.
+`generated` is the project as it is, `plain` the same by hand: there ROUTES more are tried before
+its own. `bare` and `installed` are the variants with one route. It prints its port; at SIGUSR2 it
+marks the counts and prints a line. What runs by the clock, in none but ours, is not counted.
 """
 
 import gc
@@ -13,13 +13,14 @@ import sys
 import uvicorn
 from fastapi import FastAPI
 
-from benchmarks import variants  # noqa: F401 - it puts the project on the path
+from benchmarks import variants  # it puts the project on the path
 from vitals.health import checks, event_loop
 from vitals.observability import logs
 from vitals.server.serve import bind
 from vitals.server.server import Server
 
 NEVER = 3600.0  # seconds
+IN_PRODUCTION = {"APP_ALLOWED_HOSTS": "localhost", "APP_TRUSTED_PROXIES": "127.0.0.1"}
 
 
 def mark(*_: object) -> None:
@@ -34,34 +35,44 @@ def say(text: object) -> None:
 
 
 def add_routes(app: FastAPI, count: int) -> None:
-    """Put routes before those of the application, as the last of many finds them."""
+    """Put routes before those of the application."""
     own, app.router.routes[:] = [*app.router.routes], []
 
     async def work(thing_id: int) -> dict[str, int]:
         return {"id": thing_id}
 
     for number in range(count):
-        app.get(f"/things{number}/{{thing_id}}", name=f"things{number}")(work)
+        app.get(f"/things{number}/{{thing_id}}")(work)
     app.router.routes.extend(own)
 
 
+def bare(_: int) -> uvicorn.Server:
+    return _uvicorn(variants.build(variants.BARE, variants.ONE))
+
+
+def installed(_: int) -> uvicorn.Server:
+    app = variants.installed(variants.ONE, **IN_PRODUCTION)
+    return Server(app, app.state.vitals._options.settings)
+
+
 def plain(more: int) -> uvicorn.Server:
-    """The hand-written service without an access log: its lines would cost more."""
     from benchmarks.plain import app, routes
 
     app.include_router(routes)
     add_routes(app, more)
+    return _uvicorn(app)
+
+
+def _uvicorn(app: FastAPI) -> uvicorn.Server:
+    """Without an access log: with it, these would cost more."""
     return uvicorn.Server(uvicorn.Config(app, log_config=None, access_log=False))
 
 
 def generated(more: int) -> uvicorn.Server:
-    """The generated service, with all that is installed by default."""
+    """The generated service as it is installed by default; without a cache if that is no server."""
     import vitals
     from app import dependencies, main
     from app.settings import Settings
-
-    if os.environ["APP_CACHE_URL"] == "mem://":  # as a project generated without a cache
-        dependencies.CachedItems = lambda items, *_, **__: items
 
     install = vitals.install
 
@@ -70,22 +81,27 @@ def generated(more: int) -> uvicorn.Server:
         install(app, *arguments, **named)
 
     vitals.install = install_later
+    if os.environ["APP_CACHE_URL"] == "mem://":  # as a project that was generated without one
+        dependencies.CachedItems = lambda items, *_, **__: items
     settings = vitals.load(Settings, os.environ)
-    logs.install(logs.stdout, settings.log_format, settings.log_level)
     return Server(main.create_app(settings), settings)
+
+
+KINDS = {"plain": plain, "generated": generated, "bare": bare, "installed": installed}
 
 
 def main() -> None:
     kind, more = sys.argv[1:]
     logs.GATHER_SECONDS = checks.INTERVAL_SECONDS = event_loop.EVERY_SECONDS = NEVER
-    server = {"plain": plain, "generated": generated}[kind](int(more))
+    server = KINDS[kind](int(more))
+    logs.install(logs.stdout, "json", "info")
     signal.signal(signal.SIGUSR2, mark)
     listener = bind("127.0.0.1", 0)
     listener.listen()
     say(listener.getsockname()[1])
     gc.collect()
     gc.freeze()
-    gc.disable()
+    gc.disable()  # when it runs depends on what came before
     server.run([listener])
 
 
