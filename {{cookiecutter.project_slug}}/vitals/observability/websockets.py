@@ -99,7 +99,7 @@ class ObservedWebsocket(RequestStats):
         if not self.status:  # nothing was accepted, and nothing refused
             self._answer(GONE if self.close_code == ABNORMAL else 500)
         if self._open_route is not None:
-            self._access_log.metrics.remove_open(OPEN, self._open_route)
+            self._access_log.metrics.add_open(OPEN, self._open_route, -1)
         outcome = "client_left" if self.close_code == ABNORMAL else "completed"
         client = (self.scope.get("client") or ("",))[0]
         fields = {"method": "GET", "route": self.route(), "status": self.status}
