@@ -21,7 +21,7 @@ from vitals.ops.run import files, shell
 DOCUMENT = re.compile(r"(docs|changes)/.*|[^/]*\.md").fullmatch
 # Differs between terminals and calls of make, and changes no result.
 VOLATILE = re.compile(
-    r"_|OLDPWD|PWD|SHLVL|FRESH|MAKE.*|MFLAGS|COLUMNS|LINES|TERM.*|TMUX.*|STY|WINDOW(ID)?"
+    r"_|OLDPWD|PWD|SHLVL|FRESH|HELP|MAKE.*|MFLAGS|COLUMNS|LINES|TERM.*|TMUX.*|STY|WINDOW(ID)?"
     r"|SSH_.*|XDG_.*|DISPLAY|WAYLAND_.*|VTE_.*|VSCODE_.*|COLORTERM|PYTHONDONTWRITEBYTECODE"
 ).fullmatch
 SERVICES = "requirements-services.txt"  # installed when a step first needs them
