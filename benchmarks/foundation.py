@@ -80,8 +80,7 @@ def checked(what: str, project: Path, limit: float, *words: str) -> None:
 
 
 def append(file: Path, text: str) -> None:
-    with file.open("a", encoding="utf-8") as opened:
-        opened.write(text)
+    file.write_text(file.read_text(encoding="utf-8") + text, encoding="utf-8")
 
 
 def sizes() -> Iterator[Size]:

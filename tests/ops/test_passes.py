@@ -85,12 +85,12 @@ def test_a_change_runs_the_step_again(change: Callable[[Path], object], project:
 def test_what_a_link_leads_to_is_an_input_wherever_it_is(
     project: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> None:
-    outside = tmp_path_factory.mktemp("outside") / "data"
-    outside.write_text("1")
-    (project / "data").symlink_to(outside)
+    elsewhere = tmp_path_factory.mktemp("outside") / "data"
+    elsewhere.write_text("1")
+    (project / "data").symlink_to(elsewhere)
     check.everything()
 
-    outside.write_text("2")
+    elsewhere.write_text("2")
     check.everything()
 
     assert runs(project) == 2

@@ -53,8 +53,7 @@ class Database:
         deadline_seconds: float = 15,
         slow_query_ms: float = 200,
     ) -> None:
-        self._pool_size = pool_size
-        self._deadline_seconds = deadline_seconds
+        self._pool_size, self._deadline_seconds = pool_size, deadline_seconds
         self._places = asyncio.Semaphore(pool_size)
         self._waiting = self._connecting = 0
         self._open = ContextVar[Transaction | None](f"transaction of {id(self)}", default=None)

@@ -105,10 +105,10 @@ def _state(path: Path) -> str:
 
 def _surroundings() -> list[str]:
     """The environment, Python, its packages, this folder and this machine."""
-    variables = (f"{n}={value}" for n, value in os.environ.items() if not VOLATILE(n))
+    given = (f"{n}={value}" for n, value in os.environ.items() if not VOLATILE(n))
     machine = Path("/etc/machine-id")
     return [
-        *sorted(variables),
+        *sorted(given),
         *(sys.version, sys.executable, str(shell.ROOT), str(os.getuid()), *os.uname()),
         machine.read_text() if machine.is_file() else "",
         *_packages(),
