@@ -1,8 +1,8 @@
 """The cost of watching each request, here and elsewhere: python -m benchmarks.bench
 
 Every variant does the same work (variants.py). Instructions are counted by callgrind, and a busy
-machine does not change them; CPU time and requests/s are taken in turn and compared as ratios.
-Writes docs/bench.md and docs/bench.svg, and the table into README.md, in about ten minutes.
+machine does not change them; requests/s are taken in turn and compared as ratios.
+Writes docs/bench.md, and its first table into README.md, in about fifteen minutes.
 """
 
 import json
@@ -17,23 +17,21 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor, as_completed
 from pathlib import Path
 
-from benchmarks import chart
-from benchmarks.variants import PROJECT, VARIANTS
-from benchmarks.work import LENGTHS, path_of
+from benchmarks import callgrind, tables
+from benchmarks.variants import BARE, BUSY, PROJECT, TRACED, VARIANTS
+from benchmarks.work import FEW, MANY
 
 ROOT = Path(__file__).parent.parent
 VENV = ROOT / "build" / "bench"
 PYTHON = VENV / "bin" / "python"
-LOCKS = [PROJECT / "requirements.txt", ROOT / "benchmarks" / "requirements-peers.txt"]
-ROUTES = tuple(LENGTHS)
-# What C's allocator does depends on what else lies in memory: a percent of a request that looks
-# at 1,000 routes, and as much as all that is added to it.
-UNCOUNTED = ("malloc", "free", "realloc", "calloc")
-BARE = "bare FastAPI"
-WRK_ROUNDS, WRK_SECONDS = 5, 2
+LOCKS = [
+    PROJECT / "requirements.txt",
+    PROJECT / "requirements-services.txt",
+    ROOT / "benchmarks" / "requirements-peers.txt",
+]
+WRK_ROUNDS, WRK_SECONDS = 7, 1
 MARKDOWN_TABLE = re.compile(r"(?:^\|.*\n)+", re.MULTILINE)
 QUIET = {**os.environ, "PYTHONHASHSEED": "0"}
-Instructions = dict[str, list[int]]  # by variant: for 1, 100, 1000 routes a hit and a 404
 
 
 def say(text: str) -> None:
@@ -59,7 +57,7 @@ def _installer() -> list[str]:
     return [str(PYTHON), "-m", "pip", "install", "--disable-pip-version-check"]
 
 
-def count_all(names: list[str], count: Callable[[str], list[int]]) -> Instructions:
+def count_all(names: list[str], count: Callable[[str], list[int]]) -> dict[str, list[int]]:
     """Count for each variant, as many at a time as there are processors."""
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         counting = {pool.submit(count, name): name for name in names}
@@ -69,17 +67,15 @@ def count_all(names: list[str], count: Callable[[str], list[int]]) -> Instructio
 
 
 def instructions(name: str) -> list[int]:
-    """Instructions for one request: the difference of two lengths of a run, over its requests."""
+    """Instructions for one request of each shape: the difference of two lengths of a run."""
     with tempfile.TemporaryDirectory() as folder:
-        command = ["valgrind", "--tool=callgrind", f"--callgrind-out-file={folder}/out"]
-        command += [f"--toggle-collect={function}" for function in UNCOUNTED]
-        command += ["--collect-atstart=yes", "--dump-before=getloadavg"]
-        _measured([*command, str(PYTHON), "-m", "benchmarks.work", "instructions", name])
-        files = sorted(Path(folder).glob("out.*"), key=lambda file: int(file.suffix[1:]))
-        totals = [_total(file) for file in files[1:]]  # the first holds the start
-    request_counts = [many - few for _, few, many in LENGTHS.values() for _ in ("hit", "404")]
-    runs = zip(totals[::3], totals[1::3], request_counts, strict=False)
-    return [round((many - few) / requests) for few, many, requests in runs]
+        measured = [str(PYTHON), "-m", "benchmarks.work", "instructions", name]
+        _measured([*callgrind.command(folder), *measured])
+        found = callgrind.totals(folder)
+    return [
+        round((many - few) / (MANY - FEW))
+        for few, many in zip(found[::3], found[1::3], strict=False)
+    ]
 
 
 def _measured(command: list[str]) -> str:
@@ -96,23 +92,6 @@ def _measured(command: list[str]) -> str:
     if done.returncode:
         sys.exit(f"{done.stderr}\n{command} failed; expected 0. Safe to repeat.")
     return done.stderr
-
-
-def _total(file: Path) -> int:
-    found = re.search(r"^totals: (\d+)", file.read_text(), re.MULTILINE)
-    if found is None:
-        sys.exit(f"{file}: callgrind wrote no total; is it callgrind 3.15 or newer?")
-    return int(found[1])
-
-
-def cpu(names: list[str]) -> dict[str, float]:
-    """CPU time for one request over that of the bare one: the median of interleaved rounds."""
-    command = [str(PYTHON), "-m", "benchmarks.work", "cpu", *names]
-    spent = json.loads(_measured(command))
-    return {
-        name: statistics.median(a / b for a, b in zip(spent[name], spent[BARE], strict=True))
-        for name in names
-    }
 
 
 def throughput(names: list[str]) -> dict[str, float]:
@@ -148,7 +127,7 @@ def _serve(name: str) -> tuple[subprocess.Popen[str], int]:
 
 def _wrk(port: int) -> float:
     command = ["wrk", "-t1", "-c16", f"-d{WRK_SECONDS}s"]
-    command.append(f"http://127.0.0.1:{port}{path_of(1, hit=True)}")
+    command.append(f"http://127.0.0.1:{port}{BUSY.path()}")
     done = subprocess.run(command, capture_output=True, text=True, check=True)
     found = re.search(r"Requests/sec:\s+([\d.]+)", done.stdout)
     if found is None or "Non-2xx" in done.stdout:
@@ -156,11 +135,10 @@ def _wrk(port: int) -> float:
     return float(found[1])
 
 
-def figures() -> str:
-    """The figures beside the requests, each with its limit."""
-    command = [str(PYTHON), "-m", "benchmarks.vitals"]
-    done = subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True)
-    return done.stdout
+def _printed(module: str) -> str:
+    """What a module prints that runs in build/bench."""
+    command = [str(PYTHON), "-m", module]
+    return subprocess.run(command, cwd=ROOT, stdout=subprocess.PIPE, text=True, check=True).stdout
 
 
 def load() -> str:
@@ -168,18 +146,16 @@ def load() -> str:
 
 
 def main() -> None:
-    names, before = list(VARIANTS), load()
+    names, before = [*VARIANTS, *TRACED], load()
     say("set up: build/bench")
     set_up()
-    say("CPU: in turns")
-    used = cpu(names)
-    requests_per_second = throughput(names)
+    requests_per_second = throughput(list(VARIANTS))
     say("figures beside the requests")
-    more = figures()
-    results = chart.Results(ROUTES, count_all(names, instructions), used, requests_per_second, BARE)
-    text = chart.page(results, more, f"{before} when it began and {load()} when it ended")
+    more = _printed("benchmarks.vitals")
+    results = tables.Results(count_all(names, instructions), requests_per_second)
+    served = json.loads(_printed("benchmarks.against_plain"))
+    text = tables.page(results, served, more, f"{before} when it began and {load()} when it ended")
     show(text)
-    (ROOT / "docs" / "bench.svg").write_text(chart.picture(results))
     say(text)
 
 

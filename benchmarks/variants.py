@@ -8,7 +8,7 @@ import os
 import sys
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 from fastapi import APIRouter, FastAPI
 
@@ -16,12 +16,55 @@ PROJECT = Path(__file__).parent.parent / "{{cookiecutter.project_slug}}"
 sys.path.insert(0, str(PROJECT))
 
 
-def with_routes(app: FastAPI, routes: int) -> FastAPI:
-    """Add that many routes; the last is the one that is asked."""
-    router = APIRouter()
-    for number in range(routes):
-        router.get(f"/items{number}/{{item_id}}", name=f"items{number}")(_work)
-    app.router.routes.extend(router.routes)
+class Shape(NamedTuple):
+    """How many routes an application has, in how many routers (none: flat), and what is sent."""
+
+    routes: int
+    routers: int
+    target: str
+
+    def path(self) -> str:
+        """The path of the first or last route, or another target."""
+        if self.target not in ("first", "last"):
+            return f"/{self.target}/7"
+        part = self.routes // (self.routers or 1)
+        router = f"/part{self.routers - 1 if self.target == 'last' else 0}" if self.routers else ""
+        return f"{router}/items{part - 1 if self.target == 'last' else 0}/7"
+
+    def __str__(self) -> str:
+        routers = f" in {self.routers} routers" if self.routers else ""
+        return f"{self.routes} route{'s' * (self.routes > 1)}{routers}: {self.target}"
+
+
+SHAPES = [
+    *(Shape(1, 0, target) for target in ("first", "cache hit", "statement", "404")),
+    *(
+        Shape(routes, routers, target)
+        for routes, in_routers in ((10, 5), (100, 10), (300, 30))
+        for routers in (0, in_routers)
+        for target in ("first", "last", "404")
+    ),
+]
+ONE, TEN, LAST, MISSED = (
+    Shape(1, 0, "first"),
+    Shape(10, 5, "last"),
+    Shape(100, 10, "last"),
+    Shape(100, 10, "404"),
+)
+BUSY = Shape(30, 5, "last")  # for requests/s
+
+
+def with_routes(app: FastAPI, shape: Shape) -> FastAPI:
+    """Add the routes; with a single one also those of a cache hit and a statement, behind it."""
+    for number in range(shape.routers):
+        router = APIRouter(prefix=f"/part{number}")
+        for each in range(shape.routes // shape.routers):
+            router.get(f"/items{each}/{{item_id}}")(_work)
+        app.include_router(router)
+    for each in range(0 if shape.routers else shape.routes):
+        app.get(f"/items{each}/{{item_id}}")(_work)
+    if shape.routes == 1:
+        _add_work(app)
     return app
 
 
@@ -29,104 +72,99 @@ async def _work(item_id: int) -> dict[str, object]:
     return {"id": item_id, "name": "coffee", "price": 12.5}
 
 
-def bare(routes: int) -> FastAPI:
-    return with_routes(FastAPI(telemetry=NONE), routes)
+def _add_work(app: FastAPI) -> None:
+    """Routes whose handlers do the same in each variant: ours counts it."""
+    from sqlalchemy import create_engine, text
+
+    from vitals.cache import Cache
+    from vitals.statements import count_all
+
+    engine, query = create_engine("sqlite://"), text("SELECT 1")
+    if hasattr(app.state, "vitals"):
+        count_all()
+    cached = Cache("mem://", prefix="bench").values("items", int, ttl_seconds=3600)
+
+    async def load() -> int:
+        return 12
+
+    @app.get("/cache hit/{item_id}")
+    async def hit(item_id: int) -> dict[str, object]:
+        return {"id": item_id, "price": await cached.get(item_id, load)}
+
+    @app.get("/statement/{item_id}")
+    async def statement(item_id: int) -> dict[str, object]:
+        with engine.connect() as connection:
+            return {"id": item_id, "price": connection.execute(query).scalar()}
 
 
-def visibility(routes: int) -> FastAPI:
-    """The engine's visibility: stats, id, log line, metrics and Server-Timing."""
-    from vitals import outermost
-    from vitals.observability.access_log import AccessLog
-    from vitals.observability.metrics import Metrics
-    from vitals.observability.middleware import ObservabilityMiddleware
-    from vitals.observability.observed_request import Answers
-
-    access_log = AccessLog(Metrics({}, list, []), "json", "info")
-
-    def observed(stack: Any) -> Any:
-        return ObservabilityMiddleware(stack, stack, None, Answers(access_log, server_timing=True))
-
-    app = with_routes(FastAPI(telemetry=NONE), routes)
-    outermost.wrap(app, observed, answer_errors=True)
-    return app
+def bare(shape: Shape) -> FastAPI:
+    return with_routes(FastAPI(telemetry=NONE), shape)
 
 
-def layers(routes: int) -> FastAPI:
-    """The engine's middleware, all of it: security headers, limits, time-outs too."""
-    from vitals import outermost
-    from vitals.observability.access_log import AccessLog
-    from vitals.observability.metrics import Metrics
-    from vitals.observability.middleware import ObservabilityMiddleware
-    from vitals.observability.observed_request import Answers
-    from vitals.security import headers
-    from vitals.security.middleware import build_middleware
-    from vitals.settings import Settings, load
-
-    settings = load(Settings, {"APP_ENVIRONMENT": "test", "APP_SERVER_TIMING": "true"})
-    access_log = AccessLog(Metrics({}, list, []), "json", "info")
-
-    def observed(stack: Any) -> Any:
-        return ObservabilityMiddleware(
-            build_middleware(stack, settings),
-            stack,
-            None,
-            Answers(
-                access_log,
-                server_timing=True,
-                headers=headers.raw(headers.FIXED),
-                defaults=headers.raw(headers.DEFAULTS),
-            ),
-            head_as_get=True,
-            reraise=False,
-        )
-
-    app = with_routes(FastAPI(telemetry=NONE), routes)
-    outermost.wrap(app, observed, answer_errors=True)
-    return app
+def as_it_comes(shape: Shape) -> FastAPI:
+    """Where OpenTelemetry's API is installed, the framework looks for its providers."""
+    return with_routes(FastAPI(), shape)
 
 
-def pass_through(routes: int) -> FastAPI:
-    """A layer that does nothing: the least that any can cost."""
+def installed(shape: Shape, **given: str) -> FastAPI:
+    """All that `vitals.install` adds, and the Server-Timing header."""
+    import vitals
+    from vitals.settings import Settings
 
-    class PassThrough:
-        def __init__(self, app: Any) -> None:
-            self.app = app
-
-        async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-            await self.app(scope, receive, send)
-
-    app = FastAPI(telemetry=NONE)
-    app.add_middleware(PassThrough)
-    return with_routes(app, routes)
+    app = FastAPI()
+    given = {"APP_ENVIRONMENT": "test", "APP_SERVER_TIMING": "true", **given}
+    vitals.install(app, vitals.load(Settings, given))
+    return with_routes(app, shape)
 
 
-def instrumentator(routes: int) -> FastAPI:
+def installed_with_traces(shape: Shape) -> FastAPI:
+    """The same with the framework's spans as we configure them."""
+    from vitals.observability import tracing
+
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
+    config = {**providers(), "operation_spans": False, "logs": False}
+    tracing.install = lambda app, _: tracing.configure_telemetry(app, config)
+    return installed(shape)
+
+
+def instrumentator(shape: Shape) -> FastAPI:
     from prometheus_client import CollectorRegistry
     from prometheus_fastapi_instrumentator import Instrumentator
 
     app = FastAPI(telemetry=NONE)
     Instrumentator(registry=CollectorRegistry()).instrument(app)
-    return with_routes(app, routes)
+    return with_routes(app, shape)
 
 
-def exporter(routes: int) -> FastAPI:
+def exporter(shape: Shape) -> FastAPI:
     from starlette_exporter import PrometheusMiddleware
 
     app = FastAPI(telemetry=NONE)
     app.add_middleware(PrometheusMiddleware, group_paths=True)
-    return with_routes(app, routes)
+    return with_routes(app, shape)
 
 
-def fastapi_vitals(routes: int) -> FastAPI:
+def fastapi_vitals(shape: Shape) -> FastAPI:
     """Its metrics; its tracing is off, as it is without an endpoint."""
     from fastapi_vitals.metrics import setup_metrics
 
     app = FastAPI(telemetry=NONE)
     setup_metrics(app)
-    return with_routes(app, routes)
+    return with_routes(app, shape)
 
 
-def structlog_and_id(routes: int) -> FastAPI:
+def fastapi_vitals_with_traces(shape: Shape) -> FastAPI:
+    from fastapi_vitals.tracing import setup_tracing, shutdown_tracing
+
+    shutdown_tracing()  # that of the application before
+    os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
+    app = fastapi_vitals(shape)
+    if not setup_tracing(app, exporter_factory=nowhere):
+        sys.exit("fastapi-vitals set up no traces; expected them")
+    return app
+
+
+def structlog_and_id(shape: Shape) -> FastAPI:
     """A structured line and a request id, as the two projects' own pages wire them."""
     import time
 
@@ -166,42 +204,67 @@ def structlog_and_id(routes: int) -> FastAPI:
         return response
 
     app.add_middleware(CorrelationIdMiddleware)
-    return with_routes(app, routes)
+    return with_routes(app, shape)
 
 
-def opentelemetry(routes: int) -> FastAPI:
-    """FastAPI's own support with the SDK's providers; what would be sent is thrown away."""
-    from opentelemetry.sdk.metrics import MeterProvider
-    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
-    from opentelemetry.sdk.trace import TracerProvider
-    from opentelemetry.sdk.trace.export import BatchSpanProcessor, SpanExporter, SpanExportResult
+def nowhere() -> Any:
+    """An exporter that throws away what would be sent."""
+    from opentelemetry.sdk.trace.export import SpanExporter, SpanExportResult
 
     class Nowhere(SpanExporter):
         def export(self, spans: Any) -> SpanExportResult:  # noqa: ARG002 - the SDK's name
             return SpanExportResult.SUCCESS
 
+    return Nowhere()
+
+
+def providers() -> dict[str, Any]:
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import InMemoryMetricReader
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
     tracers = TracerProvider()
-    tracers.add_span_processor(BatchSpanProcessor(Nowhere()))
+    tracers.add_span_processor(BatchSpanProcessor(nowhere()))
     meters = MeterProvider([InMemoryMetricReader()])
-    providers = {"tracer_provider": tracers, "meter_provider": meters, "logs": False}
-    return with_routes(FastAPI(telemetry=providers), routes)
+    return {"tracer_provider": tracers, "meter_provider": meters, "logs": False}
+
+
+def own_metrics(shape: Shape) -> FastAPI:
+    return with_routes(FastAPI(telemetry=providers() | {"tracing": False}), shape)
+
+
+def own_telemetry(shape: Shape) -> FastAPI:
+    return with_routes(FastAPI(telemetry=providers()), shape)
 
 
 NONE = {"tracing": False, "metrics": False, "logs": False}
-VARIANTS: dict[str, Callable[[int], FastAPI]] = {
-    "bare FastAPI": bare,
-    "a layer that does nothing": pass_through,
-    "this template: visibility": visibility,
-    "this template: all layers": layers,
+BARE, OURS = "bare FastAPI", "this template, everything on"
+VARIANTS: dict[str, Callable[[Shape], FastAPI]] = {
+    BARE: bare,
+    "`FastAPI()`, its default telemetry": as_it_comes,
+    OURS: installed,
     "prometheus-fastapi-instrumentator": instrumentator,
     "starlette-exporter": exporter,
     "fastapi-vitals": fastapi_vitals,
+    "FastAPI's own metrics": own_metrics,
     "structlog + asgi-correlation-id": structlog_and_id,
-    "FastAPI's native OpenTelemetry": opentelemetry,
+}
+TRACED: dict[str, Callable[[Shape], FastAPI]] = {
+    "this template, with traces": installed_with_traces,
+    "FastAPI's own metrics and traces": own_telemetry,
+    "fastapi-vitals, with traces": fastapi_vitals_with_traces,
 }
 
 
-def build(name: str, routes: int) -> FastAPI:
+def shapes_of(name: str) -> list[Shape]:
+    """What is counted: of others only what their own way to find a route needs."""
+    if name in (BARE, OURS):
+        return SHAPES
+    return [shape for shape in SHAPES if shape.routes in (1, 100)]
+
+
+def build(name: str, shape: Shape) -> FastAPI:
     """Build a variant. Its lines are formatted and written, to nowhere."""
     os.environ.pop("OTEL_EXPORTER_OTLP_ENDPOINT", None)
-    return VARIANTS[name](routes)
+    return (VARIANTS | TRACED)[name](shape)

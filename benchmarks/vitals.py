@@ -94,7 +94,7 @@ async def counting() -> None:
     from sqlalchemy import text
 
     from vitals import database as module
-    from vitals import request_stats
+    from vitals import request_stats, statements
 
     file = Path(tempfile.mkdtemp(), "counting.db")
     database = module.Database(
@@ -115,8 +115,7 @@ async def counting() -> None:
     await database.close()
     started = time.process_time()
     for _ in range(UNITS):
-        module._start_clock(Connection, None)
-        database._count(Connection, None, "SELECT 1")
+        statements._execute("do_execute", None, "SELECT 1", (), Context)
     hooks = time.process_time() - started
     row("counting, over the statement's time", 100 * hooks / statement, 3, "%")
 
@@ -151,7 +150,18 @@ async def random_paths() -> None:
 class Connection:
     """As much of a connection as the hooks look at."""
 
-    info: ClassVar[dict[str, float]] = {}
+    engine: ClassVar[Any] = type("Engine", (), {"vitals_slow_ms": 60_000})
+
+    @staticmethod
+    def in_transaction() -> bool:
+        return True
+
+
+class Context:
+    """The context of a statement whose dialect does nothing."""
+
+    root_connection = Connection
+    dialect: ClassVar[Any] = type("Dialect", (), {"do_execute": lambda *_: None})
 
 
 def row(what: str, figure: float, limit: float, unit: str) -> None:

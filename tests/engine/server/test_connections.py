@@ -1,6 +1,7 @@
 """Limits of connections: their number, the size of headers, the time for each state."""
 
 import pytest
+from fastapi import Response
 
 from tests.engine.applications import until
 from tests.engine.server.served import serving
@@ -43,6 +44,22 @@ async def test_requests_in_one_packet_are_counted_apart() -> None:
 
         for _ in range(3):
             assert (await client.answer()).startswith("http/1.1 200")
+
+
+@pytest.mark.parametrize("target", ["/body", "/own", "/nothing"])
+async def test_the_engines_headers_are_once_in_each_answer_of_a_connection(target: str) -> None:
+    async with serving(server_timing=True) as served:
+
+        @served.app.get("/own")
+        async def own(response: Response) -> None:
+            response.headers["cache-control"] = "max-age=60"
+
+        client = await served.connect()
+        answers = [await client.get(target) for _ in range(2)]
+
+    for name in ("x-request-id", "x-content-type-options", "cache-control", "server-timing"):
+        assert [answer.count(f"\r\n{name}: ") for answer in answers] == [1, 1], name
+    assert ("\r\ncache-control: max-age=60\r\n" in answers[0]) is (target == "/own")
 
 
 async def test_half_a_head_is_408_and_half_a_body_is_a_408_problem() -> None:

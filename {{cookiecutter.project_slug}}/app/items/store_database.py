@@ -20,8 +20,9 @@ class ItemRow(Base):
     name: Mapped[str] = mapped_column(String(200))
     price_cents: Mapped[int] = mapped_column(BigInteger)
 
-    def item(self) -> Item:
-        return Item(id=self.id, name=self.name, price=Decimal(self.price_cents).scaleb(-2))
+
+# For what is only read: columns, which cost far less than objects whose changes are tracked.
+ITEMS = select(ItemRow.id, ItemRow.name, ItemRow.price_cents)
 
 
 class AttachmentRow(Base):
@@ -43,21 +44,21 @@ class DatabaseItems:
         self._database = database
 
     async def page(self, limit: int, after: int) -> list[Item]:
-        query = select(ItemRow).where(ItemRow.id > after).order_by(ItemRow.id).limit(limit)
+        query = ITEMS.where(ItemRow.id > after).order_by(ItemRow.id).limit(limit)
         async with self._database.transaction() as session:
-            return [row.item() for row in await session.scalars(query)]
+            return [_item(*row) for row in await session.execute(query)]
 
     async def get(self, item_id: int) -> Item | None:
         async with self._database.transaction() as session:
-            row = await session.get(ItemRow, item_id)
-            return row.item() if row else None
+            row = (await session.execute(ITEMS.where(ItemRow.id == item_id))).first()
+            return _item(*row) if row else None
 
     async def add(self, new: NewItem) -> Item:
         async with self._database.transaction() as session:
             row = ItemRow(name=new.name, price_cents=_cents(new.price))
             session.add(row)
             await session.flush()
-            return row.item()
+            return _item(row.id, row.name, row.price_cents)
 
     async def replace(self, item_id: int, new: NewItem) -> Item | None:
         async with self._database.transaction() as session:
@@ -65,7 +66,7 @@ class DatabaseItems:
             if row is None:
                 return None
             row.name, row.price_cents = new.name, _cents(new.price)
-            return row.item()
+            return _item(row.id, row.name, row.price_cents)
 
     async def remove(self, item_id: int) -> bool:
         async with self._database.transaction() as session:
@@ -84,6 +85,10 @@ class DatabaseItems:
             await session.execute(delete(AttachmentRow).where(AttachmentRow.item_id == item_id))
             session.add(AttachmentRow(item_id=item_id, **attachment.model_dump()))
             return True
+
+
+def _item(item_id: int, name: str, price_cents: int) -> Item:
+    return Item(id=item_id, name=name, price=Decimal(price_cents).scaleb(-2))
 
 
 def _cents(price: Decimal) -> int:

@@ -9,12 +9,13 @@ from starlette.types import Message, Receive, Scope, Send
 
 from vitals.observability import tracing
 from vitals.observability.access_log import AccessLog
-from vitals.observability.route_label import route_label
+from vitals.observability.route_label import NOTHING, route_label
 from vitals.request_stats import RequestStats, WriteUnit
 
 GONE = 499  # the client went away: nginx's number
 KNOWN_ID = re.compile(rb"[A-Za-z0-9._-]{8,64}").fullmatch
 CLOSE = (b"connection", b"close")
+ADD_LINES = "vitals_add_lines"  # at scope["state"] of our own server: adds to an answer's head
 Headers = Sequence[tuple[bytes, bytes]]
 
 
@@ -37,11 +38,13 @@ class Answers:
         self.headers = headers
         self.defaults = dict(defaults)
         self.traced = tracing.is_on()
-        self._all = (*headers, *defaults)
+        self.all = (*headers, *defaults)
+        self.lines = lines(self.all)  # as they are sent: uvicorn searches each header twice
 
     def close_connections(self) -> None:
         """From now on, have clients connect anew for their next request."""
-        self.headers, self._all = (*self.headers, CLOSE), (*self._all, CLOSE)
+        self.headers, self.all = (*self.headers, CLOSE), (*self.all, CLOSE)
+        self.lines = b""  # the server has to see this one
 
     def fixed(self, given: Headers) -> Headers:
         """The headers for an answer that has `given` ones."""
@@ -49,7 +52,7 @@ class Answers:
             if name in self.defaults:
                 own = dict(given)
                 return [*self.headers, *(d for d in self.defaults.items() if d[0] not in own)]
-        return self._all
+        return self.all
 
 
 class ObservedRequest(RequestStats):
@@ -111,13 +114,15 @@ class ObservedRequest(RequestStats):
         elif kind == "http.response.start":
             self.status = message["status"]
             given = self.head = message.get("headers", ())  # may be shared: it stays as it is
-            own = (b"x-request-id", self.request_id.encode())
-            answers = self.answers
-            fixed = answers.fixed(given) if answers.defaults else answers.headers
+            own, answers = [(b"x-request-id", self.request_id.encode())], self.answers
             if answers.server_timing:
-                message["headers"] = [*given, own, (b"server-timing", self.timing()), *fixed]
+                own.append((b"server-timing", self.timing()))
+            fixed = answers.fixed(given) if answers.defaults else answers.headers
+            add_lines = self.scope.get("state", NOTHING).get(ADD_LINES)
+            if add_lines and answers.lines and fixed is answers.all:
+                add_lines(lines(own) + answers.lines)
             else:
-                message["headers"] = [*given, own, *fixed]
+                message["headers"] = [*given, *own, *fixed]
         return self.send(message)
 
     def _begin_stream(self, message: Message) -> None:
@@ -168,6 +173,11 @@ class ObservedRequest(RequestStats):
         if self.cache != "none":
             text += f', cache;desc="{self.cache}"'.encode()
         return text
+
+
+def lines(headers: Headers) -> bytes:
+    """Headers as they stand in an answer."""
+    return b"".join([b"%b: %b\r\n" % header for header in headers])
 
 
 def new_id(headers: Headers) -> str:

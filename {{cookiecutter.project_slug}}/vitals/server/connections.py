@@ -11,6 +11,7 @@ from typing import Any
 from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
+from vitals.observability.observed_request import lines
 from vitals.probes import PROBES
 from vitals.security.body_limit import MAX_DISCARDED, content_length
 from vitals.server.limits import CANCEL_SECONDS, State
@@ -173,8 +174,7 @@ class Connection(Upgradable):
             return
         if self.state != State.DISCARD:
             headers = [*self.server_state.default_headers, (b"content-length", b"0"), CLOSE]
-            lines = b"".join(name + b": " + value + b"\r\n" for name, value in headers)
-            self.transport.write(STATUS_LINE[status] + lines + b"\r\n")
+            self.transport.write(STATUS_LINE[status] + lines(headers) + b"\r\n")
         self._linger()
 
     def close(self) -> None:

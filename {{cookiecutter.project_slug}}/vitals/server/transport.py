@@ -6,6 +6,8 @@ import sys
 import termios
 from typing import Any
 
+from vitals.observability.observed_request import ADD_LINES
+
 CLOSE = (b"connection", b"close")
 MIN_BYTES_PER_SECOND = 1_024  # of an answer that a client reads
 
@@ -20,11 +22,20 @@ class Transport:
         self.close, self.set_protocol = connection.close, connection.hand_over
         self._resumed = connection.resumed
         self._mark: tuple[float, int] | None = None  # when, and what had been sent by then
+        self._lines = b""
+        connection.app_state = {**connection.app_state, ADD_LINES: self.add_lines}
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self.wrapped, name)
 
+    def add_lines(self, lines: bytes) -> None:
+        """Add lines of headers, known to be valid, to the head of an answer: the next write."""
+        self._lines = lines
+
     def write(self, data: bytes) -> None:
+        if self._lines:
+            status, end, rest = data.partition(b"\r\n")
+            data, self._lines = b"".join((status, end, self._lines, rest)), b""
         self.written += len(data)
         self._write(data)
 
