@@ -24,7 +24,7 @@ from benchmarks import callgrind
 from benchmarks.variants import PROJECT  # noqa: F401 - it puts the project on the path
 from vitals.ops.services import postgres, valkey
 
-WARM_UP, REQUESTS = 40, 60
+WARM_UP, REQUESTS = 20, 30
 FILL = "INSERT INTO items (name, price_cents) SELECT 'tea', 250 FROM generate_series(1, 20000)"
 BODY = '{"name": "coffee", "price": 12.5}'
 HEADERS = "host: localhost\r\nuser-agent: bench/1.0\r\naccept: */*\r\n"
