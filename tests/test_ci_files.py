@@ -120,6 +120,7 @@ def test_what_is_not_executed_is_listed(project: Path):
     assert used == STUBS
 
 
+@pytest.mark.slow
 def test_a_tag_is_checked_built_and_deployed_to_staging_by_digest(project: Path, tmp_path: Path):
     called = runs(project, tmp_path, "push")
 
@@ -140,6 +141,7 @@ def test_a_tag_is_checked_built_and_deployed_to_staging_by_digest(project: Path,
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("failing", ["check", "verify-tag", "audit"])
 def test_what_fails_its_check_is_neither_built_nor_deployed_nor_announced(
     failing: str, project: Path, tmp_path: Path
@@ -149,6 +151,7 @@ def test_what_fails_its_check_is_neither_built_nor_deployed_nor_announced(
     assert not [line for line in called if "deploy" in line or "release-page" in line]
 
 
+@pytest.mark.slow
 def test_without_an_image_in_the_project_nothing_is_deployed(project: Path, tmp_path: Path):
     called = runs(project, tmp_path, "push", IMAGE_NAME="")
 
@@ -156,6 +159,7 @@ def test_without_an_image_in_the_project_nothing_is_deployed(project: Path, tmp_
     assert not [line for line in called if "deploy" in line]
 
 
+@pytest.mark.slow
 def test_production_is_started_by_hand_with_version_and_digest(project: Path, tmp_path: Path):
     assert runs(project, tmp_path, "workflow_dispatch") == (
         [f"ssh deploy v1.2.0 {DIGEST}"]
@@ -203,6 +207,7 @@ echo "$name $*" >> "$RECORD"
 """
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("job", GITLAB_JOBS)
 def test_each_script_of_gitlab_does_what_its_job_is_for(job: str, gitlab: Path, tmp_path: Path):
     jobs = yaml.safe_load((gitlab / ".gitlab-ci.yml").read_text())

@@ -4,7 +4,11 @@ import json
 import subprocess
 import sys
 
+import pytest
+
 from tests import baking
+
+pytestmark = pytest.mark.slow
 
 COMMAND = '''"""Counts the items: python -m app.commands.count."""
 

@@ -14,6 +14,7 @@ from tests import baking, session
 pytestmark = pytest.mark.xdist_group("demo")  # there is one build/demo
 
 
+@pytest.mark.slow
 def test_ctrl_c_in_set_up_leaves_no_process_and_the_next_demo_serves(tmp_path):
     with session.demo(tmp_path / "first.log") as first:
         first.wait_for("make setup")

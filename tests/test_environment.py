@@ -29,6 +29,7 @@ def start(folder: Path, **settings: str) -> "subprocess.CompletedProcess[str]":
     )
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     "settings",
     [
@@ -52,6 +53,7 @@ def test_without_a_known_environment_the_service_ends_in_2_and_names_the_setting
     assert list(tmp_path.iterdir()) == []  # no database file: nothing was opened
 
 
+@pytest.mark.slow
 def test_with_all_other_settings_of_production_the_environment_is_still_missed(
     tmp_path: Path,
 ) -> None:

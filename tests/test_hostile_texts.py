@@ -14,6 +14,8 @@ import vitals
 from fastapi import APIRouter, Security
 from pydantic import BaseModel, Field
 
+pytestmark = pytest.mark.slow
+
 routes = APIRouter(prefix="/orders")
 
 

@@ -46,7 +46,7 @@ def in_place(tmp_path_factory) -> Path:
 
 
 @pytest.mark.xdist_group("in place")
-@pytest.mark.parametrize("target", ["lint", "types", "unit"])
+@pytest.mark.parametrize("target", ["lint", "types", pytest.param("unit", marks=pytest.mark.slow)])
 def test_the_project_passes_its_own_steps_as_it_lies(in_place, target):
     done = make(in_place, target)
 

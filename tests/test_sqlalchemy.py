@@ -4,6 +4,8 @@ import shutil
 import subprocess
 import sys
 
+import pytest
+
 from tests import baking
 
 STORE = '''
@@ -131,6 +133,7 @@ async def test_each_way_reads_the_same(tmp_path: Path) -> None:
 '''
 
 
+@pytest.mark.slow
 def test_lint_types_and_tests_accept_each_documented_way_to_read_rows(tmp_path):
     project = tmp_path / "project"
     shutil.copytree(baking.bake(**baking.VARIANTS["database"]), project)

@@ -19,9 +19,9 @@ LEVELS = (
     | {"framework", "route_index"},
     {"database", "database_engine", "database_errors", "transactions", "statements"}
     | {"migrations", "cache", "cache_stores", "adopted", "redis_commands"},
-    {"status", "security", "health", "observability", "docs", "openapi"},
-    {"installation", "engine", "outermost", "server", "commands", "options"}
+    {"status", "security", "health", "observability", "docs", "openapi"}
     | {"drain", "service", "snapshots"},
+    {"installation", "engine", "outermost", "server", "commands", "options"},
     {"testing"},
 )
 LEVEL = {room: level for level, rooms in enumerate(LEVELS) for room in rooms}

@@ -47,7 +47,7 @@ class Worker:
         return answer.json() if "json" in answer.headers["content-type"] else answer.text
 
     def leaves(self) -> None:
-        self.app.state.vitals._begin_drain()
+        self.app.state.vitals.begin_drain()
 
     def dies(self) -> None:
         """What the system does at the end of a process."""

@@ -8,6 +8,8 @@ import pytest
 
 from tests.baking import VARIANTS, environment, generate
 
+pytestmark = pytest.mark.slow
+
 CHANGES = {
     "method": (
         ("routes.py", '@routes.delete("/{item_id}"', '@routes.delete("/{item_id}/all"'),

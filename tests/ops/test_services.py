@@ -15,7 +15,7 @@ def throw_away() -> Iterator[Server]:
     yield Server("thing://throw-away", "1.2")
 
 
-THING = Service("Thing", "TEST_THING_URL", "APP_THING_URL", throw_away)
+THING = Service("Thing", "TEST_THING_URL", "APP_THING_URL", throw_away, lambda url: f"at {url}")
 
 
 @pytest.mark.parametrize(

@@ -8,15 +8,17 @@ Names are loaded at their first use: what ships the service imports this package
 framework. With drivers: `vitals.database`, `vitals.cache`.
 """
 
+# ruff: noqa: F401 - __all__ names what is imported for type checkers
 from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from vitals.budget import cost
-    from vitals.commands import command, open_dependencies
+    from vitals.commands import command
     from vitals.dependency import Check, CheckFailed, Dependency
     from vitals.installation import install
     from vitals.observability.own_metrics import counter, gauge, histogram
+    from vitals.outermost import open_dependencies
     from vitals.problems import Problem
     from vitals.request_stats import add_call, add_field, call, request_id
     from vitals.security.callers import PUBLIC, Caller, caller, optional_caller
@@ -27,10 +29,11 @@ if TYPE_CHECKING:
 
 _HOMES = {
     "vitals.budget": ("cost",),
-    "vitals.commands": ("command", "open_dependencies"),
+    "vitals.commands": ("command",),
     "vitals.dependency": ("Check", "CheckFailed", "Dependency"),
     "vitals.installation": ("install",),
     "vitals.observability.own_metrics": ("counter", "gauge", "histogram"),
+    "vitals.outermost": ("open_dependencies",),
     "vitals.problems": ("Problem",),
     "vitals.request_stats": ("add_call", "add_field", "call", "request_id"),
     "vitals.security.callers": ("PUBLIC", "Caller", "caller", "optional_caller"),
@@ -41,36 +44,7 @@ _HOMES = {
 }
 _HOME_OF = {name: module for module, names in _HOMES.items() for name in names}
 
-__all__ = [
-    "PUBLIC",
-    "CacheSettings",
-    "Caller",
-    "Check",
-    "CheckFailed",
-    "DatabaseSettings",
-    "Dependency",
-    "Problem",
-    "Settings",
-    "SettingsRefused",
-    "add_call",
-    "add_field",
-    "call",
-    "caller",
-    "command",
-    "cost",
-    "counter",
-    "deadline",
-    "gauge",
-    "histogram",
-    "install",
-    "load",
-    "main",
-    "open_dependencies",
-    "optional_caller",
-    "request_id",
-    "serve",
-    "unit",
-]
+__all__ = [*_HOME_OF]
 
 
 def __getattr__(name: str) -> Any:

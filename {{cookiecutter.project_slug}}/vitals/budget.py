@@ -1,10 +1,6 @@
 """Budgets in tests: what a block costs.
 
-    with vitals.cost() as cost:
-        client.get("/items")
-    assert cost.db_calls <= 2
-
-When such an assertion fails, the statements that ran more than once are in its message.
+When an assertion about it fails, the statements that ran more than once are in its message.
 """
 
 from typing import Self

@@ -14,12 +14,9 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager
+from collections.abc import Awaitable, Callable
 from typing import Any, cast
 
-from vitals import outermost
-from vitals.dependency import Dependency
 from vitals.observability import logs
 from vitals.observability.access_log import AccessLog
 from vitals.observability.metrics import Metrics
@@ -28,11 +25,6 @@ from vitals.settings import Settings, SettingsRefused, load
 
 CANCELLED = 128 + signal.SIGTERM  # the shell's exit status for it
 log = logging.getLogger(__name__)
-
-
-def open_dependencies(dependencies: Iterable[Dependency]) -> AbstractAsyncContextManager[None]:
-    """Open dependencies in order, and close them in reverse, each within its time."""
-    return outermost.open_all(dependencies)
 
 
 def command(function: Callable[[Any], Awaitable[None]], settings_type: type[Settings]) -> int:
@@ -44,7 +36,7 @@ def command(function: Callable[[Any], Awaitable[None]], settings_type: type[Sett
     try:
         settings = load(settings_type, os.environ)
     except SettingsRefused as refusal:
-        sys.stderr.write("\n".join(refusal.faults) + "\n")
+        sys.stderr.write(f"{refusal}\n")
         return 2
     logs.install(logs.stdout, settings.log_format, settings.log_level)
     try:

@@ -12,7 +12,6 @@ from contextvars import ContextVar
 from pathlib import Path
 from typing import cast
 
-from alembic.script import ScriptDirectory
 from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError, ProgrammingError
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker
@@ -54,12 +53,13 @@ class Database:
         deadline_seconds: float = 15,
         slow_query_ms: float = 200,
     ) -> None:
-        self._pool_size = pool_size
-        self._deadline_seconds = deadline_seconds
+        self._pool_size, self._deadline_seconds = pool_size, deadline_seconds
         self._places = asyncio.Semaphore(pool_size)
         self._waiting = self._connecting = 0
         self._open = ContextVar[Transaction | None](f"transaction of {id(self)}", default=None)
         self._reading: asyncio.Task[set[str]] | None = None
+        from alembic.script import ScriptDirectory  # a third of all imports: only where it is used
+
         scripts = ScriptDirectory(str(migrations))
         self._known = {script.revision for script in scripts.walk_revisions()}
         self._needed = set(scripts.get_heads())

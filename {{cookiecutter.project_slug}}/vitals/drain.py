@@ -1,8 +1,8 @@
 """Drain under uvicorn: alone, with workers, under gunicorn or `fastapi run`.
 
 `vitals.serve` drains by itself. Elsewhere, SIGTERM makes the worker report that it is not ready
-and go on for some seconds, until uvicorn hears of it. Supervisors repeat SIGTERM, so a second one
-means nothing; SIGINT ends at once, as before.
+and go on for some seconds before uvicorn gets the signal. Supervisors repeat SIGTERM, so a
+second one means nothing; SIGINT ends at once, as before.
 """
 
 import asyncio
@@ -69,7 +69,7 @@ def about(drain: Drain | None) -> dict[str, object]:
     """The server, as far as it is known, whether it runs a lifespan, and how long it drains."""
     server = running_server()
     package = type(server).__module__.partition(".")[0]
-    names = [] if server is None or package == "builtins" else [package]
+    names = [] if package == "builtins" else [package]
     found: dict[str, object] = {"lifespan": drain is not None}
     found |= {"drain_seconds": drain.seconds} if drain else {}
     names += ["gunicorn"] if "gunicorn.arbiter" in sys.modules else []

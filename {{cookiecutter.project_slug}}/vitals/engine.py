@@ -15,9 +15,9 @@ from vitals.health.checks import Checks
 from vitals.health.event_loop import EventLoop
 from vitals.observability import background_tasks, metrics, stacks, tracing
 from vitals.observability.access_log import AccessLog
-from vitals.observability.metric_types import DURATION_BUCKETS
 from vitals.observability.middleware import ObservabilityMiddleware
 from vitals.observability.observed_request import Answers
+from vitals.observability.recent_errors import RecentErrors
 from vitals.observability.route_label import Templates
 from vitals.options import Options
 from vitals.request_stats import write_unit
@@ -28,7 +28,6 @@ from vitals.service import Service
 from vitals.settings import SettingsRefused, redacted
 from vitals.status import routes as status_routes
 from vitals.status.history import History
-from vitals.status.recent_errors import RecentErrors
 from vitals.status.reporter import StatusReporter
 
 TRIAL = ("local", "test")  # here everyone passes where tokens are not verified
@@ -57,9 +56,7 @@ class Engine:
         self._metrics = metrics.Metrics(about, self.checks.states, gauges)
         recent_errors = RecentErrors(options.prefix)
         self.service = Service(options.folder, self._metrics, self.checks, recent_errors)
-        shared = self.service if options.folder else None
-        series = self.service.series
-        self._history = History(series, DURATION_BUCKETS, options.prefix, shared)
+        self._history = History(self.service, options.prefix)
         self._access_log = AccessLog(
             self._metrics, settings.log_format, settings.log_level, recent_errors=recent_errors
         )
@@ -90,7 +87,7 @@ class Engine:
 
     @cached_property
     def templates(self) -> Templates:
-        """Those of the routes that exist at the first request that needs one."""
+        """Templates of the routes, made at the first request that needs one."""
         return Templates(self._app)
 
     def unguarded(self) -> list[str]:
@@ -172,7 +169,7 @@ class Engine:
         """What is open before the application's own lifespan starts, and after it ends."""
         write_unit.set(self._access_log.write_unit)  # of what that lifespan lets run
         with stacks.on_signal(asyncio.get_running_loop()) as self._event_loop.dumps_stacks:
-            async with outermost.open_all((self.service, *self._parts)):
+            async with outermost.open_dependencies((self.service, *self._parts)):
                 self._access_log.prepared.clear()  # the service counts elsewhere from now on
                 yield
 
@@ -182,15 +179,16 @@ class Engine:
         self.refuse_unguarded()
         outermost.install_problems(self._app, every=self._options.problems)  # of late mounts too
         self._metrics.check_gauges()
-        self._drain = drain.Drain(self._options.settings.drain_seconds, self._begin_drain)
+        self._drain = drain.Drain(self._options.settings.drain_seconds, self.begin_drain)
         try:
-            async with outermost.open_all((self.checks, self._history)):
+            async with outermost.open_dependencies((self.checks, self._history)):
                 self.service.publish()
                 yield
         finally:
             self._drain.remove()
 
-    def _begin_drain(self) -> None:
+    def begin_drain(self) -> None:
+        """Report not ready, and have clients connect anew, while requests are still answered."""
         self.checks.drain()
         self._answers.close_connections()
         self.service.publish()

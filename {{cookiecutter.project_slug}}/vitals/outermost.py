@@ -125,12 +125,12 @@ def with_lifespan(
 
 
 @asynccontextmanager
-async def open_all(parts: Any) -> AsyncIterator[None]:
-    """Open the parts in order; close them in reverse, each within its time."""
+async def open_dependencies(dependencies: Iterable[Any]) -> AsyncIterator[None]:
+    """Open dependencies in order; close them in reverse, each within its time."""
     async with AsyncExitStack() as stack:
-        for part in parts:
-            await part.open()
-            stack.push_async_callback(_close, part)
+        for each in dependencies:
+            await each.open()
+            stack.push_async_callback(_close, each)
         yield
 
 

@@ -47,7 +47,7 @@ class RequestStats:
             self.fields["calls_not_counted"] = self.fields.get("calls_not_counted", 0) + 1
 
     def unit_writer(self) -> "WriteUnit | None":
-        """What writes the lines of units of work inside of this."""
+        """The function that writes the line of a unit of work inside this one."""
         return write_unit.get()
 
     def route(self) -> str:

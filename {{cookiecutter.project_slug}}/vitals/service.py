@@ -6,7 +6,7 @@ otherwise: its checks, gauges and last errors. Those of a dead worker are gone a
 
 import asyncio
 import logging
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -19,11 +19,12 @@ from vitals.health.checks import Checks
 from vitals.observability import own_metrics
 from vitals.observability.metric_types import Series
 from vitals.observability.metrics import Metrics, kind_of, text_of
+from vitals.observability.recent_errors import RecentErrors
 from vitals.snapshots import Snapshot
-from vitals.status.recent_errors import RecentErrors
 
 PUBLISH_SECONDS = 1.0
 FIX = "Fix, if there are more: vitals.install(app, folder=…), a folder for all of them"
+HISTORY = "history.json"
 LARGEST = "event_loop_lag_seconds"  # a gauge of which a sum says nothing
 log = logging.getLogger(__name__)
 
@@ -128,19 +129,14 @@ class Service:
         """The application's own metrics, for the page: nobody knows what gauges add up to."""
         return own_metrics.values(self.series(by_worker=True))
 
-    def history(self, *, always: bool = False) -> bytes | None:
-        """The history that the first worker has written; that one itself needs it at the start."""
-        if self._name and (always or not self._is_first()):
-            return self._files.read("history.json")
-        return None
+    def read_history(self) -> bytes | None:
+        """What the first worker wrote."""
+        return self._files.read(HISTORY) if self._name else None
 
-    def write_history(self, content: bytes) -> None:
-        """Keep the history for all."""
-        if self._name and self._is_first():
-            self._files.write("history.json", content)
-
-    def _is_first(self) -> bool:
-        return self._name == min({*self._others, self._name})
+    def write_history(self, content: Callable[[], bytes]) -> None:
+        """Write the history for workers that start later, if this is the first one."""
+        if self._name and self._name == min({*self._others, self._name}):
+            self._files.write(HISTORY, content())
 
     def _own(self) -> Snapshot:
         current = self._metrics.current() if self._name else ()
@@ -172,13 +168,11 @@ class Service:
 def _parsed(sums: Mapping[str, Any]) -> Iterator[Series]:
     """Series by name; a histogram has the bounds of a worker that runs, as text."""
     bounds_of: dict[str, str] = {}
-    for line, values in sums.items():
-        if isinstance(values, list):
-            name, bounds, _ = line.split("\t", 2)
-            bounds_of.setdefault(name, bounds)
-    for line in sorted(sums):
+    for line in sums:
+        name, bounds, _ = line.split("\t", 2)
+        bounds_of.setdefault(name, bounds)
+    for line, values in sorted(sums.items()):
         name, bounds, labels = line.split("\t", 2)
-        values = sums[line]
         if not bounds:
             yield name, labels, (), (), values
         elif bounds == bounds_of[name]:

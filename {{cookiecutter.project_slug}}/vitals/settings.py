@@ -1,11 +1,7 @@
 """The settings of every service: names, types, limits and purposes.
 
 A setting is an environment variable: APP_ and the field's name in capitals. The docstring
-below a field is its description, also in error messages. A service adds its own in a subclass:
-
-    class Settings(DatabaseSettings, CacheSettings):
-        greeting: str = Field("hello", max_length=20)
-        \"\"\"what visitors read first\"\"\"
+below a field is its description, also in error messages. A service adds its own in a subclass.
 """
 
 from pathlib import Path

@@ -1,13 +1,13 @@
-"""What workers know besides their counts, and what it says of the service together."""
+"""The state of workers besides their counts, and how it is combined into that of the service."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
 from pydantic import ConfigDict
 
-from vitals.health.checks import CHANGES_KEPT, PHASES, STALE_SECONDS, CheckState
+from vitals.health.checks import CHANGES_KEPT, PHASES, CheckState
 from vitals.observability.metric_types import Sample
-from vitals.status.recent_errors import MAX_ERRORS, Failure, Repeats
+from vitals.observability.recent_errors import MAX_ERRORS, Failure, Repeats
 
 SAME_SECONDS = 5  # in which all workers see one change
 
@@ -46,19 +46,20 @@ def together(workers: Sequence[Snapshot]) -> Snapshot:
 
 
 def _merged(name: str, workers: Sequence[Snapshot]) -> CheckState | None:
-    found = [(n, s) for n, each in enumerate(workers, 1) for s in each.states if s.name == name]
-    bad = [(number, state) for number, state in found if not state.up or state.stale]
+    every = enumerate(workers, 1)
+    found = [(n, s.current()) for n, each in every for s in each.states if s.name == name]
+    bad = [(number, state) for number, state in found if not state.up]
     if not bad:
         return found[0][1]
-    every = len(bad) == len(workers)
-    if name in PHASES and not every:
+    is_everywhere = len(bad) == len(workers)
+    if name in PHASES and not is_everywhere:
         return None
     number, state = bad[0]
-    reason = state.reason or f"no result for {STALE_SECONDS:g} s"
-    if not every:
-        who = f"worker {number}" if len(bad) == 1 else f"{len(bad)} workers"
-        reason = f"{who} of {len(workers)}: {reason}"
-    return replace(state, up=False, required=state.required and every, reason=reason)
+    if is_everywhere:
+        return state
+    who = f"worker {number}" if len(bad) == 1 else f"{len(bad)} workers"
+    reason = f"{who} of {len(workers)}: {state.reason}"
+    return replace(state, required=False, reason=reason)
 
 
 def _changes(workers: Sequence[Snapshot]) -> list[CheckState]:

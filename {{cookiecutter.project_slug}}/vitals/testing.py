@@ -1,10 +1,8 @@
 """Help for a service's tests: a client without a socket, and budgets for what requests cost.
 
-    async with testing.client(create_app(settings)) as client, testing.cost() as cost:
-        await client.get("/items")
-    assert cost.db_calls <= 2
-
-When such an assertion fails, the statements that ran more than once are in its message.
+async with testing.client(create_app(settings)) as client, testing.cost() as cost:
+    await client.get("/items")
+assert cost.db_calls <= 2
 """
 
 import asyncio

@@ -1,8 +1,5 @@
 """Units of work outside requests: a job, a script, a consumer of messages.
 
-    async with vitals.unit("job", "send reminders"):
-        ...
-
 A unit has a log line, metrics and rows on the status page, as a request has.
 """
 
@@ -17,7 +14,7 @@ from vitals.request_stats import MAX_TEXT, RequestStats, current
 
 @asynccontextmanager
 async def unit(kind: Literal["job", "task"], name: str) -> AsyncIterator[None]:
-    """Observe a block: its time, its calls and how it ended, in one line and in the metrics.
+    """Observe the block of `async with vitals.unit("job", "send reminders"):`.
 
     `name` is a label: a bounded number of them, such as a function's name. Inside a request the
     unit has the request's ID. An exception is logged with its type and raised again.

@@ -11,8 +11,8 @@ from vitals import Check, CheckFailed, problems, testing
 from vitals.health.checks import Checks
 from vitals.health.routes import router
 from vitals.observability.metrics import Metrics
+from vitals.observability.recent_errors import RecentErrors
 from vitals.service import Service
-from vitals.status.recent_errors import RecentErrors
 
 
 class Dependencies:

@@ -21,12 +21,9 @@ import os, sys, time
 from pathlib import Path
 from vitals.observability.worker_files import Folder
 Folder(Path(sys.argv[1])).join().value("orders_total", "")[0] += 5
-child = os.fork() if len(sys.argv) > 2 else 0
-if child:
-    print(child, flush=True)
+if len(sys.argv) > 2 and os.fork():
     os._exit(0)
-if len(sys.argv) == 2:
-    print("counted", flush=True)
+print(os.getpid(), flush=True)  # the child, where one was forked
 time.sleep(60)  # until it is killed
 """
 

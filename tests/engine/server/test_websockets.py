@@ -64,6 +64,19 @@ def talking() -> FastAPI:
             await socket.send_text("tick")
             await asyncio.sleep(0.01)  # the pause between two ticks
 
+    @app.websocket("/dump")
+    async def dump(socket: WebSocket) -> None:
+        """Send until another handler had its turn, at most 5,000 messages."""
+        await socket.accept()
+        turn = asyncio.get_running_loop().create_future()
+        asyncio.get_running_loop().call_soon(turn.set_result, True)
+        sent = 0
+        while not turn.done() and sent < 5_000:
+            await socket.send_text("row")
+            sent += 1
+        await socket.send_text(str(sent))
+        await socket.close()
+
     @app.websocket("/forgotten")
     async def forgotten(_: WebSocket) -> None: ...
 
@@ -215,6 +228,13 @@ async def test_the_parts_of_a_message_count_together() -> None:
 
         assert closed.value.rcvd is not None
         assert closed.value.rcvd.code == 1009
+
+
+async def test_a_handler_that_sends_without_a_pause_leaves_others_their_turn() -> None:
+    async with talk() as it, it.open("/dump") as socket:
+        messages = [message async for message in socket]
+
+    assert int(messages[-1]) < 100
 
 
 async def test_a_stop_closes_websockets_with_the_code_of_a_restart() -> None:

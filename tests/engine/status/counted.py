@@ -2,18 +2,29 @@
 
 from collections.abc import Iterable, Mapping
 
+from vitals.health.checks import Checks
 from vitals.observability.metric_types import CALL_BUCKETS, DURATION_BUCKETS
 from vitals.observability.metrics import Metrics
+from vitals.observability.recent_errors import RecentErrors
+from vitals.service import Service
 from vitals.status.history import History
 
 
 class Counted:
     """Metrics, and the history that reads them."""
 
-    def __init__(self, prefix: str = "", gauges: Mapping[str, float] | None = None) -> None:
+    def __init__(
+        self,
+        prefix: str = "",
+        gauges: Mapping[str, float] | None = None,
+        checks: Checks | None = None,
+    ) -> None:
         values = {"event_loop_lag_seconds": 0.25, **(gauges or {})}
         self.metrics = Metrics({}, list, [lambda: values])
-        self.history = History(self.metrics.series, DURATION_BUCKETS, prefix)
+        self.recent_errors = RecentErrors()
+        checks = checks or Checks([], [])
+        self.service = Service(None, self.metrics, checks, self.recent_errors)
+        self.history = History(self.service, prefix)
 
     def request(self, route: str, seconds: float = 0.02, status: int = 200, calls: int = 0) -> None:
         labels = {"http_request_method": "GET", "http_route": route}

@@ -8,9 +8,7 @@ from tests.engine.status.counted import Counted
 from vitals import problems
 from vitals.health.checks import Checks, CheckState
 from vitals.security.operators import Operators
-from vitals.service import Service
 from vitals.status import routes
-from vitals.status.recent_errors import RecentErrors
 from vitals.status.reporter import Section, StatusReporter
 
 TOKEN = "a-token-for-operators"
@@ -41,12 +39,12 @@ class MadeUp:
         **gauges: float,
     ) -> None:
         self.checks = Known(states)
-        self.counted = Counted(gauges=gauges)
-        self.recent_errors = RecentErrors()
+        self.counted = Counted(gauges=gauges, checks=self.checks)
+        self.recent_errors = self.counted.recent_errors
         self.reporter = StatusReporter(
             about={"name": "Orders & <more>", "version": "v1.2.0"},
             settings=settings or {},
-            service=Service(None, self.counted.metrics, self.checks, self.recent_errors),
+            service=self.counted.service,
             history=self.counted.history,
             sections=sections or {},
             runbook=runbook,

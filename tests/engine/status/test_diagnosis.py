@@ -10,9 +10,9 @@ import pytest
 
 from tests.engine.status.counted import Counted
 from vitals.health.checks import CheckState
+from vitals.observability.recent_errors import RecentErrors
 from vitals.status.diagnosis import Finding, findings
 from vitals.status.history import SLOT_SECONDS
-from vitals.status.recent_errors import RecentErrors
 
 
 @pytest.fixture(autouse=True)

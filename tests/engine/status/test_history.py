@@ -2,12 +2,14 @@
 
 import asyncio
 import tracemalloc
+from collections.abc import Iterator
 
 import pytest
 
 from tests.engine.status.counted import Counted
-from vitals.status.history import MAX_ROUTES, OTHERS, SLOTS, Series
-from vitals.status.recent_errors import MAX_ERRORS, MAX_STATEMENTS, RecentErrors
+from vitals.observability.metric_types import Series
+from vitals.observability.recent_errors import MAX_ERRORS, MAX_STATEMENTS, RecentErrors
+from vitals.status.history import MAX_ROUTES, OTHERS, SLOTS
 
 
 def test_a_routes_vitals_equal_the_counted_requests() -> None:
@@ -113,11 +115,11 @@ async def test_an_open_history_reads_the_metrics_until_it_is_closed(
     was_read = asyncio.Event()
     running = asyncio.all_tasks()
 
-    def series() -> Series:
+    def series() -> Iterator[Series]:
         was_read.set()
         return counted.metrics.series()
 
-    counted.history._series = series
+    monkeypatch.setattr(counted.service, "series", series)
     await counted.history.open()
     async with asyncio.timeout(5):
         await was_read.wait()

@@ -41,6 +41,7 @@ def look(project: Path) -> runs.Look:
     return runs.said(done.returncode, done.stdout)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", runs.RUNS)
 def test_planted_faults_are_found_by_id_and_place(project: Path, name: str) -> None:
     wanted = runs.plant(project, name)
@@ -51,6 +52,7 @@ def test_planted_faults_are_found_by_id_and_place(project: Path, name: str) -> N
     assert wanted == runs.wanted(name)  # here are the files of all options
 
 
+@pytest.mark.slow
 def test_nothing_is_found_in_routes_with_faults_but_these_faults(project: Path) -> None:
     runs.plant(project, "routes")
     known = [(id_, runs.route(place)) for id_, place in runs.wanted("routes")]
@@ -60,6 +62,7 @@ def test_nothing_is_found_in_routes_with_faults_but_these_faults(project: Path) 
     assert [(i, place) for i, place in found if (i, runs.route(place)) not in known] == []
 
 
+@pytest.mark.slow
 def test_harmless_neighbours_of_the_faults_are_not_findings(project: Path) -> None:
     runs.plant_harmless(project)
 
@@ -68,6 +71,7 @@ def test_harmless_neighbours_of_the_faults_are_not_findings(project: Path) -> No
     assert (seen.code, seen.lines) == (0, []), seen.last
 
 
+@pytest.mark.slow
 def test_a_secret_that_was_committed_and_removed_is_found_in_the_history(project: Path) -> None:
     key = project / "app/key.py"
     key.write_text('KEY = "-----BEGIN EC PRIVATE KEY-----"\n')  # pragma: allowlist secret
@@ -82,6 +86,7 @@ def test_a_secret_that_was_committed_and_removed_is_found_in_the_history(project
     assert [runs.is_it(line, IN_HISTORY, first) for line in seen.lines] == [True]
 
 
+@pytest.mark.slow
 def test_a_repository_of_another_user_is_no_pass(
     project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -106,6 +111,7 @@ def test_at_least_eighty_faults_are_planted() -> None:
     assert len([place for name in runs.RUNS for place in set(runs.wanted(name))]) >= 80
 
 
+@pytest.mark.slow
 def test_one_accepted_finding_hides_no_other(project: Path) -> None:
     runs.plant(project, "routes")
     until = (dt.datetime.now(dt.UTC) + dt.timedelta(days=300)).date()
@@ -116,6 +122,7 @@ def test_one_accepted_finding_hides_no_other(project: Path) -> None:
     assert sorted(places) == ["DELETE /public-delete/{n}", "GET /admin/users"]
 
 
+@pytest.mark.slow
 def test_a_project_without_the_example_has_nothing_to_test_and_passes(project: Path) -> None:
     main, slo = project / "app/main.py", project / "config/slo.toml"
     main.write_text(re.sub(r".*include_router.*\n", "", main.read_text()))

@@ -7,6 +7,8 @@ import pytest
 from tests import baking, walk
 from tests.ops.security.test_planted import look
 
+pytestmark = pytest.mark.slow
+
 ROUTES = Path("app/users/routes.py")
 
 

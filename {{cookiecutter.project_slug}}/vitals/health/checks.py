@@ -44,10 +44,11 @@ class CheckState:
         """pass, warn (the service works without it) or fail."""
         return "pass" if self.up else "fail" if self.required else "warn"
 
-    @property
-    def stale(self) -> bool:
-        """A stale pass counts as a failure."""
-        return self.up and time.monotonic() - self.checked_at > STALE_SECONDS
+    def current(self) -> "CheckState":
+        """This state; a stale pass is replaced by a failure."""
+        if not self.up or time.monotonic() - self.checked_at <= STALE_SECONDS:
+            return self
+        return replace(self, up=False, reason=f"no result for {STALE_SECONDS:g} s")
 
     def as_dict(self) -> dict[str, object]:
         """What operators see of it, for JSON."""
@@ -89,7 +90,6 @@ class Checks:
         self._polling = asyncio.create_task(self._poll())
 
     async def close(self) -> None:
-        """Stop running checks."""
         tasks = [*self._running.values(), *filter(None, [self._polling])]
         for task in tasks:
             task.cancel()
@@ -103,14 +103,12 @@ class Checks:
 
     def states(self) -> list[CheckState]:
         """The state of each check now."""
-        late = f"no result for {STALE_SECONDS:g} s"
-        states = self._states.values()
-        return [replace(s, up=False, reason=late) if s.stale else s for s in states]
+        return [state.current() for state in self._states.values()]
 
     def failing(self) -> list[str]:
         """The names of the required checks that fail: none when the service is ready."""
-        states, oldest = self._states.values(), time.monotonic() - STALE_SECONDS
-        return [s.name for s in states if s.required and (not s.up or s.checked_at < oldest)]
+        states = self._states.values()
+        return [s.name for s in states if s.required and not s.current().up]
 
     def changes(self) -> list[CheckState]:
         """The last changes, newest first."""

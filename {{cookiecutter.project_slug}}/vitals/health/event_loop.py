@@ -25,15 +25,12 @@ class EventLoop:
         self._timer: asyncio.TimerHandle | None = None
 
     async def open(self) -> None:
-        """Start to measure."""
         self._await_next()
 
     def checks(self) -> list[Check]:
-        """The check that the event loop is not blocked."""
         return [Check(self.name, self._probe, REMEDY)]
 
     async def close(self) -> None:
-        """Stop measuring."""
         if self._timer is not None:
             self._timer.cancel()
 

@@ -1,10 +1,10 @@
 """The paths /livez, /readyz and /health."""
 
-import json
 from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from typing import Any
 
 from fastapi import APIRouter, Request, Response
+from fastapi.responses import JSONResponse
 
 from vitals.health.checks import Checks, CheckState
 from vitals.problems import Problem
@@ -21,16 +21,9 @@ ANSWERS: dict[int | str, dict[str, Any]] = {  # what OpenAPI can't see
 }
 
 
-class Service(Protocol):
-    """A service, which may have several workers."""
-
-    async def others_serve(self) -> bool: ...
-    def snapshot(self) -> Any: ...
-
-
 def router(
     checks: Checks,
-    service: Service,
+    service: Any,  # of vitals.service, which imports the checks
     about: Mapping[str, str],
     process: Callable[[], Mapping[str, object]],
     is_operator: Callable[[Request], bool],
@@ -83,4 +76,4 @@ def router(
 
 def _json(content: object, status: int, media_type: str = "application/json") -> Response:
     headers = {"Retry-After": "1"} if status == 503 else None
-    return Response(json.dumps(content), status, headers, media_type)
+    return JSONResponse(content, status, headers, media_type)

@@ -16,10 +16,10 @@ from vitals.observability import logs
 from vitals.observability.line_fields import more_fields, who
 from vitals.observability.metric_types import CALL_BUCKETS, DURATION_BUCKETS, Histogram
 from vitals.observability.metrics import Metrics
+from vitals.observability.recent_errors import RecentErrors
 from vitals.observability.route_label import UNMATCHED
 from vitals.probes import POLLED
 from vitals.request_stats import MAX_TEXT, RequestStats
-from vitals.status.recent_errors import RecentErrors
 
 METHODS = frozenset(
     ("CONNECT", "DELETE", "GET", "HEAD", "OPTIONS", "PATCH", "POST", "PUT", "TRACE")
@@ -85,7 +85,7 @@ class AccessLog:
         before, between, took, called = prepared or self._prepare(method, route, status)
         counted_seconds = counted_seconds or seconds
         took.counts[bisect_left(DURATION_BUCKETS, counted_seconds)] += 1  # `observe`, in line
-        took.sum += counted_seconds
+        took.total[0] += counted_seconds
         costs, more = NO_COSTS, NOTHING
         if stats.calls or stats.cache != "none" or stats.fields:
             counted = self._count_calls(stats, route)

@@ -45,30 +45,28 @@ Series = tuple[str, str, Sequence[object], Sequence[int], float]
 
 
 class Histogram:
-    """The number of values in each bucket, and their sum."""
+    """The number of values in each bucket, and their sum, `total[0]`; in a worker's file or not."""
 
-    __slots__ = ("bounds", "counts", "sum")
+    __slots__ = ("bounds", "counts", "total")
 
-    def __init__(self, bounds: Sequence[float]) -> None:
+    def __init__(self, bounds: Sequence[float], counts: Any = None, total: Any = None) -> None:
         self.bounds = bounds
-        self.counts: Any = [0] * (len(bounds) + 1)
-        self.sum = 0.0
+        self.counts = counts or [0] * (len(bounds) + 1)
+        self.total = total or [0.0]
 
     def observe(self, value: float) -> None:
         """Count one value."""
         self.counts[bisect_left(self.bounds, value)] += 1
-        self.sum += value
+        self.total[0] += value
 
 
 class Store:
     """Keeps the values of new series, here in this process; `value[0]` is one number."""
 
     def histogram(self, name: str, bounds: Sequence[float], labels: str) -> Histogram:  # noqa: ARG002
-        """The values of a histogram."""
         return Histogram(bounds)
 
     def value(self, name: str, labels: str) -> Any:  # noqa: ARG002
-        """The value of a counter."""
         return [0]
 
 

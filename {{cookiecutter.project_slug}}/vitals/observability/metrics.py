@@ -11,7 +11,7 @@ import time
 from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import accumulate
+from itertools import accumulate, chain
 from pathlib import Path
 from typing import Any
 
@@ -80,16 +80,12 @@ class Metrics:
             found = self._counts[name, labels] = self._store.value(name, labels)
         return found
 
-    def add_open(self, name: str, route: str) -> None:
-        """Add one to a gauge of what is open."""
-        self._open[name, labels_text({"http_route": route})] += 1
-
-    def remove_open(self, name: str, route: str) -> None:
-        """Take one from a gauge of what is open."""
-        self._open[name, labels_text({"http_route": route})] -= 1
+    def add_open(self, name: str, route: str, number: int = 1) -> None:
+        """Add to a gauge of what is open; -1 when it is closed."""
+        self._open[name, labels_text({"http_route": route})] += number
 
     def share(self, store: Store) -> None:
-        """Count there from now on; what was counted before the start is forgotten."""
+        """Keep values in this store from now on; counts from before the start are dropped."""
         self._histograms.clear()
         self._counts.clear()
         self._store = store
@@ -98,12 +94,10 @@ class Metrics:
         """Each series, those of one metric one after the other."""
         for name, children in tuple(self._histograms.items()):
             for labels, histogram in tuple(children.items()):
-                yield name, labels, histogram.bounds, histogram.counts, histogram.sum
-        yield from own_metrics.histograms()
+                yield name, labels, histogram.bounds, histogram.counts, histogram.total[0]
+        yield from own_metrics.series("histogram", "counter")
         counts = [(*key, value[0]) for key, value in tuple(self._counts.items())]
-        for name, labels, value in sorted(
-            [*counts, *own_metrics.samples("counter"), *self.current()]
-        ):
+        for name, labels, value in sorted([*counts, *self.current()]):
             yield name, labels, (), (), value
 
     async def text(self) -> str:
@@ -117,10 +111,10 @@ class Metrics:
 
     def check_gauges(self) -> None:
         """Raise ValueError for gauges of dependencies that can't be shown beside the others."""
-        known = {*own_metrics.names(), *METRICS} - {*OF_PARTS}
+        known = {*METRICS} - {*OF_PARTS}
         for gauges in self._gauges:
             for name in gauges():
-                if name in known or not own_metrics.NAME(name):
+                if name in known or own_metrics.about(name) or not own_metrics.NAME(name):
                     raise ValueError(f"gauge {name!r}: a metric has this name, or none can have it")
                 known.add(name)
 
@@ -135,8 +129,8 @@ class Metrics:
             yield "process_resident_memory_bytes", "", memory
         for (name, labels), value in self._open.items():
             yield name, labels, value
-        yield from own_metrics.samples("gauge")
-        yield from own_metrics.dropped()
+        for name, labels, *_, value in chain(own_metrics.series("gauge"), own_metrics.dropped()):
+            yield name, labels, value
         for gauges in self._gauges:
             try:
                 values = gauges()
@@ -166,10 +160,12 @@ def text_of(series: Iterable[Series]) -> Iterator[str]:
     """Series in Prometheus' text format; those of one metric follow each other."""
     last = ""
     for name, labels, bounds, counts, value in series:
-        head = _head(name) if name != last else ""
+        if name != last:
+            kind, text = kind_of(name)
+            yield f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
         last = name
         if not bounds:
-            yield f"{head}{name}{{{labels}}} {value}\n" if labels else f"{head}{name} {value}\n"
+            yield f"{name}{{{labels}}} {value}\n" if labels else f"{name} {value}\n"
             continue
         more, of = labels and f"{labels},", labels and f"{{{labels}}}"
         totals = list(accumulate(counts))
@@ -177,17 +173,12 @@ def text_of(series: Iterable[Series]) -> Iterator[str]:
             f'{name}_bucket{{{more}le="{bound}"}} {total}\n'
             for bound, total in zip((*bounds, "+Inf"), totals, strict=True)
         ]
-        yield f"{head}{''.join(lines)}{name}_sum{of} {value}\n{name}_count{of} {totals[-1]}\n"
+        yield f"{''.join(lines)}{name}_sum{of} {value}\n{name}_count{of} {totals[-1]}\n"
 
 
 def kind_of(name: str) -> tuple[str, str]:
     """The kind and the text of a metric."""
     return METRICS.get(name) or own_metrics.about(name) or OTHER_GAUGE
-
-
-def _head(name: str) -> str:
-    kind, text = kind_of(name)
-    return f"# HELP {name} {text}\n# TYPE {name} {kind}\n"
 
 
 def _resident_bytes() -> int:

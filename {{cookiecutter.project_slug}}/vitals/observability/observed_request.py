@@ -146,7 +146,7 @@ class ObservedRequest(RequestStats):
         if self.first_byte:
             counted = self.first_byte - self.started
             self.fields = {**(self.fields or {}), "first_byte_ms": round(counted * 1000, 3)}
-            metrics.remove_open("http_server_open_streams", route)
+            metrics.add_open("http_server_open_streams", route, -1)
         trace_id = tracing.trace_id() if answers.traced else ""
         write = answers.access_log.write
         write(self, trace_id, self.method, route, status, seconds, outcome, client, counted)

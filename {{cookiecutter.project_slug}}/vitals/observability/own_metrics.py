@@ -1,14 +1,10 @@
 """Metrics of your own: counters, gauges and histograms of business events.
 
-    ORDERS = vitals.counter("orders_total", "orders accepted", "kind")
-    ORDERS.add(1, kind="gift")
-
 Declare each once, in the module that uses it. All are on /metrics and the status page; they
 belong to the process. A metric has at most 100 series: labels are for a few known values.
 """
 
 import re
-from bisect import bisect_left
 from collections import Counter as Counts
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
@@ -18,7 +14,6 @@ from typing import Any, TypeVar, cast
 from vitals.observability.metric_types import (
     DURATION_BUCKETS,
     METRICS,
-    Sample,
     Series,
     Store,
     labels_text,
@@ -40,21 +35,30 @@ class OwnMetric:
 
     kind = "gauge"
 
-    def __init__(self, name: str, text: str, labels: Sequence[str]) -> None:
-        self.name, self.text, self.labels = name, text, tuple(labels)
+    def __init__(
+        self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float] = ()
+    ) -> None:
+        self.name, self.definition = name, (text, tuple(labels), tuple(bounds))
+        self.text, self.labels, self.bounds = self.definition
         self.series: dict[str, Any] = {}  # by labels: a list of the one value, or a histogram
         self.lock = Lock()  # a route without `async` runs in a thread
 
-    def key(self, labels: Mapping[str, object]) -> str | None:
-        """The series of these labels; None, and counted, if there are too many."""
+    def of(self, labels: Mapping[str, object]) -> Any:
+        """The value or histogram of these labels; if there are too many, one that is discarded."""
         if {*labels} != {*self.labels}:
             expected = ", ".join(self.labels) or "none"
             raise ValueError(f"metric {self.name}: got labels {[*labels]}; expected {expected}")
         key = labels_text({name: str(labels[name])[:MAX_LABEL] for name in self.labels})
-        if key in self.series or len(self.series) < MAX_SERIES:
-            return key
-        _dropped[self.name] += 1
-        return None
+        if key in self.series:
+            return self.series[key]
+        if is_full := len(self.series) >= MAX_SERIES:
+            _dropped[self.name] += 1
+        store = Store() if is_full or self.kind == "gauge" else _store
+        name, bounds = self.name, self.bounds
+        found = store.histogram(name, bounds, key) if bounds else store.value(name, key)
+        if not is_full:
+            self.series[key] = found
+        return found
 
 
 class Gauge(OwnMetric):
@@ -63,8 +67,7 @@ class Gauge(OwnMetric):
     def set(self, value: float, **labels: object) -> None:
         """Set the value."""
         with self.lock:
-            if (key := self.key(labels)) is not None:
-                self.series[key] = [float(value)]
+            self.of(labels)[0] = float(value)
 
 
 class Counter(OwnMetric):
@@ -77,10 +80,7 @@ class Counter(OwnMetric):
         if not amount >= 0:  # NaN is neither
             raise ValueError(f"metric {self.name}: got {amount}; expected 0 or more")
         with self.lock:
-            if (key := self.key(labels)) is not None:
-                if key not in self.series:
-                    self.series[key] = _store.value(self.name, key)
-                self.series[key][0] += amount
+            self.of(labels)[0] += amount
 
 
 class OwnHistogram(OwnMetric):
@@ -88,19 +88,10 @@ class OwnHistogram(OwnMetric):
 
     kind = "histogram"
 
-    def __init__(self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float]):
-        super().__init__(name, text, labels)
-        self.bounds = tuple(bounds)
-
     def observe(self, value: float, **labels: object) -> None:
         """Count one value."""
         with self.lock:
-            if (key := self.key(labels)) is not None:
-                if key not in self.series:
-                    self.series[key] = _store.histogram(self.name, self.bounds, key)
-                histogram = self.series[key]
-                histogram.counts[bisect_left(self.bounds, value)] += 1
-                histogram.sum += value
+            self.of(labels).observe(value)
 
 
 def gauge(name: str, text: str, *labels: str) -> Gauge:
@@ -119,7 +110,8 @@ def histogram(
     name: str, text: str, *labels: str, buckets: Sequence[float] = DURATION_BUCKETS
 ) -> OwnHistogram:
     """Declare a histogram; `buckets` are rising upper bounds. Raises ValueError as `gauge` does."""
-    if list(buckets) != sorted({*buckets}) or not all(map(isfinite, buckets)) or "le" in labels:
+    is_rising = list(buckets) == sorted({*buckets}) and all(map(isfinite, buckets))
+    if not buckets or not is_rising or "le" in labels:
         expected = "rising numbers, and no label le"
         raise ValueError(f"metric {name}: got buckets {buckets}; expected {expected}")
     return _declare(OwnHistogram(name, text, labels, buckets))
@@ -135,18 +127,9 @@ def _declare(metric: Declared) -> Declared:
             raise ValueError(f"metric {name!r}: expected {expected}, at most {MAX_METRICS}")
         _declared[name] = metric
         return metric
-    if type(before) is type(metric) and _definition(before) == _definition(metric):
+    if type(before) is type(metric) and before.definition == metric.definition:
         return cast("Declared", before)
     raise ValueError(f"metric {name}: declared twice, differently. Fix: declare it in one module")
-
-
-def _definition(metric: OwnMetric) -> tuple[object, ...]:
-    return metric.text, metric.labels, getattr(metric, "bounds", ())
-
-
-def names() -> list[str]:
-    """The names of the declared metrics."""
-    return [*_declared]
 
 
 def about(name: str) -> tuple[str, str] | None:
@@ -157,7 +140,7 @@ def about(name: str) -> tuple[str, str] | None:
 
 
 def share(store: Store) -> None:
-    """Count there from now on, once: the metrics belong to the process."""
+    """Keep values in this store from now on; only the first call in a process has an effect."""
     global _store
     if type(_store) is Store:
         _store = store
@@ -167,26 +150,18 @@ def share(store: Store) -> None:
                 metric.series[labels][0] = before[0]
 
 
-def histograms() -> Iterator[Series]:
-    """Each histogram."""
+def series(*kinds: str) -> Iterator[Series]:
+    """Each series of these kinds."""
     for metric in tuple(_declared.values()):
-        if isinstance(metric, OwnHistogram):
-            for labels, each in tuple(metric.series.items()):
-                yield metric.name, labels, each.bounds, each.counts, each.sum
+        for labels, each in tuple(metric.series.items()) if metric.kind in kinds else ():
+            counts, value = (each.counts, each.total[0]) if metric.bounds else ((), each[0])
+            yield metric.name, labels, metric.bounds, counts, value
 
 
-def samples(kind: str) -> Iterator[Sample]:
-    """Each value of the counters, or of the gauges."""
-    for metric in tuple(_declared.values()):
-        if metric.kind == kind:
-            for labels, value in tuple(metric.series.items()):
-                yield metric.name, labels, value[0]
-
-
-def dropped() -> Iterator[Sample]:
+def dropped() -> Iterator[Series]:
     """The number of values without a series."""
     for name, value in tuple(_dropped.items()):
-        yield "metric_series_dropped_total", labels_text({"metric": name}), value
+        yield "metric_series_dropped_total", labels_text({"metric": name}), (), (), value
 
 
 def values(series: Iterable[Series]) -> dict[str, object]:

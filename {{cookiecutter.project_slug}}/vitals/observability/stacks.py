@@ -9,6 +9,7 @@ import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 from types import FrameType
+from typing import Any
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +44,8 @@ def current(loop: asyncio.AbstractEventLoop) -> Iterator[str]:
         yield f"task {task.get_name()}\n" + "".join(lines)
 
 
-def _awaited(waits: object) -> Iterator[FrameType]:
+def _awaited(waits: Any) -> Iterator[FrameType]:
     """The frames from a coroutine down to what it waits for; a task itself gives the first only."""
-    while waits is not None:
-        for kind, inner in (("cr", "cr_await"), ("gi", "gi_yieldfrom"), ("ag", "ag_await")):
-            if (frame := getattr(waits, f"{kind}_frame", None)) is not None:
-                yield frame
-                waits = getattr(waits, inner)
-                break
-        else:
-            return
+    while frame := getattr(waits, "cr_frame", None) or getattr(waits, "gi_frame", None):
+        yield frame
+        waits = getattr(waits, "cr_await", None) or getattr(waits, "gi_yieldfrom", None)

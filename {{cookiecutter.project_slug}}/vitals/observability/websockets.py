@@ -1,7 +1,7 @@
 """Websockets: a line at the end of each, its handshake counted as a request, a gauge."""
 
 import logging
-from asyncio import CancelledError
+from asyncio import CancelledError, sleep
 from time import perf_counter
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -14,6 +14,7 @@ from vitals.request_stats import RequestStats, WriteUnit, current
 ABNORMAL = 1006  # no closing frame came (RFC 6455, 7.1.5)
 REFUSED, VIOLATION, DEFECT, RESTART = 403, 1008, 1011, 1012
 OPEN = "http_server_open_websockets"
+MESSAGES = 16  # sent in one turn: a write that a socket takes at once gives no other its turn
 log = logging.getLogger("vitals.requests")
 
 
@@ -22,7 +23,7 @@ class ObservedWebsocket(RequestStats):
 
     __slots__ = (
         *("_access_log", "_answers", "_open_route", "_receive", "_send"),
-        *("close_code", "scope", "started", "status"),
+        *("_sent", "close_code", "scope", "started", "status"),
     )
 
     def __init__(self, answers: Answers, scope: Scope, receive: Receive, send: Send) -> None:
@@ -31,6 +32,7 @@ class ObservedWebsocket(RequestStats):
         self.scope, self._receive, self._send = scope, receive, send
         self.started, self.status, self.close_code = perf_counter(), 0, 0
         self._open_route: str | None = None
+        self._sent = 0
 
     def unit_writer(self) -> WriteUnit:
         return self._access_log.write_unit
@@ -53,6 +55,9 @@ class ObservedWebsocket(RequestStats):
             self.bytes_out += len(
                 text.encode() if text is not None else message.get("bytes") or b""
             )
+            self._sent += 1
+            if self._sent % MESSAGES == 0:
+                await sleep(0)
         elif kind == "websocket.accept":
             self._answer(101)
             if self._open_route is None:
@@ -94,7 +99,7 @@ class ObservedWebsocket(RequestStats):
         if not self.status:  # nothing was accepted, and nothing refused
             self._answer(GONE if self.close_code == ABNORMAL else 500)
         if self._open_route is not None:
-            self._access_log.metrics.remove_open(OPEN, self._open_route)
+            self._access_log.metrics.add_open(OPEN, self._open_route, -1)
         outcome = "client_left" if self.close_code == ABNORMAL else "completed"
         client = (self.scope.get("client") or ("",))[0]
         fields = {"method": "GET", "route": self.route(), "status": self.status}

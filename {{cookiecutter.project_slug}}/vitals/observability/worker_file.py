@@ -50,7 +50,7 @@ class WorkerFile(Store):
         if (at := self.add(name, bounds, labels)) is None:
             return Histogram(bounds)
         end = at + len(bounds) + 1
-        return SharedHistogram(bounds, self.integers[at:end], self.floats[end : end + 1])
+        return Histogram(bounds, self.integers[at:end], self.floats[end : end + 1])
 
     def value(self, name: str, labels: str) -> Any:
         """A new counter, likewise."""
@@ -82,17 +82,3 @@ class WorkerFile(Store):
         self._end += len(line)
         self._used = end
         return True
-
-
-class SharedHistogram(Histogram):
-    """A histogram in the file of a worker."""
-
-    __slots__ = ("_sum",)
-
-    def __init__(self, bounds: Sequence[float], counts: Any, total: Any) -> None:
-        self.bounds, self.counts, self._sum = bounds, counts, total
-
-    def _set(self, value: float) -> None:
-        self._sum[0] = value
-
-    sum = property(lambda self: self._sum[0], _set)  # type: ignore[assignment]

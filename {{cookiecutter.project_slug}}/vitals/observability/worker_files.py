@@ -14,7 +14,7 @@ from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from operator import add
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import Any
 
 from vitals.observability.worker_file import CAPACITY, WORKER, WorkerFile
 
@@ -26,21 +26,11 @@ Sums = dict[str, Any]  # by the line of a series: its value, or a list of its bu
 log = logging.getLogger(__name__)
 
 
-class Layout(NamedTuple):
-    """What stands behind the values of a file of this size."""
-
-    size: int
-    lines: list[str]
-    sizes: list[int]  # how many values each has
-    folded: str
-
-
 class Folder:
     """A folder that workers share; none of its methods needs the event loop."""
 
     def __init__(self, folder: Path) -> None:
         self._folder, self._past = folder, folder / PAST
-        self._known: dict[Path, Layout] = {}
 
     def join(self) -> WorkerFile:
         """Add a worker with the lowest number that is free."""
@@ -58,8 +48,8 @@ class Folder:
             self._fold()
             found: Sums = {}
             for name in self.alive():
-                _add(self._folder / (name + WORKER), found, self._known)
-            _add(self._past, found, self._known)
+                _add(self._folder / (name + WORKER), found)
+            _add(self._past, found)
             return found
 
     def alive(self) -> list[str]:
@@ -100,10 +90,10 @@ class Folder:
         if not dead:
             return
         found: Sums = {}
-        before = _add(self._past, found, self._known)
+        before = _add(self._past, found)
         for path in dead:  # one may be in it already, or have ended before it began
             if path.name[0] != "." and path.stem not in before:
-                _add(path, found, self._known)
+                _add(path, found)
         lines = [*found][:MAX_PAST]
         new = self._past.with_suffix(".new")
         with new.open("wb") as file:
@@ -115,7 +105,6 @@ class Folder:
             file.write("\n".join([*names, ""]).encode())
         new.replace(self._past)
         for path in dead:
-            self._known.pop(path, None)
             for each in self._folder.glob(f"{path.stem}.*"):
                 each.unlink()
 
@@ -152,16 +141,16 @@ def _is_dead(path: Path) -> bool:
         return True
 
 
-def _add(path: Path, found: Sums, known: dict[Path, Layout]) -> str:
+def _add(path: Path, found: Sums) -> str:
     """Add the values of a file; return the line of the workers that are folded in it."""
     if not path.exists():
         return ""
     with path.open("rb") as file:
-        size = file.seek(0, os.SEEK_END)
-        if path not in known or known[path].size != size or path.stem == PAST:
-            file.seek(CAPACITY * 8)
-            known[path] = _layout(size, file.read())
-        _, lines, sizes, folded = known[path]
+        file.seek(CAPACITY * 8)
+        lines = file.read().decode().split("\n")[:-1]  # the last one may be torn
+        folded = lines.pop(0) if lines and lines[0].startswith(FOLDED) else ""
+        bounds = (line.split("\t", 2)[1] for line in lines)
+        sizes = [each.count(",") + 3 if each else 1 for each in bounds]
         file.seek(0)
         raw = file.read(sum(sizes) * 8)
     integers, floats, at = array("q", raw), array("d", raw), 0
@@ -174,10 +163,3 @@ def _add(path: Path, found: Sums, known: dict[Path, Layout]) -> str:
             found[line] = values if before is None else [*map(add, before, values)]
         at = end + 1
     return folded
-
-
-def _layout(size: int, names: bytes) -> Layout:
-    lines = names.decode().split("\n")[:-1]  # the last one may be torn
-    folded = lines.pop(0) if lines and lines[0].startswith(FOLDED) else ""
-    bounds = (line.split("\t", 2)[1] for line in lines)
-    return Layout(size, lines, [each.count(",") + 3 if each else 1 for each in bounds], folded)

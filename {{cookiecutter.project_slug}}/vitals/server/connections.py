@@ -24,8 +24,6 @@ MAX_PARTS = 500  # that are parsed before others have their turn
 
 
 class Connection(Upgradable):
-    """One client's connection."""
-
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.settings = self.limiter.settings
         self.parts = Parts(self.settings.max_header_bytes)
@@ -121,7 +119,6 @@ class Connection(Upgradable):
             self.cycle.message_event.set()
 
     def on_response_complete(self) -> None:
-        self.server_state.total_requests += 1
         if self._refused or self.transport.is_closing():
             return
         self.flow.resume_reading()

@@ -56,13 +56,11 @@ class ConnectionLimiter:
         return len(self.open) - len(self.idle) > self.max_active
 
     def await_body(self, connection: Connection) -> None:
-        """Let a connection wait for a body."""
         self.awaiting_body[connection] = None
         if len(self.awaiting_body) > self.max_active // 2:
             next(iter(self.awaiting_body)).expire()
 
     def unregister(self, connection: Connection) -> None:
-        """Remove a connection."""
         self.open.discard(connection)
         self.idle.pop(connection, None)
         self.awaiting_body.pop(connection, None)

@@ -31,7 +31,6 @@ class Parts:
         self.left = 0  # bytes until the end of the body or of its chunk
 
     def add(self, data: bytes) -> None:
-        """Append what came."""
         if self.waiting:
             data = self._unread[self._at :] + data
         self._unread, self._at, self.waiting = data, 0, len(data)

@@ -56,8 +56,7 @@ def serve(app: FastAPI, settings: Settings) -> int:
 
 
 def _refuse(refusal: SettingsRefused) -> int:
-    lines = [*refusal.faults, "Not started. Correct the lines above and start again."]
-    sys.stderr.write("\n".join(lines) + "\n")
+    sys.stderr.write(f"{refusal}\nNot started. Correct the lines above and start again.\n")
     return 2
 
 

@@ -22,7 +22,6 @@ from vitals.observability import logs, stacks
 from vitals.security import guard
 from vitals.server.connections import Connection
 from vitals.server.limits import ConnectionLimiter
-from vitals.server.transport import CLOSE
 from vitals.settings import Settings
 
 BACKLOG = 2048
@@ -70,8 +69,6 @@ def _is_news(record: logging.LogRecord) -> bool:
 
 
 class Server(uvicorn.Server):
-    """uvicorn's server with limits, a drain, and a bounded shutdown."""
-
     drains = True  # by itself
 
     def __init__(self, app: FastAPI, settings: Settings) -> None:
@@ -94,7 +91,7 @@ class Server(uvicorn.Server):
         logging.getLogger("uvicorn.error").addFilter(_is_news)
         self._drain_seconds = settings.drain_seconds
         self._shutdown_seconds = settings.shutdown_seconds
-        self._report_not_ready = app.state.vitals.checks.drain
+        self._begin_drain = app.state.vitals.begin_drain
         self._signalled = False
         self._owns_process = False
 
@@ -131,13 +128,8 @@ class Server(uvicorn.Server):
             timer.start()
 
     def _drain(self) -> None:
-        self._report_not_ready()
+        self._begin_drain()
         log.info("draining for %g s, then stopping", self._drain_seconds)
-        self.config.encoded_headers.append(CLOSE)
-        self.server_state.default_headers.append(CLOSE)
-        for connection in self._limiter.open:
-            if connection.cycle is not None:
-                connection.cycle.keep_alive = False
         self._loop.call_later(self._drain_seconds, setattr, self, "should_exit", True)
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:

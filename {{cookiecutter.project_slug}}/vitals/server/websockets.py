@@ -1,7 +1,6 @@
 """Websockets: a connection stays the transport's protocol, and passes on what comes."""
 
 import math
-from abc import ABC, abstractmethod
 from typing import Any
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
@@ -16,7 +15,7 @@ MAX_FRAMES = 10_000  # of one message
 HANDSHAKE_SECONDS = 0.05  # until the next look whether a websocket is open
 
 
-class Upgradable(HttpToolsProtocol, ABC):
+class Upgradable(HttpToolsProtocol):
     """A connection that can become a websocket, which is the only upgrade (RFC 9110, 7.8)."""
 
     limiter: ConnectionLimiter
@@ -24,15 +23,9 @@ class Upgradable(HttpToolsProtocol, ABC):
     parts: Parts
     state: str
     deadline: float
+    parse: Any  # it and `refuse` are methods of a Connection
+    refuse: Any
     websocket: Any = None
-
-    @abstractmethod
-    def parse(self) -> None:
-        """Parse what came."""
-
-    @abstractmethod
-    def refuse(self, status: int) -> None:
-        """Parse no more of what came, and answer why."""
 
     def _should_upgrade(self) -> bool:
         """Whether it asks for a websocket (RFC 6455, 4.1) and the application has one."""

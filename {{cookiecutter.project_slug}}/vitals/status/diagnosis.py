@@ -10,9 +10,8 @@ from datetime import UTC, datetime, timedelta
 from typing import NamedTuple
 
 from vitals.health.checks import PHASES, CheckState
-from vitals.status.history import History
-from vitals.status.recent_errors import Repeats
-from vitals.status.route_stats import RouteStats
+from vitals.observability.recent_errors import Repeats
+from vitals.status.history import History, RouteStats
 
 RECENT_SLOTS = 5  # about a minute
 MIN_REQUESTS = 3  # too few requests prove nothing

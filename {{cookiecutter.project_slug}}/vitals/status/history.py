@@ -11,13 +11,14 @@ import re
 import time
 from array import array
 from collections import defaultdict, deque
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from itertools import chain, pairwise
 from operator import add
-from typing import Protocol
 
+from vitals.observability.metric_types import DURATION_BUCKETS
 from vitals.probes import POLLED
-from vitals.status.route_stats import RouteStats
+from vitals.service import Service
 
 SLOTS = 60
 SLOT_SECONDS = 15.0
@@ -31,38 +32,66 @@ ESCAPED = re.compile(r"\\(.)")
 # A route's row: its requests by duration, then these.
 ERRORS, DB_CALLS, STATEMENTS, STATEMENT_US, CACHE_LOOKUPS, CACHE_HITS = range(-6, 0)
 
-# Name, labels as in the text format, bounds and buckets of a histogram, its sum or the value.
-Series = Iterable[tuple[str, str, Sequence[object], Sequence[int], float]]
 Totals = tuple[float, "array[int]"]  # the time, and the rows of all routes, one after the other
 
 
-class Shared(Protocol):
-    """What several workers share."""
+@dataclass(frozen=True, slots=True)
+class RouteStats:
+    """Sums over `seconds`; `buckets` count the requests by duration."""
 
-    async def refresh(self) -> None: ...
-    def history(self, *, always: bool = False) -> bytes | None: ...
-    def write_history(self, content: bytes) -> None: ...
+    buckets: Sequence[int]
+    errors: int
+    db_calls: int
+    statements: int
+    statement_us: int
+    cache_lookups: int
+    cache_hits: int
+    seconds: float
+
+    @property
+    def requests(self) -> int:
+        return sum(self.buckets)
+
+    @property
+    def per_second(self) -> float:
+        return self.requests / self.seconds
+
+    @property
+    def statement_ms(self) -> float:
+        """The mean time of a statement; 0 without one."""
+        return self.statement_us / max(1, self.statements) / 1000
+
+    def slower_than(self, bound: float) -> int:
+        """Return how many requests took longer than one of the bounds, in seconds."""
+        return sum(self.buckets[DURATION_BUCKETS.index(bound) + 1 :])
+
+    def quantile_ms(self, share: float) -> float | None:
+        """Return the duration that this share of the requests stays below; None without a request.
+
+        Interpolates within a bucket, as Prometheus does; above the last bound it is that bound.
+        """
+        if not self.requests:
+            return None
+        rank, seen, lower = share * self.requests, 0, 0.0
+        for count, upper in zip(self.buckets, DURATION_BUCKETS, strict=False):
+            if count and seen + count >= rank:
+                return round((lower + (upper - lower) * (rank - seen) / count) * 1000, 1)
+            seen, lower = seen + count, upper
+        return DURATION_BUCKETS[-1] * 1000
 
 
 class History:
-    """Reads the metrics' `series` every 15 s and on demand; `bounds` are those of its buckets.
+    """Reads the series of a service every 15 s and on demand.
 
-    `prefix` is the path before the engine's own routes, which are left out. With `shared` the
-    series are those of several workers, one of which keeps the history for all.
+    `prefix` is the path before the engine's own routes, which are left out. A worker that starts
+    later begins with the history of the first one.
     """
 
-    def __init__(
-        self,
-        series: Callable[[], Series],
-        bounds: Sequence[float],
-        prefix: str = "",
-        shared: Shared | None = None,
-    ) -> None:
+    def __init__(self, service: Service, prefix: str = "") -> None:
         self.gauges: dict[str, float] = {}
-        self._series, self._shared = series, shared
-        self._bounds = tuple(bounds)
+        self._service = service
         self._ignored = frozenset(prefix + path for path in POLLED)
-        self._zeros = [0] * (len(bounds) + 1 - ERRORS)
+        self._zeros = [0] * (len(DURATION_BUCKETS) + 1 - ERRORS)
         self._rows: dict[str, int] = {}
         self._now: Totals = time.monotonic(), array("I")
         self._past = deque([self._now] * SLOTS, maxlen=SLOTS)
@@ -70,30 +99,26 @@ class History:
 
     async def open(self) -> None:
         """Start reading every 15 s."""
-        if self._shared is not None:
-            await self._shared.refresh()
-            self.update()  # what was counted before is no traffic of now
-            self._past = deque([self._now] * SLOTS, maxlen=SLOTS)
-            self._load(self._shared.history(always=True))
+        await self._service.refresh()
+        self.update()  # what was counted before is no traffic of now
+        self._past = deque([self._now] * SLOTS, maxlen=SLOTS)
+        self._load(self._service.read_history())
         self._ticking = asyncio.create_task(self._tick())
 
     async def close(self) -> None:
-        """Stop reading."""
         if self._ticking is not None:
             self._ticking.cancel()
             await asyncio.wait([self._ticking])
 
     def update(self) -> None:
         """Read the current totals."""
-        if self._shared is not None:
-            self._load(self._shared.history())
         for _ in self._read():
             pass
 
     def _read(self) -> Iterator[None]:
         """Read the totals in pieces: 10,000 series in one go would hold the loop for 5 ms."""
         rows = defaultdict[str, list[int]](self._zeros.copy)
-        for number, (name, labels, _, counts, value) in enumerate(self._series(), 1):
+        for number, (name, labels, _, counts, value) in enumerate(self._service.series(), 1):
             if number % AT_A_TIME == 0:
                 yield
             if found := ROUTE.search(labels):
@@ -106,9 +131,7 @@ class History:
     def advance(self) -> None:
         """Start a new slot and drop the oldest."""
         self._past.append(self._now)
-        if self._shared is not None:
-            past = [(when, totals.tobytes().hex()) for when, totals in self._past]
-            self._shared.write_history(json.dumps([[*self._rows], past]).encode())
+        self._service.write_history(self._dump)
 
     def totals(self) -> dict[str, RouteStats]:
         """Return the statistics of each route that had requests in the window."""
@@ -126,11 +149,14 @@ class History:
     async def _tick(self) -> None:
         while True:
             await asyncio.sleep(SLOT_SECONDS)
-            if self._shared is not None:
-                await self._shared.refresh()
+            await self._service.refresh()
             for _ in self._read():
                 await asyncio.sleep(0)
             self.advance()
+
+    def _dump(self) -> bytes:
+        past = [(when, totals.tobytes().hex()) for when, totals in self._past]
+        return json.dumps([[*self._rows], past]).encode()
 
     def _load(self, content: bytes | None) -> None:
         """Go on with the history that another worker wrote, unless it is too old."""
@@ -152,7 +178,7 @@ class History:
         before, after = (numbers[place] or self._zeros for _, numbers in (begin, end))
         row = [(n - m) & MAX_TOTAL for m, n in zip(before, after, strict=True)]
         seconds = max(1.0, end[0] - begin[0])
-        return RouteStats(self._bounds, row[:ERRORS], *row[ERRORS:], seconds=seconds)
+        return RouteStats(row[:ERRORS], *row[ERRORS:], seconds=seconds)
 
 
 def _add(row: list[int], name: str, labels: str, counts: Sequence[int], value: float) -> None:

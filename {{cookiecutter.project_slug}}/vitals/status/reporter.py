@@ -1,7 +1,6 @@
 """The data of the status page, which /status.json answers.
 
-A section of your own is a title and a function that returns names and values at once, without
-waiting: `StatusReporter(..., sections={"Queue": lambda: {"waiting": len(queue)}})`.
+A section of your own is a title and a function that returns names and values without waiting.
 """
 
 from collections.abc import Callable, Mapping, Sequence
@@ -10,13 +9,11 @@ from datetime import UTC, datetime
 from functools import partial
 from itertools import islice
 from math import isfinite
-from typing import Any, Protocol
+from typing import Any
 
-from vitals.health.checks import CheckState
+from vitals.service import Service
 from vitals.status.diagnosis import findings
-from vitals.status.history import History
-from vitals.status.recent_errors import Failure, Repeats
-from vitals.status.route_stats import RouteStats
+from vitals.status.history import History, RouteStats
 
 MAX_ROUTES = 15
 MAX_FINDINGS = 20
@@ -24,23 +21,6 @@ MAX_SECTION_ROWS = 50
 MAX_SECTION_TEXT = 200
 
 Section = Callable[[], Mapping[str, object]]
-
-
-class Known(Protocol):
-    """What is known of a service besides its counts."""
-
-    states: list[CheckState]
-    changes: list[CheckState]
-    failures: list[Failure]
-    repeats: list[Repeats]
-
-
-class Service(Protocol):
-    """A service of one process or of several workers."""
-
-    async def refresh(self) -> None: ...
-    def about(self) -> Mapping[str, str]: ...
-    def snapshot(self) -> Known: ...
 
 
 @dataclass(frozen=True)
@@ -51,8 +31,8 @@ class StatusReporter:
     settings: Mapping[str, str]
     service: Service
     history: History
-    sections: Mapping[str, Section] = field(default_factory=dict)
-    runbook: str = "RUNBOOK.md"
+    sections: Mapping[str, Section]
+    runbook: str
     up_since: datetime = field(default_factory=partial(datetime.now, UTC))
 
     async def snapshot(self) -> dict[str, Any]:

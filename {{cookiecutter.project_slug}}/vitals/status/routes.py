@@ -6,7 +6,6 @@ this service leave the page.
 
 import json
 import secrets
-from dataclasses import is_dataclass
 from datetime import datetime
 from html import escape
 from pathlib import Path
@@ -59,8 +58,6 @@ def router(reporter: StatusReporter) -> APIRouter:
 
 
 def _plain(value: object) -> object:
-    if isinstance(value, CheckState):
-        return value.as_dict()
     if isinstance(value, datetime):
         return value.isoformat()
-    return vars(value) if is_dataclass(value) else str(value)
+    return value.as_dict() if isinstance(value, CheckState) else vars(value)

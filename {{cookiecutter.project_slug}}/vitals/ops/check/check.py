@@ -1,22 +1,26 @@
 """The checklist before shipping: `make check` runs all steps, `make lint` and its like run one.
 
 A new step is a line in STEPS: its commands run one after the other. All steps run even when one
-fails. The result is recorded in build/check.json, for the tree that was checked.
+fails; what passed on the same inputs before is not run again, see `passes`. The result is recorded
+in build/check.json, for the tree that was checked.
 """
 
 import re
 import sys
 from collections.abc import Callable
-from functools import partial
 
+from vitals.ops import services
+from vitals.ops.check import parity, passes
 from vitals.ops.run import git, project_file, record, shell, steps
-from vitals.ops.run.steps import Result, Step
+from vitals.ops.run.steps import Refused, Result, Step
 
+# From 3.14 on coverage measures by sys.monitoring, which sees greenlets without being told of them.
+TRACER = " --concurrency=thread" if sys.version_info >= (3, 14) else ""
 STEPS = {
     "lint": ["ruff check --quiet .", "ruff format --quiet --check ."],
     "types": ["pyrefly check"],
     "unit": [
-        "coverage run -m pytest tests --ignore tests/contract --ignore tests/integration",
+        f"coverage run{TRACER} -m pytest tests --ignore tests/contract --ignore tests/integration",
         "coverage report",
     ],
     "integration": ["pytest tests/contract/test_hostile.py tests/integration"],
@@ -27,6 +31,16 @@ STEPS = {
     "notes": ["vitals.ops.release.notes"],
     "engine": ["vitals.ops.check.engine"],
 }
+# The steps whose result docs/, changes/ and the Markdown beside them may change.
+READ_DOCUMENTS = ("unit", "api", "notes")
+DEPENDS_ON: dict[str, Callable[[], str]] = {  # what else changes a result, beside the inputs of all
+    "integration": services.versions,
+    "config": parity.versions,
+    "schema": git.history,
+    "api": git.history,
+    "notes": git.history,
+}
+ALWAYS = ("security",)  # it stores its own passes: advisories and dates change without us
 AT_ONCE = 3
 LONG = ("unit", "integration", "security")  # started first, so that none is left for the end
 PROGRAMS = {"PYTHONDONTWRITEBYTECODE": ""}  # the many that start compile each module once
@@ -44,18 +58,37 @@ def programs(commands: list[str]) -> str:
 
 def alone(name: str) -> int:
     """Run one step, a module after the other, and let them print as they go."""
-    return next(filter(None, (shell.attach(_call(line), PROGRAMS) for line in STEPS[name])), 0)
+    settings = {**PROGRAMS, "FRESH": "1"}
+    return next(filter(None, (shell.attach(_call(line), settings) for line in STEPS[name])), 0)
 
 
 def everything() -> int:
     """Run all steps of this project and record the result."""
     left_out = set() if "metadata" in project_file.table() else {"schema"}
-    every = [
-        Step(name, partial(programs, commands))
-        for name, commands in STEPS.items()
-        if name not in left_out
-    ]
+    inputs = passes.Inputs()
+    every = [step(name, inputs) for name in STEPS if name not in left_out]
     return remembered(lambda: steps.report(every, AT_ONCE, first=LONG))
+
+
+def step(name: str, inputs: passes.Inputs) -> Step:
+    """A step that runs and stores its pass, or one whose inputs passed before."""
+    key = _key(name, inputs)
+
+    def run() -> str:
+        detail = programs(STEPS[name])
+        if key and key == _key(name, passes.Inputs()):  # else a file changed meanwhile
+            passes.store(key, detail)
+        return detail
+
+    return Step(name, run, unchanged=passes.find(key))
+
+
+def _key(name: str, inputs: passes.Inputs) -> str | None:
+    try:
+        more = DEPENDS_ON.get(name, str)()
+    except Refused:  # such as a server that does not answer: the step says so
+        return None
+    return None if name in ALWAYS else inputs.key(name, name in READ_DOCUMENTS, more)
 
 
 def remembered(run: Callable[[], list[Result]]) -> int:

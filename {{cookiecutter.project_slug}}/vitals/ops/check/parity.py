@@ -22,7 +22,7 @@ def compare(given: Configuration) -> str:
     Raises `Refused` with every difference.
     """
     targets_here = targets.places().items()
-    installed = {name: target for name, target in targets_here if _is_installed(target)}
+    installed = {name: each for name, each in targets_here if _version(each) is not None}
     faults = [fault for item in installed.items() for fault in _differences(*item, given)]
     if faults:
         found = f"{len(faults)} settings that are resolved differently"
@@ -83,8 +83,14 @@ def _differences(name: str, target: ModuleType, given: Configuration) -> Iterato
                 )
 
 
-def _is_installed(target: ModuleType) -> bool:
+def versions() -> str:
+    """What the programs that resolve the files say of their versions."""
+    return "\n".join(_version(target) or "" for target in targets.places().values())
+
+
+def _version(target: ModuleType) -> str | None:
+    """What the target's program says of its version; None where it is not installed."""
     try:
-        return shell.run(target.VERSION).code == 0
+        return shell.check_output(target.VERSION)
     except Refused:
-        return False
+        return None

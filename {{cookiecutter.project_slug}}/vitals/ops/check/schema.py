@@ -9,14 +9,14 @@ import re
 from collections.abc import Iterator
 from io import StringIO
 from pathlib import Path
-
-from alembic.migration import MigrationContext
-from alembic.operations import Operations
-from alembic.script import Script, ScriptDirectory
+from typing import TYPE_CHECKING
 
 from vitals.ops.release import releases
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
+
+if TYPE_CHECKING:
+    from alembic.script import Script
 
 Tables = dict[str, dict[str, bool]]  # table -> column -> whether it may be empty
 NAMED = """
@@ -52,8 +52,8 @@ NEEDED = (  # what must be given from now on
 
 def check() -> str:
     """Say how many migrations the last release can live with. Raises `Refused` with all faults."""
-    every, version = scripts(shell.ROOT), releases.last_version()
-    if version is None or not every:
+    version = releases.last_version()
+    if version is None or not (every := scripts(shell.ROOT)):
         return steps.NOTHING_TO_TEST
     last = releases.of(version, "production").folder
     known = {script.revision for script in scripts(last)}
@@ -66,7 +66,7 @@ def check() -> str:
     return f"{len(new)} migrations since {version}"
 
 
-def against(statements: str, tables: Tables, script: Script, version: str) -> Iterator[str]:
+def against(statements: str, tables: Tables, script: "Script", version: str) -> Iterator[str]:
     """The statements that take what the release names, or ask of it what it does not give."""
     file = Path(script.path).name
     for statement in (" ".join(each.split()) for each in statements.split(";")):
@@ -102,16 +102,21 @@ def named(folder: Path) -> Tables:
     return tables
 
 
-def scripts(folder: Path) -> list[Script]:
+def scripts(folder: Path) -> "list[Script]":
     """All migrations in the folder, the oldest first."""
     migrations = folder / "migrations"
     if not (migrations / "versions").is_dir():
         return []
+    from alembic.script import ScriptDirectory  # only where there are migrations to look at
+
     return list(ScriptDirectory(str(migrations)).walk_revisions())[::-1]
 
 
-def sql(script: Script) -> str:
+def sql(script: "Script") -> str:
     """What a migration would do. Raises `Refused` when it can't tell without a database."""
+    from alembic.migration import MigrationContext
+    from alembic.operations import Operations
+
     written = StringIO()
     offline = {"as_sql": True, "output_buffer": written}
     context = MigrationContext.configure(dialect_name="postgresql", opts=offline)

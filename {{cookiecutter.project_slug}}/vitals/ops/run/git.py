@@ -37,6 +37,7 @@ def git(*words: str, index: Path | None = None) -> str:
         env=environment,
         capture_output=True,
         text=True,
+        errors="surrogateescape",  # names of files that are no UTF-8
         check=False,
     )
     if finished.returncode:
@@ -90,6 +91,14 @@ def tree_hash() -> str | None:
             shutil.copy2(current, index)  # git compares its time with those of files
         git("add", "--all", index=index)
         return git("write-tree", index=index)
+
+
+def history() -> str:
+    """All refs, the commit that is checked out, and whether commits are missing here."""
+    if not is_repository():
+        return ""
+    head = ["HEAD"] if succeeds("rev-parse", "--verify", "--quiet", "HEAD") else []
+    return git("for-each-ref") + git("rev-parse", "--is-shallow-repository", *head)
 
 
 def succeeds(*words: str) -> bool:

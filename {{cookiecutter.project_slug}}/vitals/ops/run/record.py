@@ -13,7 +13,7 @@ def write(
     name: str, tree: str | None, ok: bool, mode: str, results: Sequence[Result], **more: object
 ) -> None:
     """Write build/<name>.json; `more` is stored beside the steps."""
-    names = ("name", "ok", "seconds", "detail")
+    names = ("name", "ok", "seconds", "detail", "unchanged")
     done = [{field: getattr(result, field) for field in names} for result in results]
     record: dict[str, object] = {"tree": tree, "ok": ok, "mode": mode, "steps": done, "not_run": []}
     record |= {**more, "at": datetime.now(UTC).isoformat(timespec="seconds")}

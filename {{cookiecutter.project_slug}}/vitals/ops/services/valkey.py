@@ -7,6 +7,7 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from vitals.ops.run.shell import free_port
+from vitals.ops.run.steps import Refused
 from vitals.ops.services import Server, Service, until_ready
 
 
@@ -24,9 +25,21 @@ def throw_away() -> Iterator[Server]:
         yield Server(f"redis://127.0.0.1:{port}/0", wheel.version)
 
 
+def version(url: str) -> str:
+    """The version of the server at `url`. Raises `Refused` without an answer."""
+    import redis  # only where a server is given
+
+    try:
+        with redis.Redis.from_url(url, socket_timeout=5, socket_connect_timeout=5) as client:
+            return str(client.info("server")["redis_version"])
+    except (redis.RedisError, ValueError) as error:
+        raise Refused(f"{SERVICE.given_by}: {error!r}") from error
+
+
 SERVICE = Service(
     name="Valkey",
     given_by="TEST_CACHE_URL",
     setting="APP_CACHE_URL",
     throw_away=throw_away,
+    version=version,
 )

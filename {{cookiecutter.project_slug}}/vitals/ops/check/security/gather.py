@@ -1,7 +1,5 @@
 """The evidence that the checks look at: the settings, the files, and what is looked up once."""
 
-import os
-import re
 import tempfile
 from collections.abc import Callable, Iterable, Mapping
 from concurrent.futures import Executor, Future
@@ -11,11 +9,10 @@ from typing import Any, TypeVar
 from vitals.ops.check import config
 from vitals.ops.check.security.observe import Observed, dummy_secrets, observe
 from vitals.ops.env_files import ENVIRONMENTS, Configuration
-from vitals.ops.run import git, project_file, shell
+from vitals.ops.run import files, project_file, shell
 from vitals.ops.run.steps import Refused
 from vitals.settings import Settings, SettingsRefused, load
 
-GENERATED = re.compile(r"\.git|\.venv|build|__pycache__|\..*_cache").fullmatch
 T = TypeVar("T")
 
 
@@ -46,7 +43,7 @@ class Evidence:
 
     @property
     def files(self) -> tuple[str, ...]:
-        return self.once(files_of_the_repository)
+        return self.once(files.of_the_repository)
 
     def text(self, file: str) -> str:
         """A file of the repository; empty if it is not there."""
@@ -72,15 +69,3 @@ def settings() -> dict[str, Settings]:
                 what, faults = f"{name}'s settings are refused", "\n".join(error.faults)
                 raise Refused(what, fix="see `make config`", output=faults) from error
     return found
-
-
-def files_of_the_repository() -> tuple[str, ...]:
-    """The files that are, or would be, in the repository; without one, all but generated ones."""
-    if git.is_repository():
-        listed = git.git("ls-files", "--cached", "--others", "--exclude-standard", "-z")
-        return tuple(sorted(set(listed.split("\0")) - {""}))
-    found = list[str]()
-    for folder, inside, names in os.walk(shell.ROOT):
-        inside[:] = [name for name in inside if not GENERATED(name)]
-        found += [str(Path(folder, name).relative_to(shell.ROOT)) for name in names]
-    return tuple(sorted(found))

@@ -11,8 +11,7 @@ from typing import Any
 
 import yaml
 
-from vitals.ops.check.security.gather import files_of_the_repository
-from vitals.ops.run import shell
+from vitals.ops.run import files, shell
 from vitals.ops.run.steps import Refused
 
 FILE = re.compile(r"(?!vitals/).*\.ya?ml|deploy/(?!grafana/).*\.json").fullmatch
@@ -38,7 +37,7 @@ Loader.add_multi_constructor("", _untagged)
 def documents() -> list[tuple[str, dict[str, Any]]]:
     """Each document after its file. Raises Refused for a file that can't be read."""
     found = list[tuple[str, dict[str, Any]]]()
-    for file in filter(FILE, files_of_the_repository()):
+    for file in filter(FILE, files.of_the_repository()):
         try:
             text = (shell.ROOT / file).read_text(encoding="utf-8")
             each = [*yaml.load_all(text, Loader)]

@@ -11,8 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from vitals.ops.check.security.checklist import NotRun
-from vitals.ops.check.security.gather import files_of_the_repository
-from vitals.ops.run import git, shell
+from vitals.ops.run import files, git, shell
 from vitals.ops.run.steps import Refused
 
 BIN = Path(sys.executable).parent
@@ -33,18 +32,18 @@ def secrets_in_the_tree() -> list[tuple[str, str]]:
 
     Each folder gets a secret of ours: an answer without it is no answer.
     """
-    files = [f for f in files_of_the_repository() if (shell.ROOT / f).is_file()]
-    name = f"{secrets.token_hex(8)}.env"
-    ours = {f"{folder}{name}" for folder in {f[: f.find("/") + 1] for f in files}}
+    names = [f for f in files.of_the_repository() if (shell.ROOT / f).is_file()]
+    own = f"{secrets.token_hex(8)}.env"
+    ours = {f"{folder}{own}" for folder in {f[: f.find("/") + 1] for f in names}}
     with tempfile.TemporaryDirectory() as folder:
-        for file in files:
+        for file in names:
             (copy := Path(folder, file)).parent.mkdir(parents=True, exist_ok=True)
             shutil.copyfile(shell.ROOT / file, copy)
         for file in ours:
             Path(folder, file).write_text(f"KEY_PASSWORD={secrets.token_hex(8)}\n")
         found = _gitleaks(folder, "dir")
     if hidden := ours - {each["File"] for each in found}:
-        folders = ", ".join(sorted(file.removesuffix(name) or "./" for file in hidden))
+        folders = ", ".join(sorted(file.removesuffix(own) or "./" for file in hidden))
         raise Refused(f"{RULES} hides secrets in {folders}", fix="allow a line, not a folder")
     return [
         (f"{each['File']}:{each['RuleID']}:{each['StartLine']}", each["Description"])
@@ -89,9 +88,9 @@ def _gitleaks(at: str | Path, *command: str) -> list[dict[str, Any]]:
 
 def workflows() -> list[tuple[str, str]]:
     """The place and the rule of each finding of zizmor; none where there is no workflow."""
-    if not (files := [file for file in files_of_the_repository() if WORKFLOW(file)]):
+    if not (here := [file for file in files.of_the_repository() if WORKFLOW(file)]):
         return []
-    done = shell.run([BIN / "zizmor", *ZIZMOR, *files])
+    done = shell.run([BIN / "zizmor", *ZIZMOR, *here])
     if done.code:
         said = done.output.partition("\n\nStack backtrace")[0]
         raise Refused("zizmor failed", "workflows that are valid", output=said)
@@ -129,6 +128,3 @@ def advisories() -> list[tuple[str, str]]:
     if not found.pop(KNOWN_BAD.partition("=")[0], None):
         raise NotRun("no network")
     return [(f"{name} {id_}", "is open") for name, ids in found.items() for id_ in ids]
-
-
-LOOK_UPS = (advisories, secrets_in_the_tree, secrets_in_the_history, workflows)

@@ -47,10 +47,8 @@ class RecentErrors:
     def failed(self, method: str, route: str, status: int, error: str, request_id: str) -> None:
         """Add a request that ended in a server error."""
         if route not in self._ignored:
-            failure = Failure(
-                datetime.now(UTC), method[:MAX_METHOD], route, status, error, request_id
-            )
-            self._failures.append(failure)
+            at, method = datetime.now(UTC), method[:MAX_METHOD]
+            self._failures.append(Failure(at, method, route, status, error, request_id))
 
     def repeated(self, route: str, statement: str, times: int, request_id: str) -> None:
         """Add a statement that one request ran many times."""
