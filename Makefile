@@ -39,7 +39,7 @@ test-all: test ## Run the slow tests too: every kind of project on each Python, 
 	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m slow $(ALONE:%=--ignore=%) --durations=10
 	.venv/bin/pytest -m slow $(ALONE) --durations=10
 
-bench: .venv/ready ## Compare the cost of observability with other packages; needs valgrind and wrk, takes 10 minutes
+bench: .venv/ready ## Compare the cost of observability with other packages; needs valgrind and wrk, takes 15 minutes
 	@.venv/bin/python -m benchmarks.bench
 
 ##@ To release the template

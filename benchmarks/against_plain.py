@@ -24,11 +24,11 @@ from benchmarks import callgrind
 from benchmarks.variants import PROJECT  # noqa: F401 - it puts the project on the path
 from vitals.ops.services import postgres, valkey
 
-WARM_UP, REQUESTS = 40, 60
+WARM_UP, REQUESTS = 20, 30
 FILL = "INSERT INTO items (name, price_cents) SELECT 'tea', 250 FROM generate_series(1, 20000)"
 BODY = '{"name": "coffee", "price": 12.5}'
 HEADERS = "host: localhost\r\nuser-agent: bench/1.0\r\naccept: */*\r\n"
-ENDS = {  # of the head, by the target: other headers, and the body
+HEAD_ENDS = {  # of the head, by the target: other headers, and the body
     "POST /items": f"content-type: application/json\r\ncontent-length: {len(BODY)}\r\n\r\n{BODY}",
     "GET /items0/8": "x-forwarded-for: 203.0.113.7\r\nx-forwarded-proto: https\r\n\r\n",
 }
@@ -71,7 +71,7 @@ class Client:
         for _ in range(times):
             self._at += 1
             line = target % self._at if "%" in target else target
-            request = f"{line} HTTP/1.1\r\n{HEADERS}" + ENDS.get(target, "\r\n")
+            request = f"{line} HTTP/1.1\r\n{HEADERS}" + HEAD_ENDS.get(target, "\r\n")
             self._socket.sendall(request.encode())
             status, length = int(self._file.readline().split()[1]), 0
             while (header := self._file.readline().lower()) != b"\r\n":

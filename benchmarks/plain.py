@@ -1,7 +1,4 @@
-"""The service written by hand that the generated one is compared with: the same routes and tables.
-
-It is written as the documentation of FastAPI and SQLAlchemy does, and keeps no promise of ours.
-"""
+"""The same service by hand, as the documentation of FastAPI and SQLAlchemy writes one."""
 
 import os
 from collections.abc import AsyncIterator
@@ -15,10 +12,8 @@ from sqlalchemy import BigInteger, String, select
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 
-TTL_SECONDS = 30
 url = os.environ["APP_DATABASE_URL"].replace("postgresql:", "postgresql+asyncpg:")
-engine = create_async_engine(url, pool_size=10)
-sessions = async_sessionmaker(engine, expire_on_commit=False)
+sessions = async_sessionmaker(create_async_engine(url, pool_size=10), expire_on_commit=False)
 cache = Redis.from_url(os.environ["APP_CACHE_URL"])
 routes = APIRouter(prefix="/items", tags=["items"])
 
@@ -82,7 +77,7 @@ async def read_item(session: Session, item_id: Annotated[int, Path(ge=1)]) -> It
         return Item.model_validate_json(cached)
     if (row := await session.get(ItemRow, item_id)) is None:
         raise HTTPException(404, "no such item")
-    await cache.set(f"items:{item_id}", row.item().model_dump_json(), ex=TTL_SECONDS)
+    await cache.set(f"items:{item_id}", row.item().model_dump_json(), ex=30)
     return row.item()
 
 
