@@ -110,14 +110,15 @@ def observe(values: Mapping[str, str]) -> Observed:
     """
     issuer = Issuer()
     host = (values.get("APP_ALLOWED_HOSTS") or "localhost").split(",")[0].replace("*", "any")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as private:
+        folder = Path(private)
         publish(folder, issuer)
         settings, canaries = dummy_secrets(folder)
         canaries |= {place: "".join(map(secrets.choice, [LETTERS] * 14)) for place in SENT}
         given = {"APP_SERVER_TIMING": "false", **values, **config.FROM_THE_IMAGE, **settings}
         environment = given | issuer.settings(folder) | {"APP_HOST": "127.0.0.1"}
-        del environment["APP_COMMIT"]  # `serving` marks the process with one
+        for name in ("APP_COMMIT", "APP_PORT"):  # `serving` has its own
+            environment.pop(name, None)
         environment |= {"CANARY": canaries["environment"], DESCRIPTION: f"{folder}/all"}
         with (
             serving(environment, module=SERVICE, host=host, healthy=False) as served,
@@ -132,7 +133,7 @@ def observe(values: Mapping[str, str]) -> Observed:
             served.program.stop()
             lines = filter(None, served.log.read_text(errors="replace").split("\n"))
         log_lines = [(names.get(_request_id(line), ""), line) for line in lines]
-        canaries["a path"] = name
+        canaries["a path"] = private
         silent, own = described["unguarded"], (described["own_tokens"], described["own_errors"])
         return Observed(canaries, silent, operations, answers, log_lines, *own)
 
