@@ -278,6 +278,17 @@ def test_the_version_of_a_given_server_is_an_input_and_without_an_answer_the_ste
     assert runs(project) == 4
 
 
+def test_in_a_repository_that_git_does_not_read_nothing_is_stored_or_found(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GIT_TEST_ASSUME_DIFFERENT_OWNER", "1")
+
+    assert passes.Inputs().key("types") is None
+    with pytest.raises(Refused):
+        check.everything()
+    assert runs(project) == 0
+
+
 @pytest.mark.parametrize("step", ["schema", "api", "notes"])
 def test_a_new_tag_or_commit_is_an_input_of_steps_that_look_at_releases(
     step: str, project: Path, monkeypatch: pytest.MonkeyPatch

@@ -71,7 +71,7 @@ FAULTS: dict[str, tuple[str, Plant]] = {
     "types": ("types", added("app/items/models.py", '\nplanted: int = "1"\n')),
     "unit": ("unit", replaced("app/items/store.py", "self._items[", "self._others[")),
     "unit, by a document": ("unit", replaced("RUNBOOK.md", "## TargetAway", "## Target")),
-    "integration": ("integration", added("app/__main__.py", "\nraise SystemExit(1)\n")),
+    "integration": ("integration", replaced("app/__main__.py", "vitals.main(", "vitals.no(")),
     "config": ("config", added("config/production.env", "APP_DOCS=maybe\n")),
     "schema": ("schema", added("migrations/versions/planted.py", MIGRATION)),
     "api": ("api", replaced("docs/openapi.json", '"maximum": 100', '"maximum": 99')),

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from vitals.ops import services
 from vitals.ops.check import parity, passes
 from vitals.ops.run import git, project_file, record, shell, steps
-from vitals.ops.run.steps import Refused, Result, Step
+from vitals.ops.run.steps import Result, Step
 
 # From 3.14 on coverage measures by sys.monitoring, which sees greenlets without being told of them.
 TRACER = " --concurrency=thread" if sys.version_info >= (3, 14) else ""
@@ -84,11 +84,9 @@ def step(name: str, inputs: passes.Inputs) -> Step:
 
 
 def _key(name: str, inputs: passes.Inputs) -> str | None:
-    try:
-        more = DEPENDS_ON.get(name, str)()
-    except Refused:  # such as a server that does not answer: the step says so
+    if name in ALWAYS:
         return None
-    return None if name in ALWAYS else inputs.key(name, name in READ_DOCUMENTS, more)
+    return inputs.key(name, name in READ_DOCUMENTS, DEPENDS_ON.get(name, str))
 
 
 def remembered(run: Callable[[], list[Result]]) -> int:

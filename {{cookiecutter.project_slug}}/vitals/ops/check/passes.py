@@ -13,10 +13,12 @@ import sys
 import sysconfig
 import tempfile
 import time
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 from vitals.ops.run import files, shell
+from vitals.ops.run.steps import Refused
 
 DOCUMENT = re.compile(r"(docs|changes)/.*|[^/]*\.md").fullmatch
 # Differs between terminals and calls of make, and changes no result.
@@ -38,19 +40,23 @@ class Inputs:
         try:
             for file in files.of_the_repository():
                 self._files[file] = _state(shell.ROOT / file)
-        except (OSError, _Unknown):
+        except (OSError, Refused, _Unknown):
             self._files = None
 
-    def key(self, step: str, documents: bool = True, more: str = "") -> str | None:
+    def key(self, step: str, documents: bool = True, more: Callable[[], str] = str) -> str | None:
         """The hash of a step's inputs; None where one can't be hashed.
 
         `documents` says whether the step reads docs/, changes/ and the Markdown beside them, `more`
-        holds what it depends on besides, such as the versions of servers.
+        returns what it depends on besides, such as the versions of servers.
         """
         if self._files is None:
             return None
+        try:
+            besides = more()
+        except Refused:  # such as a server that does not answer: the step itself says so
+            return None
         read = {f: state for f, state in self._files.items() if documents or not DOCUMENT(f)}
-        text = json.dumps([step, more, self._surroundings, read], sort_keys=True)
+        text = json.dumps([step, besides, self._surroundings, read], sort_keys=True)
         return hashlib.sha256(text.encode(errors="surrogatepass")).hexdigest()
 
 

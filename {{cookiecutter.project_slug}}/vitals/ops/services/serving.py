@@ -21,9 +21,16 @@ class Served(NamedTuple):
 
 @contextmanager
 def serving(
-    environment: Mapping[str, str], *, healthy: bool = True, within_seconds: float = 20
+    environment: Mapping[str, str],
+    *,
+    module: str = "app",
+    host: str = "127.0.0.1",
+    healthy: bool = True,
+    within_seconds: float = 20,
 ) -> Iterator[Served]:
     """Serve `python -m app` until the block ends; it is entered once the service is `healthy`.
+
+    `host` is a name that it answers to, if its settings allow no other.
 
     The answer must bear a mark that only our own child knows, so that no other listener is taken
     for it. Raises `Refused` with the log when the service ends or does not get so far.
@@ -41,12 +48,13 @@ def serving(
         log = Path(folder, "log")
         with (
             log.open("wb") as output,
-            httpx.Client(base_url=url, timeout=2) as client,
-            shell.Program([shell.PYTHON, "-m", "app"], environment=settings, output=output) as app,
+            httpx.Client(base_url=url, headers={"Host": host}, timeout=2) as client,
+            shell.Program([shell.PYTHON, "-m", module], environment=settings, output=output) as app,
         ):
             if not app.wait_until(lambda: _answers(client, mark, healthy), within_seconds):
                 raise Refused(
-                    f"the service did not get ready; its exit code: {app.code}",
+                    f"the service did not get ready in environment {settings['APP_ENVIRONMENT']}; "
+                    f"its exit code: {app.code}",
                     expected=f"GET /health to be answered within {within_seconds:g} s",
                     output=log.read_text(errors="replace"),
                 )

@@ -76,7 +76,7 @@ def _keys() -> dict[str, str | None]:
     inputs = passes.Inputs()
     return {
         "service": inputs.key("security of the service", documents=False),
-        "repository": inputs.key("security of the repository", more=git.history()),
+        "repository": inputs.key("security of the repository", more=git.history),
     }
 
 

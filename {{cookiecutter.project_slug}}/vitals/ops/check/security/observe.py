@@ -24,10 +24,11 @@ from vitals.ops.measure import load
 from vitals.ops.project.token import Issuer, publish
 from vitals.ops.run import project_file, shell
 from vitals.ops.run.steps import Refused
+from vitals.ops.services.serving import serving
 from vitals.settings import PREFIX, REFERENCE, secret_names
 
-SERVICE = [shell.PYTHON, "-m", "vitals.ops.check.security.defective"]
-START_SECONDS, ANSWER_SECONDS, BODY_SECONDS = 20, 10, 0.5
+SERVICE = "vitals.ops.check.security.defective"
+ANSWER_SECONDS, BODY_SECONDS = 10, 0.5
 PROBLEM, HEALTH = "application/problem+json", "application/health+json"
 MOST = 2_000_000  # bytes of an answer
 SENT = ("path", "query", "header", "body", "password", "defect", "credentials", "environment")
@@ -107,33 +108,32 @@ def observe(values: Mapping[str, str]) -> Observed:
 
     Raises Refused when it does not start, or ends meanwhile.
     """
-    issuer, mark, port = Issuer(), secrets.token_hex(20), str(shell.free_port())
+    issuer = Issuer()
     host = (values.get("APP_ALLOWED_HOSTS") or "localhost").split(",")[0].replace("*", "any")
-    with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
+    with tempfile.TemporaryDirectory() as private:
+        folder = Path(private)
         publish(folder, issuer)
         settings, canaries = dummy_secrets(folder)
         canaries |= {place: "".join(map(secrets.choice, [LETTERS] * 14)) for place in SENT}
-        environment = {**values, **config.FROM_THE_IMAGE, **settings, **issuer.settings(folder)}
-        environment |= {"APP_HOST": "127.0.0.1", "APP_PORT": port, "APP_COMMIT": mark}
+        given = {"APP_SERVER_TIMING": "false", **values, **config.FROM_THE_IMAGE, **settings}
+        environment = given | issuer.settings(folder) | {"APP_HOST": "127.0.0.1"}
+        for name in ("APP_COMMIT", "APP_PORT"):  # `serving` has its own
+            environment.pop(name, None)
         environment |= {"CANARY": canaries["environment"], DESCRIPTION: f"{folder}/all"}
         with (
-            (folder / "log").open("wb") as output,
-            shell.Program(SERVICE, environment=environment, output=output) as program,
-            httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=ANSWER_SECONDS) as client,
+            serving(environment, module=SERVICE, host=host, healthy=False) as served,
+            httpx.Client(base_url=served.url, timeout=ANSWER_SECONDS) as client,
         ):
             client.headers["Host"] = host
-            if not program.wait_until(lambda: mark in _health(client), START_SECONDS):
-                log = (folder / "log").read_text(errors="replace")
-                raise Refused("the service does not start with production's settings", output=log)
             described = json.loads((folder / "all").read_text())
             operations = [Operation(*each) for each in described["operations"]]
             requests = Requests(client, issuer, canaries, load.read(shell.ROOT))
             names = dict[str, str]()
             answers = list(_answers(client, requests, operations, described["defects"], names))
-        lines = filter(None, (folder / "log").read_text(errors="replace").split("\n"))
+            served.program.stop()
+            lines = filter(None, served.log.read_text(errors="replace").split("\n"))
         log_lines = [(names.get(_request_id(line), ""), line) for line in lines]
-        canaries["a path"] = name
+        canaries["a path"] = private
         silent, own = described["unguarded"], (described["own_tokens"], described["own_errors"])
         return Observed(canaries, silent, operations, answers, log_lines, *own)
 
@@ -176,10 +176,3 @@ def _request_id(line: str) -> str:
     with suppress(ValueError, AttributeError):
         return str(json.loads(line).get("request_id", ""))
     return ""
-
-
-def _health(client: httpx.Client) -> str:
-    try:
-        return client.get("/health").text
-    except httpx.TransportError:
-        return ""
