@@ -184,11 +184,14 @@ async def test_each_of_the_four_can_be_switched_off_with_settings() -> None:
 
 async def test_a_prefix_moves_all_of_the_engines_own_paths() -> None:
     app = install(FastAPI(), {"prefix": "/internal"}, environment="local")
+    lines = Lines(app)
 
     async with testing.client(app) as client:
         for path in ("/livez", "/readyz", "/health", "/metrics", "/status", "/status.json"):
             assert (await client.get(f"/internal{path}")).status_code == 200
             assert (await client.get(path)).status_code == 404
+
+    assert {json.loads(line)["status"] for line in lines} == {404}  # no line for what is polled
 
 
 async def test_a_route_of_the_application_stays_and_the_engines_of_that_path_is_left_out(

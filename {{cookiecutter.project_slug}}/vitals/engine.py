@@ -20,6 +20,7 @@ from vitals.observability.observed_request import Answers
 from vitals.observability.recent_errors import RecentErrors
 from vitals.observability.route_label import Templates
 from vitals.options import Options
+from vitals.probes import PROBES, under
 from vitals.request_stats import write_unit
 from vitals.security import cors, guard, headers
 from vitals.security.middleware import build_middleware
@@ -43,6 +44,7 @@ class Engine:
         self.allows_anonymous = settings.environment in TRIAL
         self.error_response = options.error_response
         self._app, self._options, self._warned = app, options, False
+        self.probes = under(options.prefix, PROBES)
         self._drain: drain.Drain | None = None  # in a lifespan
         self._event_loop = EventLoop()
         self._parts = (self._event_loop, *options.dependencies)
@@ -58,7 +60,7 @@ class Engine:
         self.service = Service(options.folder, self._metrics, self.checks, recent_errors)
         self._history = History(self.service, options.prefix)
         self._access_log = AccessLog(
-            self._metrics, settings.log_format, settings.log_level, recent_errors=recent_errors
+            self._metrics, settings.log_format, settings.log_level, recent_errors, options.prefix
         )
         self._reporter = StatusReporter(
             {"name": app.title, **about},
@@ -75,7 +77,7 @@ class Engine:
         app.state.vitals = self
         background_tasks.observe()
         if options.own:
-            tracing.install(app, options.name)
+            tracing.install(app, options.name, options.prefix)
         if options.problems:
             openapi.install(app, options.error_response)
         if options.security:

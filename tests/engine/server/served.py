@@ -43,8 +43,8 @@ class Client:
 class Served:
     """The running server, its clients, and a route that waits for an event."""
 
-    def __init__(self, **given: Any) -> None:
-        self.app = install(FastAPI(), **given)
+    def __init__(self, prefix: str = "", **given: Any) -> None:
+        self.app = install(FastAPI(), {"prefix": prefix}, **given)
         self.events: list[str] = []
         self.go = asyncio.Event()
         self.clients: list[Client] = []
@@ -95,7 +95,7 @@ class Served:
 
 
 @asynccontextmanager
-async def serving(**given: object) -> AsyncIterator[Served]:
+async def serving(**given: Any) -> AsyncIterator[Served]:
     """Serve until the block ends, with the settings that are given."""
     served = Served(**given)
     try:

@@ -102,8 +102,9 @@ async def test_without_room_the_longest_idle_connection_is_closed() -> None:
         assert await first.rest() == ""
 
 
-async def test_above_the_limit_only_probes_are_answered() -> None:
-    async with serving() as served:
+@pytest.mark.parametrize("prefix", ["", "/internal"])
+async def test_above_the_limit_only_probes_are_answered(prefix: str) -> None:
+    async with serving(prefix=prefix) as served:
         limiter = served.server._limiter
         limiter.max_active, limiter.max_idle = 1, 1
         busy = await served.waiting()
@@ -113,7 +114,7 @@ async def test_above_the_limit_only_probes_are_answered() -> None:
         assert await other.rest() == ""
         await until(lambda: len(served.server._limiter.open) == 1)
         probe = await served.connect()
-        assert (await probe.get("/livez?x=y")).startswith("http/1.1 200")
+        assert (await probe.get(f"{prefix}/livez?x=y")).startswith("http/1.1 200")
 
         served.go.set()
         assert (await busy.answer()).endswith('"done"')

@@ -18,7 +18,7 @@ from vitals.observability.metric_types import CALL_BUCKETS, DURATION_BUCKETS, Hi
 from vitals.observability.metrics import Metrics
 from vitals.observability.recent_errors import RecentErrors
 from vitals.observability.route_label import UNMATCHED
-from vitals.probes import POLLED
+from vitals.probes import POLLED, under
 from vitals.request_stats import MAX_TEXT, RequestStats
 
 METHODS = frozenset(
@@ -53,15 +53,16 @@ class AccessLog:
         metrics: Metrics,
         log_format: str,
         log_level: str,
-        write: Callable[[str], None] = logs.stdout.write,
         recent_errors: RecentErrors | None = None,
+        prefix: str = "",
+        write: Callable[[str], None] = logs.stdout.write,
     ) -> None:
         self.metrics = metrics
         self._write_line = write
         self._format = logs.FORMATS[log_format]
         self._as_text = log_format == "text"
         self._level = logging.getLevelNamesMapping()[log_level.upper()]
-        self._recent_errors = recent_errors
+        self._recent_errors, self._polled = recent_errors, under(prefix, POLLED)
         self._second, self._opening = 0, ""
         self.prepared: dict[tuple[str, str, int], Prepared] = {}
 
@@ -185,7 +186,7 @@ class AccessLog:
         counted = {"http_request_method": OTHER_METHOD if route == UNMATCHED else method}
         counted |= labels | {"http_response_status_code": str(status)}
         level = logging.ERROR if status >= 500 else logging.INFO
-        logged = level >= self._level and (status >= 400 or route not in POLLED)
+        logged = level >= self._level and (status >= 400 or route not in self._polled)
         name, path = logging.getLevelName(level).lower(), json.dumps(route)
         prepared = Prepared(
             f'Z","level":"{name}","event":"request","request_id":"' if logged else "",

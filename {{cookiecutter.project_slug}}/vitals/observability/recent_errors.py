@@ -4,7 +4,7 @@ from collections import deque
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 
-from vitals.probes import POLLED
+from vitals.probes import POLLED, under
 
 MAX_ERRORS = 50
 MAX_STATEMENTS = 20
@@ -40,7 +40,7 @@ class RecentErrors:
     """The last of each. `prefix` is the path before the engine's own routes."""
 
     def __init__(self, prefix: str = "") -> None:
-        self._ignored = frozenset(prefix + path for path in POLLED)  # they are no traffic
+        self._ignored = under(prefix, POLLED)  # they are no traffic
         self._failures: deque[Failure] = deque(maxlen=MAX_ERRORS)
         self._repeats: dict[tuple[str, str], Repeats] = {}
 

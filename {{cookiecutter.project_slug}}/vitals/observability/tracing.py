@@ -12,7 +12,7 @@ from time import time_ns
 from fastapi import FastAPI
 
 from vitals.framework import configure_telemetry
-from vitals.probes import POLLED
+from vitals.probes import POLLED, under
 
 with suppress(ImportError):  # an application without traces
     from opentelemetry import trace
@@ -25,8 +25,8 @@ def is_on() -> bool:
     return bool(find_spec("opentelemetry") and os.environ.get("OTEL_EXPORTER_OTLP_ENDPOINT"))
 
 
-def install(app: FastAPI, service: str) -> None:
-    """Configure the framework's own telemetry.
+def install(app: FastAPI, service: str, prefix: str = "") -> None:
+    """Configure the framework's own telemetry; `prefix` is the path before the engine's routes.
 
     Its log records are left out: they hold messages of exceptions.
     """
@@ -34,9 +34,10 @@ def install(app: FastAPI, service: str) -> None:
         configure_telemetry(app, OFF)
         return
     os.environ.setdefault("OTEL_SERVICE_NAME", service)
+    polled = under(prefix, POLLED)
     config = {
         "auto_configure": True,
-        "exclude": lambda scope: scope.get("path") in POLLED,
+        "exclude": lambda scope: scope.get("path") in polled,
         "operation_spans": False,
         "logs": False,
     }

@@ -40,7 +40,12 @@ class BodyLimit:
     """
 
     def __init__(
-        self, app: ASGIApp, max_bytes: int, max_upload_bytes: int, judge: Judge, probes: list[str]
+        self,
+        app: ASGIApp,
+        max_bytes: int,
+        max_upload_bytes: int,
+        judge: Judge,
+        probes: frozenset[str],
     ) -> None:
         self.app = app
         self._judge_host, self._probes = judge, probes

@@ -7,7 +7,7 @@ and bodies, and the time-out. Proxies and CORS are only installed where they are
 
 from starlette.types import ASGIApp
 
-from vitals.probes import BY_ADDRESS
+from vitals.probes import BY_ADDRESS, under
 from vitals.security.body_limit import BodyLimit
 from vitals.security.cors import CORS
 from vitals.security.hosts import judge_by
@@ -18,7 +18,7 @@ from vitals.settings import Settings
 def build_middleware(app: ASGIApp, settings: Settings, prefix: str = "") -> ASGIApp:
     """Wrap an application's stack, from the inside to the outside."""
     app = RequestTimeout(app, settings.request_seconds)
-    judge, probes = judge_by(settings.allowed_hosts), [prefix + path for path in BY_ADDRESS]
+    judge, probes = judge_by(settings.allowed_hosts), under(prefix, BY_ADDRESS)
     app = BodyLimit(app, settings.max_body_bytes, settings.max_upload_bytes, judge, probes)
     if settings.cors_origins:
         app = CORS(app, settings.cors_origins, settings.cors_headers)

@@ -12,7 +12,6 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser
 from uvicorn.protocols.http.httptools_impl import STATUS_LINE
 
 from vitals.observability.observed_request import lines
-from vitals.probes import PROBES
 from vitals.security.body_limit import MAX_DISCARDED, content_length
 from vitals.server.limits import CANCEL_SECONDS, State
 from vitals.server.parts import Parts, ignore_upgrade
@@ -24,6 +23,8 @@ MAX_PARTS = 500  # that are parsed before others have their turn
 
 
 class Connection(Upgradable):
+    probes: frozenset[str]  # paths that are answered also above the limit
+
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         self.settings = self.limiter.settings
         self.parts = Parts(self.settings.max_header_bytes)
@@ -99,7 +100,7 @@ class Connection(Upgradable):
         if not self.url.startswith(b"/"):  # RFC 9112, 3.2.2: its host counts
             self.scope["state"]["target"] = self.url
         self.limiter.idle.pop(self, None)
-        if self.limiter.full() and self.url.partition(b"?")[0].decode("latin-1") not in PROBES:
+        if self.limiter.full() and self.url.partition(b"?")[0].decode("latin-1") not in self.probes:
             self.scope["state"]["end"] = "full"
         super().on_headers_complete()
         self.state = State.BODY

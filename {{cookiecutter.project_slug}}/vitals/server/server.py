@@ -74,10 +74,11 @@ class Server(uvicorn.Server):
     def __init__(self, app: FastAPI, settings: Settings) -> None:
         max_active, queue = connections(settings.max_connections)
         self._limiter = ConnectionLimiter(max_active, settings)
+        limits = {"limiter": self._limiter, "probes": app.state.vitals.probes}
         super().__init__(
             uvicorn.Config(
                 app,
-                http=type("LimitedConnection", (Connection,), {"limiter": self._limiter}),
+                http=type("LimitedConnection", (Connection,), limits),
                 ws="auto" if guard.websockets(app) else "none",
                 ws_max_size=settings.max_body_bytes,
                 lifespan="on",

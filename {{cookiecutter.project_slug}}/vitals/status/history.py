@@ -17,7 +17,7 @@ from itertools import chain, pairwise
 from operator import add
 
 from vitals.observability.metric_types import DURATION_BUCKETS
-from vitals.probes import POLLED
+from vitals.probes import POLLED, under
 from vitals.service import Service
 
 SLOTS = 60
@@ -90,7 +90,7 @@ class History:
     def __init__(self, service: Service, prefix: str = "") -> None:
         self.gauges: dict[str, float] = {}
         self._service = service
-        self._ignored = frozenset(prefix + path for path in POLLED)
+        self._ignored = under(prefix, POLLED)
         self._zeros = [0] * (len(DURATION_BUCKETS) + 1 - ERRORS)
         self._rows: dict[str, int] = {}
         self._now: Totals = time.monotonic(), array("I")
