@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vitals.ops.deploy import history, state
 from vitals.ops.deploy.history import Entry
-from vitals.ops.deploy.targets import Replica, caddy, docker, project_name
+from vitals.ops.deploy.targets import Replica, caddy, database, docker, project_name
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell, steps
@@ -56,6 +56,7 @@ class Compose:
         if missing := [name for name in wanted if not (folder / name).is_file()]:
             found = f"{folder} without {', '.join(missing)}"
             raise Refused(found, "a file for each secret, readable for all", "write them there")
+        database.keep_data(self.project, release, self.compose)
         domain = self._configure_proxy(release)
         words = ("up", "--detach", "--wait", "--quiet-pull")
         self.compose(release, "--profile", release.environment, *words, "--no-recreate")
