@@ -71,17 +71,16 @@ def consequences(old: Path, new: Path, changed: Mapping[str, str]) -> list[str]:
         lines.append(f"settings that come: {', '.join(come)}; set them where it runs")
     moved = changed.items() - recorded.items()
     lines += [f"data: {DATA[pair]}" for pair in sorted(moved) if pair in DATA]
-    had, has = postgres(old), postgres(new)
+    had, has = (POSTGRES.findall(text) for text in (_compose(old), _compose(new)))
     if had and has and had != has:
         where = "deploy/compose.md, `Another version of PostgreSQL`"
         lines.append(f"data: PostgreSQL {had[0]} becomes {has[0]}; how to move staging's: {where}")
     return lines
 
 
-def postgres(project: Path) -> list[str]:
-    """The major version of the image in deploy/compose.yaml, if there is one."""
-    files = (project / "deploy").glob("compose.yaml")
-    return [major for file in files for major in POSTGRES.findall(file.read_text(encoding="utf-8"))]
+def _compose(project: Path) -> str:
+    file = project / "deploy" / "compose.yaml"
+    return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def settings(project: Path) -> set[str]:

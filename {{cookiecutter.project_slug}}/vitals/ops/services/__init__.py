@@ -30,7 +30,7 @@ class Service(NamedTuple):
     given_by: str
     setting: str
     throw_away: Callable[[], AbstractContextManager[Server]]
-    prepare: Callable[[Mapping[str, str]], None] = lambda _: None
+    prepare: Callable[[Mapping[str, str]], object] = dict
 
 
 class RunningServices(NamedTuple):

