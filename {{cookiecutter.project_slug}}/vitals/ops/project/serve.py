@@ -37,10 +37,9 @@ def refuse_taken(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise Refused(
-                f"port {port}: {os.strerror(error.errno or 0).lower()}",
-                fix=f"stop what listens there, or `make run PORT={port + 1}`",
-            ) from error
+            found = f"port {port}: {os.strerror(error.errno or 0).lower()}"
+            fix = f"stop what listens there, or `make run PORT={port + 1}`"
+            raise Refused(found, fix=fix) from error
 
 
 def port() -> int:
