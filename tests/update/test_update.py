@@ -71,6 +71,14 @@ def test_from_an_address_it_needs_no_more_than_the_command(tmp_path):
     assert json.loads((project / "build" / "check.json").read_text())["ok"] is True
 
 
+def test_another_version_of_postgresql_is_said_with_the_page_that_moves_the_data(project):
+    done = take_in(project, repository())
+
+    there = "deploy/compose.md, `Another version of PostgreSQL`"
+    assert f"data: PostgreSQL 18 becomes 19; how to move staging's: {there}" in done.stdout
+    assert there.split("`")[1] in (project / "deploy" / "compose.md").read_text()
+
+
 def test_own_changes_stay_next_to_new_ones(project):
     fresh = generate(NEXT)
     make_own(project)

@@ -41,6 +41,7 @@ CHANGED = {  # file: the present text, the text of the later version
     f"{FOLDER}/app/items/routes.py": [
         ("items.store import ItemStore", "items.store import ItemStore  # a protocol")
     ],
+    f"{FOLDER}/deploy/compose.yaml": [("image: postgres:18\n", "image: postgres:19\n")],
     f"{FOLDER}/pyproject.toml": [
         ('    "watchfiles>=1.1",\n', ""),
         ('    "uvicorn>=0.54",\n', '    "uvicorn>=0.54",\n    "watchfiles>=1.1",\n'),

@@ -232,3 +232,22 @@ def test_a_slot_is_reached_on_this_host_only(docker: Docker, tmp_path: Path) -> 
 
     with compose(tmp_path).reach("blue") as url:
         assert url == "http://127.0.0.1:49153"
+
+
+def test_data_without_their_server_are_refused_before_anything_starts(
+    docker: Docker, release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "secrets" / "ops_token").write_text("x")
+    docker.answers = {"docker volume ls": "orders-staging_database\n"}
+
+    def check_output(command: list[str | Path], environment: dict[str, str] | None = None) -> str:
+        if "database" in command:
+            raise Refused("`docker compose` ended with 1", output="17")
+        return docker.check_output(command, environment)
+
+    monkeypatch.setattr("vitals.ops.run.shell.check_output", check_output)
+
+    with pytest.raises(Refused, match="orders-staging_database holds no data that the image"):
+        compose(tmp_path).open(release)
+
+    assert not any(" up " in line for line in docker.ran)

@@ -48,12 +48,9 @@ def dump(environment: str) -> Path:
     container = f"{targets.project_name()}-{environment}-database-1"
     file = folder / f"{history.now().replace(':', '')}.dump"
     with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
-        dump = (
-            "exec pg_dump --username=app --format=custom app 2>/dev/null"  # no word among the data
-        )
-        with shell.Program(
-            ["docker", "exec", container, "sh", "-c", dump], output=output
-        ) as program:
+        dump = "exec pg_dump --username=app --format=custom app 2>/dev/null"  # data only
+        command = ["docker", "exec", container, "sh", "-c", dump]
+        with shell.Program(command, output=output) as program:
             code = program.wait()
     if code:
         file.unlink()

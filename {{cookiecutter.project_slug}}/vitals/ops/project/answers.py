@@ -10,6 +10,7 @@ from typing import Any
 from vitals.ops.project import template
 from vitals.ops.run.steps import Refused
 
+POSTGRES = re.compile(r"^ *image: postgres:(\d+)", re.MULTILINE)
 SETTING = re.compile(r"^(APP_\w+)=", re.MULTILINE)
 DATA = {  # no command deletes it
     ("database", "false"): "the database keeps its tables and local.db its rows; nothing reads "
@@ -69,7 +70,17 @@ def consequences(old: Path, new: Path, changed: Mapping[str, str]) -> list[str]:
     if changed and (come := sorted(after - before)):
         lines.append(f"settings that come: {', '.join(come)}; set them where it runs")
     moved = changed.items() - recorded.items()
-    return lines + [f"data: {DATA[pair]}" for pair in sorted(moved) if pair in DATA]
+    lines += [f"data: {DATA[pair]}" for pair in sorted(moved) if pair in DATA]
+    had, has = (POSTGRES.findall(text) for text in (_compose(old), _compose(new)))
+    if had and has and had != has:
+        where = "deploy/compose.md, `Another version of PostgreSQL`"
+        lines.append(f"data: PostgreSQL {had[0]} becomes {has[0]}; how to move staging's: {where}")
+    return lines
+
+
+def _compose(project: Path) -> str:
+    file = project / "deploy" / "compose.yaml"
+    return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def settings(project: Path) -> set[str]:

@@ -29,12 +29,9 @@ def clear(url: str, feature: str, token: str) -> int | None:
         found = f"{url}: {error}"
         raise Refused(found, "the service", "start it, or give its address: URL=…") from error
     if not answer.is_success:
-        raise Refused(
-            f"{url}: {answer.status_code}",
-            "200",
-            "give the token in APP_OPS_TOKEN" if answer.status_code == 401 else "safe to repeat",
-            answer.text,
-        )
+        login = "give the token in APP_OPS_TOKEN"
+        fix = login if answer.status_code == 401 else "safe to repeat"
+        raise Refused(f"{url}: {answer.status_code}", "200", fix, answer.text)
     cleared: int | None = answer.json()["cleared"]
     return cleared
 
@@ -62,11 +59,8 @@ def token(environ: Mapping[str, str]) -> str:
 def main() -> None:
     """Clear the cache of FEATURE."""
     if not (feature := os.environ.get("FEATURE", "")):
-        raise Refused(
-            "no FEATURE",
-            "the feature whose cache to clear",
-            "`make clear-cache FEATURE=items ENV=staging`",
-        )
+        fix = "`make clear-cache FEATURE=items ENV=staging`"
+        raise Refused("no FEATURE", "the feature whose cache to clear", fix)
     url = address(os.environ, shell.ROOT)
     cleared = clear(url, feature, token(os.environ))
     many = "all" if cleared is None else cleared

@@ -17,18 +17,9 @@ def serve(port: int) -> int:
     settings = {"APP_ENVIRONMENT": "local", **os.environ}
     settings |= {"APP_HOST": "127.0.0.1", "APP_PORT": str(port)}
     watched = [name for name in WATCHED if (shell.ROOT / name).is_dir()]
-    watch = [
-        "watchfiles",
-        "--target-type",
-        "command",
-        "--filter",
-        "python",
-        "--verbosity",
-        "warning",
-        _start(watched),
-    ]
+    watch = ["watchfiles", "--target-type=command", "--filter=python", "--verbosity=warning"]
     with suppress(KeyboardInterrupt):  # how it is meant to end
-        return shell.attach([shell.PYTHON, "-m", *watch, *watched], settings)
+        return shell.attach([shell.PYTHON, "-m", *watch, _start(watched), *watched], settings)
     return 0
 
 
@@ -46,10 +37,9 @@ def refuse_taken(port: int) -> None:
         try:
             probe.bind(("127.0.0.1", port))
         except OSError as error:
-            raise Refused(
-                f"port {port}: {os.strerror(error.errno or 0).lower()}",
-                fix=f"stop what listens there, or `make run PORT={port + 1}`",
-            ) from error
+            found = f"port {port}: {os.strerror(error.errno or 0).lower()}"
+            fix = f"stop what listens there, or `make run PORT={port + 1}`"
+            raise Refused(found, fix=fix) from error
 
 
 def port() -> int:

@@ -69,10 +69,8 @@ def build() -> None:
         _run(["uv", "venv", "--quiet", "--python", sys.executable, VENV])
     else:
         if importlib.util.find_spec("ensurepip") is None:
-            raise Refused(
-                f"{sys.executable} has no venv module",
-                fix="install python3-venv, then `make setup`",
-            )
+            found = f"{sys.executable} has no venv module"
+            raise Refused(found, fix="install python3-venv, then `make setup`")
         pip = [VENV_PYTHON, "-m", "pip", "install", "--disable-pip-version-check"]
         with steps.waiting("  installing uv"):
             _run([sys.executable, "-m", "venv", VENV])
@@ -89,10 +87,8 @@ def install_hooks() -> None:
     except Refused:  # git is missing, or does not read it: `make check` says so
         return
     hooks = shell.ROOT / git.git("rev-parse", "--git-path", "hooks")
-    if (
-        hooks.resolve()
-        != (shell.ROOT / git.git("rev-parse", "--git-common-dir") / "hooks").resolve()
-    ):
+    usual = shell.ROOT / git.git("rev-parse", "--git-common-dir") / "hooks"
+    if hooks.resolve() != usual.resolve():
         steps.say(f"git hooks: left alone, core.hooksPath points to {hooks}")
     elif not (hooks / "pre-commit").exists() or _left_behind(hooks / "pre-commit"):
         made = shell.run([VENV_PYTHON, "-m", "pre_commit", "install"])

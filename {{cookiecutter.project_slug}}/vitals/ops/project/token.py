@@ -12,8 +12,13 @@ from pathlib import Path
 from typing import Any
 
 import jwt
-from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from jwt.algorithms import ECAlgorithm
 
 from vitals.ops.run import shell, steps
@@ -36,14 +41,10 @@ class Issuer:
     def token(self, *scopes: str, minutes: float = MINUTES, **claims: Any) -> str:
         """A token that grants the scopes; `claims` replace the usual ones."""
         now = int(time.time())
-        usual = {
-            "iss": self.name,
-            "aud": self.audience,
-            "sub": "trial",
-            "jti": secrets.token_hex(8),
-        }
+        usual = {"iss": self.name, "aud": self.audience, "sub": "trial"}
         times = {"iat": now, "nbf": now, "exp": now + int(minutes * 60)}
-        signed = usual | times | {"scope": " ".join(scopes)} | claims
+        more = {"jti": secrets.token_hex(8), "scope": " ".join(scopes)}
+        signed = usual | times | more | claims
         return jwt.encode(signed, self.key, algorithm="ES256", headers={"kid": self.key_id})
 
     def jwk(self) -> dict[str, Any]:
@@ -75,15 +76,11 @@ def stored(folder: Path) -> Issuer:
     if not file.exists():
         issuer = Issuer()
         publish(folder, issuer)
-        pem = issuer.key.private_bytes(
-            serialization.Encoding.PEM,
-            serialization.PrivateFormat.PKCS8,
-            serialization.NoEncryption(),
-        )
+        pem = issuer.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
         os.close(os.open(file, os.O_CREAT | os.O_EXCL, 0o600))
         file.write_bytes(pem)
     try:
-        key = serialization.load_pem_private_key(file.read_bytes(), password=None)
+        key = load_pem_private_key(file.read_bytes(), password=None)
         listed = json.loads((folder / "jwks.json").read_text())
     except (OSError, ValueError) as error:
         raise Refused(f"{file}: {error}", "the key that was written", f"rm -r {folder}") from error

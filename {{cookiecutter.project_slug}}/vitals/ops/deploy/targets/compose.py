@@ -13,7 +13,7 @@ from pathlib import Path
 
 from vitals.ops.deploy import history, state
 from vitals.ops.deploy.history import Entry
-from vitals.ops.deploy.targets import Replica, caddy, docker, project_name
+from vitals.ops.deploy.targets import Replica, caddy, database, docker, project_name
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell, steps
@@ -56,6 +56,7 @@ class Compose:
         if missing := [name for name in wanted if not (folder / name).is_file()]:
             found = f"{folder} without {', '.join(missing)}"
             raise Refused(found, "a file for each secret, readable for all", "write them there")
+        database.keep_data(self.project, release, self.compose)
         domain = self._configure_proxy(release)
         words = ("up", "--detach", "--wait", "--quiet-pull")
         self.compose(release, "--profile", release.environment, *words, "--no-recreate")
@@ -67,9 +68,8 @@ class Compose:
         name = self._name(PROXY)
         if name not in docker.containers():
             return "", ""
-        slot, _, text = shell.check_output(["docker", "exec", name, "sh", "-c", STATE]).partition(
-            "\n"
-        )
+        said = shell.check_output(["docker", "exec", name, "sh", "-c", STATE])
+        slot, _, text = said.partition("\n")
         return slot, text
 
     def prepare(self, release: Release) -> str:
@@ -77,10 +77,8 @@ class Compose:
             shell.check_output(["docker", "pull", "--quiet", release.image])
             return f"pulled {release.image}"
         inspect = ["docker", "image", "inspect", "--format", "{{.Config.Env}}"]
-        if (
-            f"APP_COMMIT={release.build.commit}"
-            in shell.run([*inspect, self._image(release)]).output
-        ):
+        there = shell.run([*inspect, self._image(release)]).output
+        if f"APP_COMMIT={release.build.commit}" in there:
             return "built before"
         version, commit = release.build
         build = ["docker", "build", "--quiet", "--file", release.folder / "deploy" / "Dockerfile"]
@@ -128,9 +126,8 @@ class Compose:
         shell.run(["docker", "rm", "--force", "--volumes", name])
 
     def switch(self, slot: str, history: str) -> None:
-        shell.check_output(
-            ["docker", "exec", self._name(PROXY), "sh", "-ec", SWITCH, "sh", slot, history]
-        )
+        script = ["sh", "-ec", SWITCH, "sh", slot, history]
+        shell.check_output(["docker", "exec", self._name(PROXY), *script])
 
     def tidy(self, entries: Sequence[Entry]) -> None:
         if self.releases is None:  # a rehearsal's, whose end removes all

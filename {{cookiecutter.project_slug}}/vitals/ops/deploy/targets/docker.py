@@ -16,7 +16,8 @@ def containers() -> list[str]:
 
 def read(root: Path, environment: str) -> dict[str, Any]:
     """Return compose.yaml as compose reads it."""
-    words = [*command(root / FILE), "--profile", "app", "config", "--format", "json"]
+    profiles = ("--profile", "app", "--profile", environment)
+    words = [*command(root / FILE), *profiles, "config", "--format", "json"]
     found: dict[str, Any] = json.loads(shell.check_output(words, {"ENVIRONMENT": environment}))
     return found
 
