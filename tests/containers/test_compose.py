@@ -220,7 +220,7 @@ def test_a_dump_of_staging_can_be_restored_by_the_documented_command(staging: Re
     docker(*psql, "insert into items (name, price_cents) values ('after the dump', 1)")
 
     lines = (staging.project / "deploy" / "compose.md").read_text().splitlines()
-    [restore] = [line for line in lines if "pg_restore" in line]
+    restore = next(line for line in lines if "pg_restore" in line)
     done = subprocess.run(
         ["/bin/sh", "-c", restore.strip().replace("FILE", str(dump))],
         env=staging.environment(),

@@ -3,6 +3,7 @@
 import json
 import re
 import signal
+import time
 from pathlib import Path
 
 import psutil
@@ -45,12 +46,36 @@ def test_the_last_release_works_on_the_new_schema_without_a_failed_request(
     done = changed.run("vitals.ops.deploy.rehearse")
 
     assert done.returncode == 0, done.stdout
+    print(done.stdout)
+    began = time.monotonic()
+    assert changed.run("vitals.ops.deploy.rehearse").returncode == 0
+    print(f"a rehearsal with everything installed: {time.monotonic() - began:.1f} s of 60")
     record = json.loads((changed.project / "build" / "rehearsal.json").read_text())
     assert record["tree"] == git(changed.project, "rev-parse", "HEAD^{tree}")
     assert (record["ok"], record["mode"], record["from"]) == (True, "process", "v0.1.0")
     assert record["failed"] == 0
     assert record["requests"] >= 200
     assert "not rehearsed: the image" in done.stdout
+
+
+def test_a_new_migration_that_locks_a_table_for_long_fails_the_check(changed: Released) -> None:
+    new = changed.project / "migrations" / "versions" / "20991231_0002_index.py"
+    text = new.with_name("20991231_0001_add_note.py").read_text()
+    text = text.replace('down_revision = "8c41f0a2be95"', 'down_revision = "4b30f8734dd8"')
+    text = text.replace('\nrevision = "4b30f8734dd8"', '\nrevision = "5b30f8734dd8"')
+    index = '    op.create_index("by_name", "items", ["name"])'
+    new.write_text(re.sub("(?m)^    op.*", index, text))
+    try:
+        locked = changed.run("vitals.ops.check.schema")
+        new.write_text(new.read_text().replace("by_name", "ix").replace('"items"', '"others"'))
+        not_locked = changed.run("vitals.ops.check.schema")
+    finally:
+        new.unlink()
+
+    assert locked.returncode == 1
+    assert "CREATE INDEX by_name ON items" in locked.stdout
+    assert "postgresql_concurrently=True" in locked.stdout
+    assert (not_locked.returncode, not_locked.stdout) == (0, "2 migrations since v0.1.0\n")
 
 
 def test_it_passes_before_the_first_release_and_without_dependencies(

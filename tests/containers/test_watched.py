@@ -1,16 +1,11 @@
 """Good and bad versions on real processes, watched under traffic."""
 
-import json
 import re
-import subprocess
-from pathlib import Path
-from typing import Any
 
 import pytest
 
 from tests.containers.released import Released
-
-DRIVER = Path(__file__).with_name("watching.py")
+from tests.containers.watch_figures import GOOD, outcome
 
 
 @pytest.fixture(scope="module")
@@ -20,29 +15,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Released:
     return released
 
 
-def outcome(project: Released, name: str) -> dict[str, Any]:
-    python = project.project / ".venv" / "bin" / "python"
-    done = subprocess.run(
-        [python, DRIVER, name],
-        cwd=project.project,
-        env=project.environment(PYTHONPATH=str(project.project)),
-        capture_output=True,
-        text=True,
-        check=False,
-    )
-    assert done.returncode == 0, done.stdout + done.stderr
-    print(f"{name}: {done.stdout.splitlines()[-1]}")
-    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
-    return found
-
-
-@pytest.mark.parametrize(
-    "happens",
-    [
-        *("do_nothing", "empty_the_cache", "freeze_the_database"),
-        *("treble_the_traffic", "thin_the_traffic"),
-    ],
-)
+@pytest.mark.parametrize("happens", GOOD)
 def test_a_good_version_stays(happens: str, project: Released) -> None:
     found = outcome(project, happens)
 
@@ -54,7 +27,6 @@ def test_a_good_version_stays(happens: str, project: Released) -> None:
 @pytest.mark.parametrize(
     ("fault", "sentence"),
     [
-        ("errors", r"requests \(.*%\) failed; before, 0 of"),
         ("slow", r"/items: .* took more than 250 ms"),
         ("calls", r"/items: .* made more than \d+ database calls"),
         ("memory", r"uses \d+ MiB of memory; before"),
@@ -71,3 +43,20 @@ def test_a_bad_version_is_taken_back_within_60_s(
     )
     assert "v0.1.0  rollback" in found["live"]
     assert found["seconds"] < 4 * 60
+
+
+def test_in_processes_only_the_bad_version_fails_requests(project: Released) -> None:
+    found = outcome(project, "errors")
+
+    assert re.search(r"requests \(.*%\) failed; before, 0 of", found["worse"])
+    assert found["planted"]
+    assert found["failed"] == {}
+
+
+@pytest.mark.usefixtures("engine")
+def test_in_containers_only_the_bad_version_fails_requests(project: Released) -> None:
+    found = outcome(project, "errors", "compose")
+
+    assert found["worse"]
+    assert found["planted"]
+    assert found["failed"] == {}

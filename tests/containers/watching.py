@@ -1,7 +1,7 @@
 """Watches a version over the last release, on real processes: run in a generated project.
 
 The argument says what happens to a good one after the switch, or which fault a bad one has. The
-last line is the outcome, as JSON.
+last line is the outcome, as JSON. A second argument is the rehearsal's mode.
 """
 
 import json
@@ -26,6 +26,7 @@ FAULT = """
 
 def create_app(settings, whole=create_app):
     import asyncio, os, threading
+    from starlette.responses import Response
     from vitals.request_stats import current
     service, requests, leak = whole(settings), [], []
 
@@ -45,7 +46,8 @@ FAULTS = {
     "calls": "[current.get().add('db', 0.1, 'SELECT 1') for _ in range(20)]",
     "memory": "leak.append(b'x' * (1 << 19))",
     "crash": "len(requests) == AFTER + 1 and threading.Timer(12, os._exit, [3]).start()",
-    "errors": "assert len(requests) % 5",
+    # answered with a status of its own, to tell it from a failure of the deployment
+    "errors": "if not len(requests) % 5: await call_next(request); return Response('', PLANTED)",
 }
 
 
@@ -101,14 +103,18 @@ def thin_the_traffic(_: Rehearsal) -> None:
 def do_nothing(_: Rehearsal) -> None: ...
 
 
-def watch(happens: Callable[[Rehearsal], None], fault: str = "") -> dict[str, object]:
+def watch(
+    happens: Callable[[Rehearsal], None], fault: str = "", mode: str = "process"
+) -> dict[str, object]:
     rehearsal.FAULT = FAULT.replace("DOES", fault or "pass")
+    rehearsal.FAULT = rehearsal.FAULT.replace("PLANTED", str(traffic.PLANTED_STATUS))
     tree = git.tree_hash()
     assert tree
-    with rehearsal.prepared("process", tree) as about:
+    with rehearsal.prepared(mode, tree) as about:
         target = about.staging.target
         rehearse.deploy_the_last_release(about)
         connect = partial(load.client, about.staging.proxy_url(), about.this)
+        began = time.monotonic()
         with traffic.Traffic(connect, rehearse._requests(about.known), about.session) as sent:
             sent.wait_for(400)
             switch, threads = target.switch, list[threading.Thread]()
@@ -128,13 +134,14 @@ def watch(happens: Callable[[Rehearsal], None], fault: str = "") -> dict[str, ob
                 worse = str(refused)
             seconds = time.monotonic() - started
             threads[0].join()
-        live = deploy.live(target)[-1]
-        failures = dict(sent.failures())
+            rate = len(sent.outcomes) / (time.monotonic() - began)
+        live, failures = deploy.live(target)[-1], sent.failures()
         about_it = {"worse": worse, "live": str(live), "seconds": round(seconds, 1)}
-        return {**about_it, "sent": len(sent.outcomes), "failed": failures}
+        about_it |= {"sent": len(sent.outcomes), "rate": round(rate), "planted": sent.planted}
+        return {**about_it, "failures": failures.total(), "failed": dict(failures)}
 
 
 if __name__ == "__main__":
-    name = sys.argv[1]
+    name, mode = sys.argv[1:]
     happens = do_nothing if name in FAULTS else globals()[name]
-    print(json.dumps(watch(happens, FAULTS.get(name, ""))))
+    print(json.dumps(watch(happens, FAULTS.get(name, ""), mode)))

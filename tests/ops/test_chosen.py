@@ -79,7 +79,7 @@ def test_production_takes_what_staging_ran(
     staging = Place(tmp_path / "staging")
     staging.folder.mkdir()
     ran = f"registry.example/orders@{OTHER}"
-    entry = history.entry("deploy", "v1.2.0", "c0ffee", "blue", image=ran)
+    entry = history.Entry("deploy", "v1.2.0", "c0ffee", "blue", image=ran)
     staging.switch("blue", history.written([entry]))
     monkeypatch.setattr("vitals.ops.deploy.targets.of_project", lambda _: staging)
 
@@ -117,7 +117,7 @@ def test_a_placeholder_of_a_new_project_is_refused_by_name(
 @pytest.mark.usefixtures("files")
 def test_production_goes_forward_only(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("vitals.ops.deploy.targets.of_project", lambda _: place)
-    newer = history.entry("deploy", "v1.10.0", "beef", "blue")
+    newer = history.Entry("deploy", "v1.10.0", "beef", "blue")
     place.switch("blue", history.written([newer]))
 
     with pytest.raises(Refused, match=r"v1\.2\.0 is older than v1\.10\.0"):

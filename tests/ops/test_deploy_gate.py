@@ -15,7 +15,7 @@ from vitals.ops.run import shell
 DIGEST = f"sha256:{'0a' * 32}"
 MAKE = """#!/bin/sh
 at=$(git log -1 --format=%s)
-echo "$@ $ENV ${VERSION:--} ${DIGEST:--} ${WATCH:--} ${REASON:--} ${LIFT:--} $at"
+echo "$@ $ENV ${VERSION:--} ${DIGEST:--} ${WATCH:--} ${REASON:--} ${LIFT:--} ${SUPERSEDE:--} $at"
 """
 HOSTILE = [
     "",
@@ -32,6 +32,9 @@ HOSTILE = [
     f"deploy v1.2.0 {DIGEST} watch=121",
     f"deploy v1.2.0 {DIGEST} watch=-1",
     f"deploy v1.2.0 {DIGEST} watch=10 ENV=production",
+    f"deploy v1.2.0 {DIGEST} supersede=0",
+    f"deploy v1.2.0 {DIGEST} supersede=1 watch=5",
+    "rollback supersede=1",
     f"deploy  v1.2.0 {DIGEST}",
     f" deploy v1.2.0 {DIGEST}",
     f"deploy v1.2.0 {DIGEST}\n",
@@ -108,13 +111,18 @@ def test_a_key_has_one_environment(arguments: list[str], host: Path) -> None:
 @pytest.mark.parametrize(
     ("request_", "given"),
     [
-        (f"deploy v1.2.0 {DIGEST}", f"deploy staging v1.2.0 {DIGEST} - - - released"),
-        (f"deploy v1.2.0 {DIGEST} watch=0", f"deploy staging v1.2.0 {DIGEST} 0 - - released"),
-        (f"deploy v1.2.0 {DIGEST} watch=120", f"deploy staging v1.2.0 {DIGEST} 120 - - released"),
-        ("live", "live staging - - - - - released"),
-        ("rollback", "rollback staging - - - - - released"),
-        ("rollback reason=bad prices", "rollback staging - - - bad prices - released"),
-        ("lift v1.2.0", "live staging - - - - v1.2.0 released"),
+        (f"deploy v1.2.0 {DIGEST}", f"deploy staging v1.2.0 {DIGEST} - - - - released"),
+        (f"deploy v1.2.0 {DIGEST} watch=0", f"deploy staging v1.2.0 {DIGEST} 0 - - - released"),
+        (f"deploy v1.2.0 {DIGEST} watch=120", f"deploy staging v1.2.0 {DIGEST} 120 - - - released"),
+        ("live", "live staging - - - - - - released"),
+        ("rollback", "rollback staging - - - - - - released"),
+        ("rollback reason=bad prices", "rollback staging - - - bad prices - - released"),
+        ("lift v1.2.0", "live staging - - - - v1.2.0 - released"),
+        (f"deploy v1.2.0 {DIGEST} supersede=1", f"deploy staging v1.2.0 {DIGEST} - - - 1 released"),
+        (
+            f"deploy v1.2.0 {DIGEST} watch=5 supersede=1",
+            f"deploy staging v1.2.0 {DIGEST} 5 - - 1 released",
+        ),
     ],
 )
 def test_a_request_runs_one_target_with_its_values_and_the_released_code(

@@ -13,7 +13,7 @@ def entries(*versions: str) -> list[history.Entry]:
         version, _, left = name.partition("<")
         what = "rollback" if left else "deploy"
         made.append(
-            history.entry(what, version, "c0ffee", ("blue", "green")[number % 2], left=left)
+            history.Entry(what, version, "c0ffee", ("blue", "green")[number % 2], left=left)
         )
     return made
 

@@ -32,10 +32,11 @@ def test_the_host_is_known_by_the_key_in_the_repository_and_gets_one_request() -
 
 
 @pytest.mark.usefixtures("project")
-def test_minutes_to_watch_are_part_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_what_is_said_of_watches_is_part_of_the_request(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("WATCH", "5")
+    monkeypatch.setenv("SUPERSEDE", "1")
 
-    assert remote.over_ssh(Path("key"))[-1] == f"deploy v1.2.0 {DIGEST} watch=5"
+    assert remote.over_ssh(Path("key"))[-1] == f"deploy v1.2.0 {DIGEST} watch=5 supersede=1"
 
 
 @pytest.mark.usefixtures("project")

@@ -1,10 +1,11 @@
+import re
 from pathlib import Path
 
 import pytest
 from alembic.script import Script, ScriptDirectory
 
-from vitals.ops.check import schema
-from vitals.ops.run import git
+from vitals.ops.check import lock_rules, schema
+from vitals.ops.run import git, shell
 from vitals.ops.run.steps import Refused
 
 MIGRATION = '''
@@ -62,7 +63,7 @@ def written(folder: Path, upgrade: str) -> Script:
 
 def found(folder: Path, upgrade: str) -> list[str]:
     script = written(folder, upgrade)
-    return list(schema.against(schema.sql(script), NAMED, script, "v1.2.0"))
+    return list(schema.against(schema.sql(script), NAMED, "b.py", "v1.2.0"))
 
 
 @pytest.mark.parametrize("upgrade", REFUSED)
@@ -76,6 +77,71 @@ def test_what_the_last_release_can_not_run_on_is_refused(upgrade: str, tmp_path:
 @pytest.mark.parametrize("upgrade", ALLOWED)
 def test_what_the_last_release_does_not_notice_is_allowed(upgrade: str, tmp_path: Path) -> None:
     assert found(tmp_path, upgrade) == []
+
+
+LOCKED = [
+    'op.create_index("by_name", "items", ["name"])',
+    'op.create_foreign_key("fk", "items", "things", ["thing"], ["id"])',
+    'op.create_check_constraint("ck", "items", "size > 0")',
+    'op.create_unique_constraint("uq", "items", ["name"])',
+    'op.alter_column("items", "note", nullable=False)',
+    'op.execute("ALTER TABLE items ADD COLUMN seen uuid DEFAULT gen_random_uuid()")',
+    'op.execute("REINDEX TABLE items")',
+]
+NOT_LOCKED = [
+    'op.add_column("items", sa.Column("size", sa.Integer(), server_default="1", nullable=False))',
+    'op.add_column("items", sa.Column("size", sa.Integer()))',
+    'op.alter_column("items", "name", type_=sa.String(80))',
+    'op.alter_column("items", "note", server_default="")',
+    'op.create_check_constraint("ck", "items", "id > 0", postgresql_not_valid=True)',
+    'op.create_index("by_name", "archive", ["name"])',
+    'op.create_table("more", sa.Column("item", sa.Integer(), sa.ForeignKey("items.id")))',
+    'op.drop_constraint("ck", "items")',
+    'op.execute("ALTER TABLE items ADD CONSTRAINT uq UNIQUE USING INDEX by_name")',
+    'op.execute("ALTER TABLE items VALIDATE CONSTRAINT ck")',
+    'op.execute("UPDATE items SET note = name WHERE id < 10")',
+    (
+        "with op.get_context().autocommit_block(): "
+        'op.create_index("ix", "items", ["name"], postgresql_concurrently=True)'
+    ),
+]
+
+
+@pytest.mark.parametrize("upgrade", LOCKED)
+def test_a_statement_that_locks_a_large_table_is_named_with_the_way_without_it(
+    upgrade: str, tmp_path: Path
+) -> None:
+    sql = {"b.py": f"SELECT 1;\n\n{schema.sql(written(tmp_path, upgrade))}"}
+
+    [fault] = lock_rules.broken(sql, NAMED)
+
+    assert re.match(r"b\.py: found '(CREATE|ALTER|REINDEX) .*\. Fix: ", fault)
+
+
+@pytest.mark.parametrize("upgrade", NOT_LOCKED)
+def test_a_statement_that_locks_nothing_for_long_is_allowed(upgrade: str, tmp_path: Path) -> None:
+    assert list(lock_rules.broken({"b.py": schema.sql(written(tmp_path, upgrade))}, NAMED)) == []
+
+
+def test_the_migrations_of_the_example_lock_nothing_for_long() -> None:
+    sql = {Path(each.path).name: schema.sql(each) for each in schema.scripts(shell.ROOT)}
+
+    assert len(sql) > 1
+    assert list(lock_rules.broken(sql, ["items", "attachments"])) == []
+
+
+def test_a_table_that_slo_toml_calls_small_may_be_locked(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "config").mkdir()
+    monkeypatch.setattr(shell, "ROOT", tmp_path)
+    sql = {"b.py": schema.sql(written(tmp_path / "migrations", LOCKED[0]))}
+    locked = list(lock_rules.broken(sql, NAMED))
+
+    (tmp_path / "config" / "slo.toml").write_text("[migrations.table.items]\nrows = 9_000\n")
+
+    assert locked
+    assert list(lock_rules.broken(sql, NAMED)) == []
 
 
 def test_a_migration_that_asks_the_database_is_refused_with_the_fix(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 
 from tests.ops.place import Place, metrics, release
 from vitals.ops.deploy import deploy, history, targets, watch
-from vitals.ops.release.releases import Release
+from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
@@ -151,7 +151,7 @@ def test_an_outage_that_the_old_version_has_too_is_not_the_new_ones_fault(
 def test_the_old_version_fails_when_it_is_not_ready_or_does_no_work(
     path: str, place: Place, tmp_path: Path
 ) -> None:
-    old = Release(deploy.Build("v1", "commit-of-v1"), tmp_path / "v1", "staging")
+    old = Release(Build("v1", "commit-of-v1"), tmp_path / "v1", "staging")
     sides = watch.Watch(place, old, old, "green", "blue")
     assert not watch.watch_read.outage(sides, 0.05)
 
@@ -161,7 +161,7 @@ def test_the_old_version_fails_when_it_is_not_ready_or_does_no_work(
 
 
 def test_an_old_version_that_has_gone_excuses_nothing(place: Place, tmp_path: Path) -> None:
-    old = Release(deploy.Build("v1", "commit-of-v1"), tmp_path / "v1", "staging")
+    old = Release(Build("v1", "commit-of-v1"), tmp_path / "v1", "staging")
     place.stop("blue")
 
     assert not watch.watch_read.outage(watch.Watch(place, old, old, "green", "blue"), 0.05)

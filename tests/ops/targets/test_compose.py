@@ -143,7 +143,7 @@ def test_what_is_live_what_is_warm_and_one_more_stay_on_the_host(
 ) -> None:
     for number in range(1, 6):
         (tmp_path / "releases" / f"v{number}-c0ffee").mkdir(parents=True)
-    entries = [history.entry("deploy", f"v{n}", "c0ffee", "blue") for n in range(1, 6)]
+    entries = [history.Entry("deploy", f"v{n}", "c0ffee", "blue") for n in range(1, 6)]
 
     compose(tmp_path).tidy(entries)
 
@@ -158,7 +158,7 @@ def test_a_rehearsal_keeps_its_files_and_images_until_its_end(
     rehearsed = compose(tmp_path)
     rehearsed.releases = None
 
-    rehearsed.tidy([history.entry("deploy", f"v{n}", "c0ffee", "blue") for n in range(1, 6)])
+    rehearsed.tidy([history.Entry("deploy", f"v{n}", "c0ffee", "blue") for n in range(1, 6)])
 
     assert (tmp_path / "overlay.json").exists()
     assert docker.ran == []

@@ -19,9 +19,15 @@ P95_BUDGET = 0.05  # 5 of 100 requests may be slower
 KEYS = {"route", "request", "rate", "p95_ms", "availability"}
 
 
+def table(folder: Path) -> dict[str, Any]:
+    """All of config/slo.toml; nothing where there is no such file."""
+    file = folder / SOURCE
+    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+
+
 def read(folder: Path) -> list[dict[str, Any]]:
     """The objectives. Raises `Refused` for one that can't be held or measured."""
-    routes: list[dict[str, Any]] = tomllib.loads((folder / SOURCE).read_text()).get("route", [])
+    routes: list[dict[str, Any]] = table(folder).get("route", [])
     for route in routes:
         name = f"{SOURCE}: {route.get('route', 'a route without a name')}"
         if wrong := route.keys() - {"as"} ^ KEYS:

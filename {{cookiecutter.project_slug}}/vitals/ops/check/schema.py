@@ -11,6 +11,7 @@ from io import StringIO
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from vitals.ops.check import lock_rules
 from vitals.ops.release import releases
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
@@ -58,17 +59,21 @@ def check() -> str:
     last = releases.of(version, "production").folder
     known = {script.revision for script in scripts(last)}
     new = [script for script in every if script.revision not in known]
-    tables = named(last) if new else {}
-    faults = [fault for script in new for fault in against(sql(script), tables, script, version)]
+    if not new:
+        return f"no migration since {version}"
+    tables, files = named(last), {Path(script.path).name: sql(script) for script in new}
+    faults = [x for file, text in files.items() for x in against(text, tables, file, version)]
+    is_read = lock_rules.is_installed()
+    faults += lock_rules.broken(files, tables) if is_read else []
     if faults:
-        found = f"{len(faults)} statements that {version} can't run with"
+        found = f"{len(faults)} statements that {version} can't run with, or would wait for"
         raise Refused(found, output="\n".join(faults))
-    return f"{len(new)} migrations since {version}"
+    unread = "" if is_read else "; locks not read, as squawk can't be installed here"
+    return f"{len(new)} migrations since {version}{unread}"
 
 
-def against(statements: str, tables: Tables, script: "Script", version: str) -> Iterator[str]:
+def against(statements: str, tables: Tables, file: str, version: str) -> Iterator[str]:
     """The statements that take what the release names, or ask of it what it does not give."""
-    file = Path(script.path).name
     for statement in (" ".join(each.split()) for each in statements.split(";")):
         if _matches(GONE, statement, tables):
             yield (

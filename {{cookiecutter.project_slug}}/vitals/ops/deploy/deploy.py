@@ -6,24 +6,22 @@ ENV names the environment and VERSION the released tag; `vitals.ops.deploy.targe
 import os
 import sys
 from collections.abc import Callable, Sequence
-from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from vitals.ops.deploy import backup, chosen, history, smoke, targets, watch
+from vitals.ops.deploy.history import Entry
 from vitals.ops.deploy.targets import Target
 from vitals.ops.env_files import ENVIRONMENTS
 from vitals.ops.release import releases
-from vitals.ops.release.releases import Build, Release
+from vitals.ops.release.releases import Release
 from vitals.ops.run import steps
 from vitals.ops.run.steps import Refused, Step
 
 Save = Callable[[Release], str]
 
 
-def deploy(
-    target: Target, release: Release, minutes: float = 0, save: Save | None = None
-) -> history.Entry:
+def deploy(target: Target, release: Release, minutes: float = 0, save: Save | None = None) -> Entry:
     """Start the release beside the live one, test it, switch, and watch it so many minutes.
 
     `save` makes a backup before new migrations; a throw-away environment has nothing to save.
@@ -39,7 +37,7 @@ def deploy(
     return watch.to_its_end(target, release, go_back) if entry.is_open else entry
 
 
-def _deployed(target: Target, release: Release, minutes: float, save: Save | None) -> history.Entry:
+def _deployed(target: Target, release: Release, minutes: float, save: Save | None) -> Entry:
     target.open(release)
     entries = targets.entries(target)
     if release.build.version in history.bad(entries):
@@ -54,7 +52,7 @@ def _deployed(target: Target, release: Release, minutes: float, save: Save | Non
         watch.refuse_open(entries, release.environment)
         watched = bool(minutes and entries and not live)
         idle = _idle(target, entries)
-        entries.append(history.entry("deploy", *release.build, idle, image=release.image))
+        entries.append(Entry("deploy", *release.build, idle, image=release.image))
         begin = [Step("baseline", partial(watch.begin, target, release, entries, minutes))]
         migration = _migration(target, release, entries[:-1], save)
         _go_live(target, release, entries, migration, begin * watched)
@@ -63,7 +61,7 @@ def _deployed(target: Target, release: Release, minutes: float, save: Save | Non
 
 def rollback(
     target: Target, environment: str, confirmed: Callable[[str], bool], reason: str = ""
-) -> history.Entry:
+) -> Entry:
     """Go back to the previous good version and mark the one that is left as bad.
 
     Raises `Refused` when there is none, when it isn't confirmed, or when it doesn't pass its smoke
@@ -74,9 +72,9 @@ def rollback(
     left, slot = entries[-1].version, _idle(target, entries)
     if not confirmed(f"{environment}: go back from {left} to {goal.version}, and mark {left} bad?"):
         raise Refused("not confirmed", fix="nothing was changed; safe to repeat")
-    release = _unpacked(target, goal, environment)
+    release = targets.release(target, goal, environment)
     more = {"left": left, "reason": reason or os.environ.get("REASON", ""), "image": goal.image}
-    entries.append(history.entry("rollback", *release.build, slot, **more))
+    entries.append(Entry("rollback", *release.build, slot, **more))
     if goal.slot == slot and smoke.is_warm(target, release, slot):
         _in_turn(_switch(target, entries))
     else:
@@ -84,7 +82,7 @@ def rollback(
     return entries[-1]
 
 
-def live(target: Target) -> list[history.Entry]:
+def live(target: Target) -> list[Entry]:
     """Return the history; the last entry is live. Raises `Refused` if nothing is."""
     if entries := targets.entries(target):
         return entries
@@ -97,30 +95,23 @@ def lift(target: Target, version: str) -> None:
     if version not in (marked := history.bad(entries)):
         found = f"LIFT={version}: not marked bad"
         raise Refused(found, f"one of {', '.join(sorted(marked)) or 'none: no version is'}")
-    more = {"lifted": version, "image": last.image}
-    lifted = history.entry("lift", last.version, last.commit, last.slot, **more)
-    entries.append(replace(lifted, watch=last.watch))
+    more = {"lifted": version, "image": last.image, "watch": last.watch}
+    entries.append(Entry("lift", last.version, last.commit, last.slot, **more))
     target.switch(last.slot, history.written(entries))
 
 
-def _idle(target: Target, entries: list[history.Entry]) -> str:
+def _idle(target: Target, entries: list[Entry]) -> str:
     first, second = target.slots
     return second if entries and entries[-1].slot == first else first
 
 
-def _unpacked(target: Target, entry: history.Entry, environment: str) -> Release:
-    build = Build(entry.version, entry.commit)
-    release = releases.unpacked(build, environment, target.releases)
-    return release._replace(image=entry.image)
-
-
 def _migration(
-    target: Target, release: Release, entries: list[history.Entry], save: Save | None
+    target: Target, release: Release, entries: list[Entry], save: Save | None
 ) -> list[Step]:
     """Return what brings the schema forward, with a backup before it where that changes it."""
     if not (release.folder / "migrations").is_dir():
         return []
-    before = _unpacked(target, entries[-1], release.environment).folder if entries else Path()
+    before = targets.release(target, entries[-1], release.environment).folder if entries else Path()
     new = releases.migrations(release.folder) - releases.migrations(before)
     saved = [Step("backup", partial(save, release))] if save and new and entries else []
     return [*saved, Step("migrate", partial(target.migrate, release))]
@@ -129,7 +120,7 @@ def _migration(
 def _go_live(
     target: Target,
     release: Release,
-    entries: list[history.Entry],
+    entries: list[Entry],
     before_start: Sequence[Step] = (),
     before_switch: Sequence[Step] = (),
 ) -> None:
@@ -157,7 +148,7 @@ def _go_live(
         raise
 
 
-def _switch(target: Target, entries: list[history.Entry]) -> Step:
+def _switch(target: Target, entries: list[Entry]) -> Step:
     return Step("switch", lambda: target.switch(entries[-1].slot, history.written(entries)))
 
 

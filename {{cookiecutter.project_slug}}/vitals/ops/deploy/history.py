@@ -17,14 +17,27 @@ from vitals.ops.run.steps import Refused
 KEPT = 50
 
 
+def now() -> str:
+    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
+
+
+def user() -> str:
+    """Return who we are; a container's user may have no name."""
+    try:
+        name = getpass.getuser()
+    except (KeyError, OSError):
+        name = str(os.getuid())
+    return f"{name}@{socket.gethostname()}"
+
+
 @dataclass(frozen=True)
 class Entry:
     what: str
     version: str
     commit: str
     slot: str
-    who: str
-    at: str
+    who: str = field(default_factory=user)
+    at: str = field(default_factory=now)
     left: str = ""  # the version that a rollback marked bad
     lifted: str = ""  # the version whose mark was taken away
     reason: str = ""
@@ -49,34 +62,6 @@ class Entry:
 
 
 KNOWN = {each.name for each in fields(Entry)} - {"unknown"}
-
-
-def now() -> str:
-    return f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%SZ}"
-
-
-def user() -> str:
-    """Return who we are; a container's user may have no name."""
-    try:
-        name = getpass.getuser()
-    except (KeyError, OSError):
-        name = str(os.getuid())
-    return f"{name}@{socket.gethostname()}"
-
-
-def entry(
-    what: str,
-    version: str,
-    commit: str,
-    slot: str,
-    *,
-    left: str = "",
-    lifted: str = "",
-    reason: str = "",
-    image: str = "",
-) -> Entry:
-    """Return an entry with the time and the user."""
-    return Entry(what, version, commit, slot, user(), now(), left, lifted, reason, image)
 
 
 def read(text: str, live_slot: str) -> list[Entry]:

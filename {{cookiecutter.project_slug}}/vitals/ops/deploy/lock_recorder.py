@@ -21,6 +21,7 @@ from alembic.util import CommandError
 from sqlalchemy import event
 
 from vitals.database_engine import build_engine
+from vitals.ops.deploy import lock_waits
 from vitals.ops.deploy.fill import fill
 from vitals.ops.deploy.locks import WAITING
 
@@ -46,7 +47,7 @@ class LockRecorder:
         self.held: list[dict[str, Any]] = []
         self._tables, self._locks = tables, LOCKS.format(least=rows // 10)
         self._open: dict[tuple[str, str], dict[str, Any]] = {}
-        self._started = self._own_seconds = 0.0
+        self._began = self._started = self._own_seconds = 0.0
         self._slowest = (0.0, "")  # of the transaction
         self._is_busy = self._is_alone = self._has_ended = False
 
@@ -62,7 +63,7 @@ class LockRecorder:
             self._has_ended = level == "AUTOCOMMIT" and not self._is_alone
             if self._is_alone:  # its locks would be gone before the question
                 self._query(connection, "BEGIN")
-            self._started = self._now()
+            self._began, self._started = time.monotonic(), self._now()
 
     def after_cursor_execute(self, connection: sa.Connection, *given: Any) -> None:
         if self._is_busy:
@@ -79,7 +80,7 @@ class LockRecorder:
             stronger = STRENGTH[: STRENGTH.index(lock) + 1]
             if not any((table, each) in self._open for each in stronger):
                 new = {"statement": statement, "table": table, "lock": lock, "took": took}
-                self._open[table, lock] = new | {"since": self._started}
+                self._open[table, lock] = new | {"since": self._started, "began": self._began}
         if self._is_alone:
             self._query(connection, "COMMIT")
             self.commit(connection)
@@ -87,7 +88,8 @@ class LockRecorder:
     def commit(self, _: sa.Connection) -> None:
         now, slowest = self._now(), self._slowest[1]
         for each in self._open.values():
-            self.held.append(each | {"seconds": now - each["since"], "slowest": slowest})
+            more = {"seconds": now - each["since"], "slowest": slowest, "ended": time.monotonic()}
+            self.held.append(each | more)
         self.rollback(_)
 
     def rollback(self, _: sa.Connection) -> None:
@@ -121,7 +123,7 @@ async def _fill(url: str, tables: list[str], rows: int, given: Mapping[str, str]
 
 def main() -> None:
     """Do what the argument says, in JSON, and print what was seen as the last line, in JSON."""
-    base, tables, rows, given = json.loads(sys.argv[1])
+    base, tables, rows, given, with_traffic = json.loads(sys.argv[1])
     config = Config("alembic.ini", cmd_opts=Namespace(cmd=[command.upgrade]))  # as its env.py reads
     for revision in base:
         command.upgrade(config, revision)
@@ -129,11 +131,15 @@ def main() -> None:
     not_rehearsed = [f"table {name} can't be filled: {why}" for name, why in failed.items()]
     recorder = LockRecorder(names, rows)
     recorder.listen()
-    try:
-        command.upgrade(config, "heads")
-    except CommandError as error:
-        reason = re.sub(r"^\(\S+\) (<.*>: )?", "", str(error).partition("\n")[0])
-        not_rehearsed.append(f"with made rows a migration fails: {reason}")
+    with lock_waits.beside(os.environ["APP_DATABASE_URL"], tables * with_traffic) as seen:
+        try:
+            command.upgrade(config, "heads")
+        except CommandError as error:
+            reason = re.sub(r"^\(\S+\) (<.*>: )?", "", str(error).partition("\n")[0])
+            not_rehearsed.append(f"with made rows a migration fails: {reason}")
+    for each in recorder.held:
+        now = [x for x in seen if x[1] == each["table"] and each["began"] <= x[0] <= each["ended"]]
+        each["waited"] = {who: seconds for _, _, who, seconds in sorted(now, key=lambda x: x[3])}
     print(json.dumps([not_rehearsed, recorder.held]))  # noqa: T201  read by `locks`
 
 

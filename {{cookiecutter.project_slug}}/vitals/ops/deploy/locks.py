@@ -9,7 +9,7 @@ to fill.
 import importlib
 import json
 import re
-import tomllib
+from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NamedTuple
@@ -67,9 +67,7 @@ class Limits(NamedTuple):
     @classmethod
     def read(cls, folder: Path) -> "Limits":
         """Read them. Raises `Refused` for what is unknown."""
-        file = folder / slo.SOURCE
-        text = file.read_text(encoding="utf-8") if file.is_file() else ""
-        given: dict[str, Any] = tomllib.loads(text).get("migrations", {})
+        given: dict[str, Any] = slo.table(folder).get("migrations", {})
         tables: dict[str, dict[str, Any]] = given.get("table", {})
         unknown = given.keys() - {"lock_seconds", "rows", "table"}
         unknown |= {key for each in tables.values() for key in each} - {"rows", "fill"}
@@ -101,14 +99,13 @@ def rehearse_locks(before: Path, this: Path) -> str:
     if not known or not new:
         return "no migration since the last release"
     limits, used = Limits.read(this), schema.named(before)
-    sql = " ".join(map(schema.sql, new))
-    touched = [name for name in used if re.search(rf"\b{re.escape(name)}\b", sql)]
+    touched = named_in(" ".join(map(schema.sql, new)), used)
     if not touched:
         return f"{len(new)} migrations, none of a table that the last release uses"
     heads = [script.revision for script in schema.scripts(before) if script.is_head]
     run = partial(_run, this, heads, touched, limits.fill)
-    (not_filled, few), (_, many) = run(FEW), run(MANY)
-    for _ in range(AGAIN):
+    (not_filled, few), (_, many) = run(FEW), run(MANY, with_traffic=True)
+    for _ in range(AGAIN):  # without traffic, which costs a short lock some milliseconds
         if any(each.is_doubtful for each in _held(few, many, limits)):
             few, many = _shortest(few, run(FEW)[1]), _shortest(many, run(MANY)[1])
     held = [each for each in _held(few, many, limits) if each.table in used]
@@ -119,12 +116,24 @@ def rehearse_locks(before: Path, this: Path) -> str:
     return "\n".join([f"{len(new)} migrations, {len(held)} locks that traffic waits for", *lines])
 
 
+def named_in(sql: str, tables: Iterable[str]) -> list[str]:
+    """Return the tables that the SQL names."""
+    return [name for name in tables if re.search(rf"\b{re.escape(name)}\b", sql)]
+
+
+def way(statement: str) -> str:
+    """Return how to do without a statement that locks for long."""
+    return WAYS[next(each for each in WAYS if re.match(each, statement, re.IGNORECASE))]
+
+
 def _seconds(found: dict[str, Any]) -> float:
     return float(found["seconds"])
 
 
 def _shortest(one: Holds, other: Holds) -> Holds:
-    return {key: min(each, other.get(key, each), key=_seconds) for key, each in one.items()}
+    """Return the shorter of two; who waited is known of the first."""
+    pairs = ((key, each, other.get(key, each)) for key, each in one.items())
+    return {key: min(a, b, key=_seconds) | {"waited": a["waited"]} for key, a, b in pairs}
 
 
 def _held(few: Holds, many: Holds, limits: Limits) -> list["_Held"]:
@@ -138,6 +147,8 @@ class _Held:
     def __init__(self, found: dict[str, Any], few_seconds: float, limits: Limits) -> None:
         self.table, self._lock, self._statement = found["table"], found["lock"], found["statement"]
         self._seconds, self._few_seconds = found["seconds"], few_seconds
+        waited = ", ".join(f"{who} waited {found['waited'][who]:.3f} s" for who in found["waited"])
+        self._waited = f" ({waited})" if waited else ""
         self._rows = limits.rows.get(self.table, limits.rows_otherwise)
         scaled = self._seconds * self._rows / MANY
         may_be_too_long = self._seconds >= LEAST_SECONDS and scaled > limits.lock_seconds
@@ -146,18 +157,16 @@ class _Held:
         self.is_too_long = may_be_too_long and grows
         self._scaled = scaled if grows else self._seconds
         is_itself_slow = found["took"] > self._seconds / 2
-        patterns = WAYS if is_itself_slow else [""]
-        self._way = WAYS[next(p for p in patterns if re.match(p, self._statement, re.IGNORECASE))]
+        self._way = way(self._statement if is_itself_slow else "")
         self._meanwhile = "" if is_itself_slow else f" while `{_shortened(found['slowest'])}` ran"
 
     def __str__(self) -> str:
-        measured = (
-            f"{self._seconds:.3f} s with {MANY:,} rows, {self._few_seconds:.3f} s with {FEW:,}"
-        )
+        many = f"{self._seconds:.3f} s with {MANY:,} rows{self._waited}"
+        few = f"{self._few_seconds:.3f} s with {FEW:,}"
         long = f"{self._meanwhile}. Fix: {self._way}" if self.is_too_long else ""
         return (
             f"{_shortened(self._statement)}: {self._lock} on {self.table} until the commit: "
-            f"{measured}, about {self._scaled:,.2f} s with {self._rows:,}; "
+            f"{many}, {few}, about {self._scaled:,.2f} s with {self._rows:,}; "
             f"{WAITING[self._lock]} wait{long}"
         )
 
@@ -167,13 +176,18 @@ def _shortened(statement: str) -> str:
 
 
 def _run(
-    this: Path, base: list[str], tables: list[str], fill: dict[str, str], rows: int
+    this: Path,
+    base: list[str],
+    tables: list[str],
+    fill: dict[str, str],
+    rows: int,
+    with_traffic: bool = False,
 ) -> tuple[list[str], Holds]:
     """Run them on a database of its own; return what isn't rehearsed, and the longest holds."""
     with services.throw_away(postgres.SERVICE) as server:
         environment = {"APP_ENVIRONMENT": "test", "APP_DATABASE_URL": server.url}
         environment |= {"PYTHONPATH": str(this), "PYTHONSAFEPATH": "1"}
-        task = json.dumps([base, tables, rows, fill])
+        task = json.dumps([base, tables, rows, fill, with_traffic])
         module = [shell.PYTHON, "-m", "vitals.ops.deploy.lock_recorder", task]
         output = shell.check_output([*IN_FOLDER, this, *module], environment)
     failed, held = json.loads(output.strip().rpartition("\n")[2])

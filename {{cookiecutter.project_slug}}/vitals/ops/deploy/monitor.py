@@ -3,11 +3,9 @@
 import os
 import shutil
 
-from vitals.ops.deploy import deploy
+from vitals.ops.deploy import deploy, targets
 from vitals.ops.deploy.targets import compose
 from vitals.ops.env_files import ENVIRONMENTS
-from vitals.ops.release import releases
-from vitals.ops.release.releases import Build
 from vitals.ops.run import steps
 from vitals.ops.run.steps import Refused
 
@@ -22,12 +20,11 @@ def main() -> None:
     target = compose.target(environment)
     with target.alone():
         live = deploy.live(target)[-1]
-        build = Build(live.version, live.commit)
-        release = releases.unpacked(build, environment, target.releases)
+        release = targets.release(target, live, environment)
         copy = target.folder / "monitoring"  # it outlives the release's own files
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(release.folder, copy)
-        copied = release._replace(folder=copy, image=live.image)
+        copied = release._replace(folder=copy)
         up = ("up", "--detach", "--no-deps", "--force-recreate", "--quiet-pull")
         for profile, services in PROFILES.items():
             target.compose(copied, "--profile", profile, *up, *services)

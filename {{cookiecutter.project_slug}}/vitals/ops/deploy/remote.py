@@ -40,8 +40,9 @@ def over_ssh(key: Path) -> list[str | Path]:
         raise Refused(f"{known.name} is empty", "the host's public key", "see its first lines")
     options = {"UserKnownHostsFile": known, "StrictHostKeyChecking": "yes", "BatchMode": "yes"}
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
-    watch = f" watch={os.environ['WATCH']}" if os.environ.get("WATCH") else ""
-    request = f"deploy {os.environ['VERSION']} {os.environ['DIGEST']}{watch}"
+    request = f"deploy {os.environ['VERSION']} {os.environ['DIGEST']}"
+    for name in ("WATCH", "SUPERSEDE"):
+        request += f" {name.lower()}={os.environ[name]}" if os.environ.get(name) else ""
     keeps = ("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=8")
     return ["ssh", "-i", key, "-o", "IdentitiesOnly=yes", *keeps, *words, host, request]
 

@@ -13,6 +13,7 @@ from contextlib import contextmanager, suppress
 from dataclasses import replace
 from typing import Any
 
+from vitals.ops import slo
 from vitals.ops.deploy import history, samples, targets, watch_read
 from vitals.ops.deploy.history import Entry
 from vitals.ops.deploy.targets import Target
@@ -20,9 +21,8 @@ from vitals.ops.deploy.watch_looks import Seen, Watched
 from vitals.ops.deploy.watch_progress import Progress
 from vitals.ops.deploy.watch_read import Watch
 from vitals.ops.deploy.watch_rule import LOOK_SECONDS, WINDOW_SECONDS
-from vitals.ops.release import releases
-from vitals.ops.release.releases import Build, Release
-from vitals.ops.run import interrupts, steps
+from vitals.ops.release.releases import Release
+from vitals.ops.run import interrupts, shell, steps
 from vitals.ops.run.steps import Refused
 
 MINUTES = 10  # without [watch] in config/slo.toml
@@ -35,9 +35,8 @@ class Worse(Refused):
 
 def minutes(release: Release) -> float:
     """Return for how long to watch: WATCH, or the release's [watch] minutes. 0 is not at all."""
-    given = os.environ.get("WATCH") or watch_read.table(release).get("watch", {}).get(
-        "minutes", MINUTES
-    )
+    of_release = slo.table(release.folder).get("watch", {}).get("minutes", MINUTES)
+    given = os.environ.get("WATCH") or of_release
     with suppress(ValueError, TypeError):
         if 0 <= (found := float(given)) < float("inf"):
             return found
@@ -121,9 +120,8 @@ def _gone_back(
 def _of(target: Target, release: Release, entries: Sequence[Entry]) -> Watch:
     new = entries[-1]
     old = next(each for each in reversed(entries) if each.slot != new.slot)
-    build = Build(old.version, old.commit)
-    old_release = releases.unpacked(build, release.environment, target.releases)
-    return Watch(target, release, old_release, new.slot, old.slot)
+    before = targets.release(target, old, release.environment)
+    return Watch(target, release, before, new.slot, old.slot)
 
 
 def _watched(watch: Watch, entry: Entry) -> bool:
@@ -159,10 +157,9 @@ def _watched(watch: Watch, entry: Entry) -> bool:
 @contextmanager
 def _outliving_the_terminal() -> Iterator[None]:
     """Go on without a connection: a watch that ends with it leaves a bad version live."""
-    before = signal.signal(signal.SIGHUP, lambda *_: steps.detach())
     steps.unattended.set()
     try:
-        yield
+        with shell.handling(signal.SIGHUP, lambda *_: steps.detach()):
+            yield
     finally:
         steps.unattended.clear()
-        signal.signal(signal.SIGHUP, before)

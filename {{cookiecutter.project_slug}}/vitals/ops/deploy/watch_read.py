@@ -1,9 +1,8 @@
 """What a watch reads: the replicas of the new version, and whether the old one fails as well."""
 
 import time
-import tomllib
 from contextlib import suppress
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import httpx
 
@@ -77,16 +76,10 @@ def outage(watch: Watch, seconds: float) -> bool:
     return failed
 
 
-def table(release: Release) -> dict[str, Any]:
-    """Return the release's config/slo.toml; nothing where it has none."""
-    file = release.folder / slo.SOURCE
-    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
-
-
 def rows(release: Release) -> dict[str, Row]:
     """Return the objectives by route: the widest where methods of one route have their own."""
     found = dict[str, Row]()
-    for row in table(release).get("route", []):
+    for row in slo.table(release.folder).get("route", []):
         other = found.get(row["route"], row)
         found[row["route"]] = {
             "p95_ms": max(row["p95_ms"], other["p95_ms"]),

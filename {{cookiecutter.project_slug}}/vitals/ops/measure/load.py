@@ -1,6 +1,5 @@
 """Load of tests and measurements: the seeds and requests of config/slo.toml, and their client."""
 
-import tomllib
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -52,10 +51,9 @@ def read(folder: Path) -> Load:
     Raises `Refused` where a part of a request is missing, and for wrong objectives of this project.
     Those of another folder are not looked at: an older release's must not hinder a rollback.
     """
-    file = folder / slo.SOURCE
-    if folder == shell.ROOT and file.is_file():
+    if folder == shell.ROOT:
         slo.read(folder)
-    table = tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    table = slo.table(folder)
     try:
         seeds = [seed for each in table.get("seed", []) for seed in _seeds(each)]
         routes = [_route(each, folder) for each in table.get("route", [])]

@@ -5,7 +5,7 @@ import signal
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
-from vitals.ops.run import steps
+from vitals.ops.run import shell, steps
 
 
 @contextmanager
@@ -22,12 +22,8 @@ def finishing(notice: str) -> Iterator[None]:
         pressed.append(number)
         steps.say(notice)
 
-    with terminal_alone():
-        before = signal.signal(signal.SIGINT, on_interrupt)
-        try:
-            yield
-        finally:
-            signal.signal(signal.SIGINT, before)
+    with terminal_alone(), shell.handling(signal.SIGINT, on_interrupt):
+        yield
 
 
 @contextmanager
@@ -39,10 +35,8 @@ def terminal_alone() -> Iterator[None]:
     except OSError:
         yield
         return
-    before = signal.signal(
-        signal.SIGTTOU, signal.SIG_IGN
-    )  # sent to the process that moves the terminal
-    try:
+    # SIGTTOU is sent to the process that moves the terminal.
+    with os.fdopen(terminal, "rb+", buffering=0), shell.handling(signal.SIGTTOU, signal.SIG_IGN):
         shared = group != os.getpid() and os.tcgetpgrp(terminal) == group
         if shared:
             os.setpgid(0, 0)
@@ -54,6 +48,3 @@ def terminal_alone() -> Iterator[None]:
                 with suppress(OSError):  # the terminal or `make` may have gone meanwhile
                     os.tcsetpgrp(terminal, group)
                     os.setpgid(0, group)
-    finally:
-        signal.signal(signal.SIGTTOU, before)
-        os.close(terminal)

@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from types import FrameType
 from typing import IO, NamedTuple, Self
 
 from vitals.ops.run.steps import Refused, interrupted
@@ -175,10 +176,21 @@ def _ctrl_c_later() -> Iterator[None]:
         yield  # only the main thread gets it
         return
     pressed: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: pressed.append(number))
+    try:
+        with handling(signal.SIGINT, lambda number, _: pressed.append(number)):
+            yield
+    finally:
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
+
+
+@contextmanager
+def handling(
+    number: int, handler: Callable[[int, FrameType | None], object] | int
+) -> Iterator[None]:
+    """Handle a signal in this way until the block ends."""
+    before = signal.signal(number, handler)
     try:
         yield
     finally:
-        signal.signal(signal.SIGINT, before)
-        if pressed:
-            signal.raise_signal(signal.SIGINT)
+        signal.signal(number, before)

@@ -13,7 +13,8 @@ from typing import NamedTuple, Protocol
 
 from vitals.ops.deploy import history
 from vitals.ops.deploy.history import Entry
-from vitals.ops.release.releases import Release
+from vitals.ops.release import releases
+from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import project_file, shell
 
 # What a project has of each kind that it can be deployed to: the engine holds all kinds.
@@ -101,6 +102,13 @@ def entries(target: Target) -> list[Entry]:
     """Return the history of what went live there, the oldest first."""
     slot, text = target.state()
     return history.read(text, slot)
+
+
+def release(target: Target, entry: Entry, environment: str) -> Release:
+    """Return the release that an entry names, with its files."""
+    build = Build(entry.version, entry.commit)
+    release = releases.unpacked(build, environment, target.releases)
+    return release._replace(image=entry.image)
 
 
 def project_name() -> str:

@@ -76,9 +76,8 @@ class Compose:
         if release.image:
             shell.check_output(["docker", "pull", "--quiet", release.image])
             return f"pulled {release.image}"
-        inspect = ["docker", "image", "inspect", "--format", "{{.Config.Env}}"]
-        there = shell.run([*inspect, self._image(release)]).output
-        if f"APP_COMMIT={release.build.commit}" in there:
+        built = docker.inspected(self._image(release), "{{.Config.Env}}")
+        if f"APP_COMMIT={release.build.commit}" in built:
             return "built before"
         version, commit = release.build
         build = ["docker", "build", "--quiet", "--file", release.folder / "deploy" / "Dockerfile"]
@@ -95,8 +94,7 @@ class Compose:
 
     def running(self, slot: str) -> bool:
         state = "{{.State.Running}} {{.RestartCount}}"
-        inspected = shell.run(["docker", "inspect", "--format", state, self._name(f"app-{slot}")])
-        return inspected.output.strip() == "true 0"
+        return docker.inspected(self._name(f"app-{slot}"), state) == "true 0"
 
     @contextmanager
     def reach(self, slot: str) -> Iterator[str]:
@@ -104,10 +102,8 @@ class Compose:
 
     @contextmanager
     def replicas(self, slot: str) -> Iterator[list[Replica]]:
-        name = self._name(f"app-{slot}")
-        limit = ["docker", "inspect", "--format", "{{.HostConfig.Memory}}", name]
-        url = self.address(f"app-{slot}", "8000")
-        yield [Replica(name, url, float(shell.check_output(limit).strip() or 0))]
+        name, url = self._name(f"app-{slot}"), self.address(f"app-{slot}", "8000")
+        yield [Replica(name, url, float(docker.inspected(name, "{{.HostConfig.Memory}}") or 0))]
 
     def token(self, file: str) -> str:
         return (Path(self._given["SECRETS"]) / file).read_text()

@@ -14,6 +14,12 @@ def containers() -> list[str]:
     return shell.check_output(["docker", "ps", "--all", "--format", "{{.Names}}"]).split()
 
 
+def inspected(name: str, template: str) -> str:
+    """Return what a template says of a container or an image; nothing where there is none."""
+    found = shell.run(["docker", "inspect", "--format", template, name])
+    return "" if found.code else found.output.strip()
+
+
 def read(root: Path, environment: str) -> dict[str, Any]:
     """Return compose.yaml as compose reads it."""
     profiles = ("--profile", "app", "--profile", environment)
