@@ -14,6 +14,7 @@ MAY_HOLD_CONDITIONALS = {
     "Makefile",
     "app/dependencies.py",
     "app/settings.py",
+    "deploy/compose.md",
     "deploy/compose.yaml",
     "docs/users.md",
     "pyproject.toml",

@@ -8,13 +8,12 @@ import pytest
 
 from tests import baking
 
+pytestmark = pytest.mark.slow
 ROUTES = '''"""Routes of a team that has no objectives and no seed."""
 
 import vitals
 from fastapi import APIRouter, Security
 from pydantic import BaseModel, Field
-
-pytestmark = pytest.mark.slow
 
 routes = APIRouter(prefix="/orders")
 

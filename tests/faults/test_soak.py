@@ -5,6 +5,7 @@ import socket
 from collections.abc import Callable
 
 import psutil
+import pytest
 
 from tests import baking
 from tests.faults.client import ask, saturate
@@ -39,6 +40,7 @@ def held(service: Service) -> dict[str, float]:
     }
 
 
+@pytest.mark.long
 def test_memory_objects_descriptors_and_series_stay_flat(start: Start) -> None:
     service = start(slow_routes=True)
     answered, paths, first = 0, itertools.cycle(PATHS), dict[str, float]()

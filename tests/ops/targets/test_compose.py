@@ -182,7 +182,7 @@ def test_what_is_live_is_read_from_the_proxy(docker: Docker, tmp_path: Path) -> 
 def test_an_image_of_this_commit_is_not_built_again(
     docker: Docker, release: Release, tmp_path: Path
 ) -> None:
-    docker.answers = {"docker image inspect": "[APP_VERSION=v1.2.0 APP_COMMIT=c0ffee]"}
+    docker.answers = {"docker inspect": "[APP_VERSION=v1.2.0 APP_COMMIT=c0ffee]"}
 
     assert compose(tmp_path).prepare(release) == "built before"
 
@@ -190,7 +190,7 @@ def test_an_image_of_this_commit_is_not_built_again(
 def test_an_image_of_another_commit_is_built_with_version_and_commit(
     docker: Docker, release: Release, tmp_path: Path
 ) -> None:
-    docker.answers = {"docker image inspect": "[APP_VERSION=v1.2.0 APP_COMMIT=0ther]"}
+    docker.answers = {"docker inspect": "[APP_VERSION=v1.2.0 APP_COMMIT=0ther]"}
 
     assert compose(tmp_path).prepare(release).startswith("built on this host")
 

@@ -9,7 +9,6 @@ from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
-from typing import Any
 
 from vitals.ops.deploy import history
 from vitals.ops.deploy.history import Entry
@@ -149,7 +148,7 @@ class Kubernetes:
     def tidy(self, _: Sequence[Entry]) -> None:
         """Give the autoscalers back what their manifests say."""
         for slot in self.slots:
-            if scaler := self._scaler(slot):
+            if scaler := self._kubectl.get("hpa", f"{self._name}-{slot}"):
                 applied = json.loads(scaler["metadata"].get("annotations", {}).get(APPLIED, "{}"))
                 if minimum := applied.get("spec", {}).get("minReplicas"):
                     self._set_minimum(slot, minimum)
@@ -158,7 +157,7 @@ class Kubernetes:
         """Bring the slot to the size of the live one, which neither shrinks until `tidy`."""
         count = self._ready(live)
         for each in (live, slot):
-            scaler = self._scaler(each)
+            scaler = self._kubectl.get("hpa", f"{self._name}-{each}")
             if scaler and scaler["spec"].get("minReplicas", 1) < count:
                 self._set_minimum(each, count)
         self._kubectl.wait(lambda: self._ready(slot) >= count, slot, ROLLOUT_SECONDS)
@@ -177,10 +176,8 @@ class Kubernetes:
         return max(0, int(status.get("availableReplicas", 0)) - int(old))
 
     def _wanted(self, slot: str) -> int:
-        return int((self._scaler(slot) or {"spec": {}})["spec"].get("minReplicas", 1))
-
-    def _scaler(self, slot: str) -> dict[str, Any] | None:
-        return self._kubectl.get("hpa", f"{self._name}-{slot}")
+        scaler = self._kubectl.get("hpa", f"{self._name}-{slot}") or {"spec": {}}
+        return int(scaler["spec"].get("minReplicas", 1))
 
     def _apply(self, release: Release, slot: str, part: str) -> None:
         """Apply what belongs to the migration or to the service, and the settings for both."""
