@@ -5,6 +5,7 @@ are its output.
 """
 
 import contextlib
+import fcntl
 import os
 import re
 import signal
@@ -96,13 +97,15 @@ class Demo:
 
 @contextlib.contextmanager
 def demo(log: Path) -> Iterator[Demo]:
-    running = Demo(log)
-    try:
-        yield running
-    finally:
-        if running.process.poll() is None:
-            running.process.terminate()
-        running.process.wait(60)
+    with README.open() as turn:  # there is one build/demo
+        fcntl.flock(turn, fcntl.LOCK_EX)
+        running = Demo(log)
+        try:
+            yield running
+        finally:
+            if running.process.poll() is None:
+                running.process.terminate()
+            running.process.wait(60)
 
 
 def show_demo(log: str) -> str:

@@ -11,8 +11,6 @@ import pytest
 from benchmarks import demo, demo_database
 from tests import baking, session
 
-pytestmark = pytest.mark.xdist_group("demo")  # there is one build/demo
-
 
 @pytest.mark.slow
 def test_ctrl_c_in_set_up_leaves_no_process_and_the_next_demo_serves(tmp_path):
@@ -30,9 +28,10 @@ def test_ctrl_c_in_set_up_leaves_no_process_and_the_next_demo_serves(tmp_path):
             assert answer.status == 200
         started = second.press_ctrl_c()
         assert second.process.wait(60) == 0
+        lines = demo.LOG.read_text().splitlines()
     assert started
     assert psutil.wait_procs(started, timeout=10)[1] == []
-    assert [line for line in demo.LOG.read_text().splitlines() if "Z error " in line] == []
+    assert [line for line in lines if "Z error " in line] == []
     expected = session.blocks(session.README.read_text(encoding="utf-8"))[0]
     said = session.show_demo(second.said())
     assert session.without_figures(said) == session.without_figures(expected)

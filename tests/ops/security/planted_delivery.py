@@ -360,7 +360,7 @@ IMAGES = [
     Fault(
         {"SEC-609": "deploy/Dockerfile python:latest"},
         "deploy/Dockerfile",
-        "PYTHON=python:3.13-slim",
+        "PYTHON=python:3.14-slim",
         "PYTHON=python:latest",
     ),
     added("SEC-609", "tools/Dockerfile", " python", "FROM python\nUSER 1\n"),
@@ -723,7 +723,7 @@ HARMLESS = [
     added("", "scripts/fetch.sh", "", "curl -sSf https://x.internal/status | grep ok\n"),
     added("", "scripts/locked.sh", "", "pip install --require-hashes -r requirements.txt\n"),
     added("", ".env.example", "", "APP_LOG_LEVEL=debug\n"),
-    added("", "scripts/Dockerfile", "", "FROM python:3.13-slim AS a\nFROM a\nUSER 1\n"),
+    added("", "scripts/Dockerfile", "", "FROM python:3.14-slim AS a\nFROM a\nUSER 1\n"),
     setting("", "APP_ALLOWED_HOSTS", "*.shop.internal", file="production"),
     setting("", "APP_CORS_ORIGINS", "https://shop.internal"),
     setting("", "APP_TRUSTED_PROXIES", "10.0.0.0/8,fd00::/8,35.191.0.0/16"),
