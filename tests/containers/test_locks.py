@@ -31,6 +31,7 @@ op.create_table(
         sa.Column("note", sa.Text()),
         sa.Column("at", sa.DateTime(timezone=True)),
         sa.Column("unused", sa.Text()),
+        *(sa.Column(f"wide{n}", sa.Text()) for n in range(3)),
     )
 """
 ORDERS = """
@@ -263,7 +264,7 @@ def test_what_can_not_be_filled_is_named_and_filled_by_its_own_sql(
     migrate(before.project, [point])
 
     done = rehearsed(before, tmp_path / "a", [BLOCKING["index"][0]])
-    fill = "INSERT INTO orders SELECT g, g, g, g, now(), g, point(g, g) "
+    fill = "INSERT INTO orders (id, item_id, code, at, place) SELECT g, g, g, now(), point(g, g) "
     fill += "FROM generate_series(1, :rows) g"
     limits = f'{LIMITS}[migrations.table.orders]\nfill = "{fill}"\n'
     filled = rehearsed(before, tmp_path / "b", [BLOCKING["index"][0]], limits)

@@ -37,14 +37,20 @@ AT_ONCE = 200
 async def in_parts(port: int, data: bytes, cuts: list[int]) -> list[bytes]:
     """Send bytes in parts that are likely to be read alone; return the statuses that came."""
     reader, writer = await asyncio.open_connection("127.0.0.1", port)
-    received = b""
-    with suppress(ConnectionError):  # refused before all was sent, or after it
+    received = bytearray()
+
+    async def receive() -> None:  # from the start: a write to what has closed ends the reading too
+        with suppress(ConnectionError):
+            while part := await reader.read(65_536):
+                received.extend(part)
+
+    receiving = asyncio.create_task(receive())
+    with suppress(ConnectionError):  # refused before all was sent
         for start, end in zip([0, *cuts], [*cuts, len(data)], strict=True):
             writer.write(data[start:end])
             await writer.drain()
             await asyncio.sleep(0.002)  # the cut itself: a pause between two parts
-        while part := await asyncio.wait_for(reader.read(65_536), 30):
-            received += part
+    await asyncio.wait_for(receiving, 30)
     writer.transport.abort()
     return STATUS.findall(received)
 
