@@ -9,6 +9,7 @@ import functools
 import json
 import os
 import re
+import secrets
 import shutil
 import socket
 import subprocess
@@ -158,16 +159,21 @@ def with_the_engine(folder: Path, *packages: str) -> Path:
 @contextlib.contextmanager
 def serving(project: Path, start: Sequence[str] = ()) -> Iterator[str]:
     """Start the service of a project that is set up, by its start command; yield its address."""
-    port = free_port()
-    given = ["APP_ENVIRONMENT=local", f"APP_PORT={port}", "APP_DRAIN_SECONDS=0"]
-    python = [*start, "env", *given, project / ".venv" / "bin" / "python", "-m"]
+    python = [project / ".venv" / "bin" / "python", "-m"]
+    begin = [*start, "env", "APP_ENVIRONMENT=local", "APP_DRAIN_SECONDS=0"]
     if (project / "migrations").exists():
-        migrate = [*python, "vitals.ops.project.migration"]
+        migrate = [*begin, *python, "vitals.ops.project.migration"]
         subprocess.run(migrate, cwd=project, env=environment(), check=True)
+    port, commit = free_port(), secrets.token_hex(8)
     address = f"http://127.0.0.1:{port}"
-    with subprocess.Popen([*python, "app"], cwd=project, env=environment()) as service:
+
+    def ours() -> bool:  # another process may have taken the port meanwhile
+        return commit in answered(f"{address}/health") and bool(answered(f"{address}/readyz"))
+
+    command = [*begin, f"APP_PORT={port}", f"APP_COMMIT={commit}", *python, "app"]
+    with subprocess.Popen(command, cwd=project, env=environment()) as service:
         try:
-            wait_until(lambda: service.poll() is not None or answers(f"{address}/readyz"), 20)
+            wait_until(lambda: service.poll() is not None or ours(), 60)
             assert service.poll() is None, f"it ended with {service.returncode} at its start"
             yield address
         finally:
@@ -183,11 +189,11 @@ def ask(url: str, body: object = None) -> str:
         return answer.read().decode()
 
 
-def answers(url: str) -> bool:
+def answered(url: str) -> str:
     try:
-        return bool(ask(url))
+        return ask(url)
     except OSError:
-        return False
+        return ""
 
 
 def wait_until(condition: Callable[[], object], within_seconds: float) -> None:

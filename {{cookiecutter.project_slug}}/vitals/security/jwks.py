@@ -15,6 +15,7 @@ import time
 import urllib.request
 from http.client import HTTPException
 from typing import Any
+from urllib.error import HTTPError
 
 from jwt import PyJWK
 from jwt.exceptions import PyJWTError
@@ -107,8 +108,12 @@ def _usable_keys(url: str, agent: str) -> list[PyJWK]:
     https = urllib.request.HTTPSHandler(context=context)
     opener = urllib.request.build_opener(_NoRedirect, https)
     opener.addheaders = [("User-Agent", agent)]
-    with opener.open(url, timeout=FETCH_SECONDS) as answer:
-        listed = json.loads(answer.read(MAX_BYTES))
+    try:
+        with opener.open(url, timeout=FETCH_SECONDS) as answer:
+            listed = json.loads(answer.read(MAX_BYTES))
+    except HTTPError as refused:
+        refused.close()  # it holds the connection, and Python 3.15 warns of that
+        raise
     if not (keys := [key for each in listed["keys"][:MAX_KEYS] for key in _described(each)]):
         raise LookupError("no usable key")
     return keys
