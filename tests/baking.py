@@ -108,6 +108,18 @@ def environment(**changed: str) -> dict[str, str]:
     return inherited | changed
 
 
+def tag(project: Path, version: str) -> None:
+    """Make a repository of a project, whose one commit has a version's tag."""
+    who = ("-c", "user.name=a", "-c", "user.email=a@b")
+    for words in (
+        ("init", "--quiet", "-b", "main"),
+        ("add", "--all"),
+        (*who, "commit", "--quiet", "--message=first"),
+        (*who, "tag", "--annotate", f"--message={version}", version),
+    ):
+        subprocess.run(["git", *words], cwd=project, check=True)
+
+
 def make(
     project: Path, *words: str, within_seconds: int = 300, start: Sequence[str] = ()
 ) -> subprocess.CompletedProcess[str]:

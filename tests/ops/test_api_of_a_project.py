@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import VARIANTS, environment, generate
+from tests.baking import VARIANTS, environment, generate, tag
 
 pytestmark = pytest.mark.slow
 
@@ -62,14 +62,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a release."""
     made = generate(tmp_path_factory.mktemp("project"), **VARIANTS["plain"])
     run(made, "vitals.ops.check.api", "write")
-    who = ("-c", "user.name=a", "-c", "user.email=a@b")
-    for words in (
-        ("init", "--quiet", "-b", "main"),
-        ("add", "--all"),
-        (*who, "commit", "--quiet", "--message=first"),
-        (*who, "tag", "--annotate", "--message=v1.0.0", "v1.0.0"),
-    ):
-        subprocess.run(["git", *words], cwd=made, check=True)
+    tag(made, "v1.0.0")
     return made
 
 

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.baking import environment, generate, make, set_up
+from tests.baking import environment, generate, make, set_up, tag
 
 pytestmark = [pytest.mark.slow, pytest.mark.xdist_group("passes")]
 
@@ -88,14 +88,7 @@ def project(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A project with a release, whose check passed."""
     made = generate(tmp_path_factory.mktemp("project"))
     set_up(made)
-    who = ("-c", "user.name=a", "-c", "user.email=a@b")
-    for words in (
-        ("init", "--quiet", "-b", "main"),
-        ("add", "--all"),
-        (*who, "commit", "--quiet", "--message=first"),
-        (*who, "tag", "--annotate", "--message=v0.1.0", "v0.1.0"),
-    ):
-        subprocess.run(["git", *words], cwd=made, check=True)
+    tag(made, "v0.1.0")
     done = make(made, "check")
     assert done.returncode == 0, done.stdout
     return made
