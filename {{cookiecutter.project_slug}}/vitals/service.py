@@ -86,7 +86,7 @@ class Service:
     def publish(self) -> None:
         """Write what this worker knows, and the counts that others keep for it."""
         if self._name:
-            for name, labels, value in self._metrics.current():
+            for name, labels, *_, value in self._metrics.current():
                 if kind_of(name)[0] == "counter":
                     self._metrics.set_count(name, labels, value)
             self._files.write(self._name + ".json", self._json.dump_json(self._own()))
@@ -117,7 +117,7 @@ class Service:
         yield from _parsed(self._sums)
         gauges: dict[tuple[str, str], float] = {}
         for number, each in enumerate(self._living(), 1):
-            for name, labels, value in each.gauges:
+            for name, labels, *_, value in each.gauges:
                 more = f'{labels and ","}worker="{number}"' if by_worker else ""
                 before = gauges.get((name, labels + more), 0.0)
                 found = max(before, value) if name == LARGEST else before + value

@@ -10,15 +10,16 @@ import vitals
 from tests.engine.applications import install
 from vitals import testing
 from vitals.observability import own_metrics
+from vitals.observability.metric_types import dropped
 from vitals.observability.metrics import Metrics
 
 
 @pytest.fixture(autouse=True)
 def _none_declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(own_metrics, "_declared", {})
-    own_metrics._dropped.clear()
+    dropped.clear()
     yield
-    own_metrics._dropped.clear()
+    dropped.clear()
 
 
 async def test_each_kind_is_shown_with_its_labels(metrics: Metrics) -> None:
