@@ -189,6 +189,25 @@ async def test_a_worker_that_starts_later_has_the_history_of_the_others(
     assert [(row["route"], row["requests"]) for row in routes] == [("/a/{number}", 1)]
 
 
+async def test_a_worker_reads_the_others_again_after_a_failure(
+    workers: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Folder) -> list[str]:
+        failed.append("alive")
+        raise OSError("too many open files")
+
+    failed: list[str] = []
+    monkeypatch.setattr("vitals.service.PUBLISH_SECONDS", 0.01)
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "alive", fails)
+        assert "/a" not in await workers[0].get("/metrics")
+        await until(lambda: len(failed) > 3)
+    FAILING["worker 2"] = "pool is full"
+
+    service = workers[0].app.state.vitals.service
+    await until(lambda: not all(s.up for s in service.snapshot().states))
+
+
 async def test_without_a_lifespan_a_worker_answers_for_itself(tmp_path: Path) -> None:
     worker = Worker(tmp_path, "worker 1")
     transport = httpx.ASGITransport(worker.app)

@@ -71,10 +71,10 @@ class Service:
         if self._name:
             self.publish()
             try:
+                self._others = await asyncio.to_thread(self._read_others)
                 self._sums = await asyncio.to_thread(self._files.sums)
-            except TimeoutError as error:  # the values of the last time are the best there is
+            except OSError as error:  # the values of the last time are the best there is
                 log.warning("the counts of all workers can't be read: %s", error)
-            self._others = await asyncio.to_thread(self._read_others)
 
     async def text(self) -> str:
         """/metrics; that of several workers is built in a thread, and gauges have a worker."""
@@ -162,7 +162,8 @@ class Service:
         while True:
             await asyncio.sleep(PUBLISH_SECONDS)
             self.publish()
-            self._others = await asyncio.to_thread(self._read_others)
+            with suppress(OSError):  # such as too many open files; /metrics logs it
+                self._others = await asyncio.to_thread(self._read_others)
 
 
 def _parsed(sums: Mapping[str, Any]) -> Iterator[Series]:

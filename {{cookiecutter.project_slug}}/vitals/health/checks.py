@@ -143,7 +143,8 @@ class Checks:
             reason = str(failure)
         except Exception as error:  # any error is the result of the check
             reason = f"{type(error).__name__}: {error}"
-        self._store(check.name, " ".join(reason.split())[:MAX_REASON], started)
+        text = " ".join(reason.split()).encode(errors="backslashreplace").decode()
+        self._store(check.name, text[:MAX_REASON], started)
 
     def _store(self, name: str, reason: str, started: float) -> None:
         required, remedy = name in self._required, self._checks[name].remedy
