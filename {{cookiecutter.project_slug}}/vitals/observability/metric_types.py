@@ -101,4 +101,5 @@ def _text(labels: tuple[tuple[str, str], ...]) -> str:
 
 
 def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    text = value.encode(errors="replace").decode()  # names of files may be no text
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

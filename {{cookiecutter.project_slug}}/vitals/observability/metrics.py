@@ -102,7 +102,7 @@ class Metrics:
         """Raise ValueError for gauges of dependencies that can't be shown beside the others."""
         known = {*METRICS} - {*OF_PARTS}
         for gauges in self._gauges:
-            for name in gauges():
+            for name in _read(gauges):
                 if name in known or own_metrics.about(name) or not own_metrics.NAME(name):
                     raise ValueError(f"gauge {name!r}: a metric has this name, or none can have it")
                 known.add(name)
@@ -126,17 +126,21 @@ class Metrics:
         for name, value in tuple(dropped.items()):
             yield "metric_series_dropped_total", labels_text({"metric": name}), value
         for gauges in self._gauges:
-            try:
-                values = gauges()
-            except Exception:  # one broken gauge must not hide the others
-                log.exception("the gauges of a dependency can't be read")
-                continue
-            for name, value in values.items():
+            for name, value in _read(gauges).items():
                 yield name, "", value
         for state in self._states():
             labels = labels_text({"check": state.name})
             yield "health_check_up", labels, int(state.up)
             yield "health_check_duration_seconds", labels, state.duration_seconds
+
+
+def _read(gauges: Callable[[], Mapping[str, float]]) -> dict[str, float]:
+    """The gauges of a dependency; none if they are broken, which must not hide the others."""
+    try:
+        return {name: +value for name, value in gauges().items()}
+    except Exception:
+        log.exception("the gauges of a dependency can't be read")
+        return {}
 
 
 def router(text: Callable[[], Awaitable[str]]) -> APIRouter:
