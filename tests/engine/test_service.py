@@ -1,6 +1,7 @@
 """Several workers of one service: what each of them answers, whichever is asked."""
 
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -187,6 +188,20 @@ async def test_a_worker_that_starts_later_has_the_history_of_the_others(
         routes = (await late.get("/status.json"))["routes"]
 
     assert [(row["route"], row["requests"]) for row in routes] == [("/a/{number}", 1)]
+
+
+async def test_gauges_are_read_in_the_thread_of_the_event_loop(tmp_path: Path) -> None:
+    def gauges() -> dict[str, float]:
+        threads.add(threading.current_thread())
+        return {}
+
+    threads: set[threading.Thread] = set()
+    worker = Worker(tmp_path, "worker 1")
+    async with testing.client(worker.app) as worker.client:
+        worker.app.state.vitals._metrics._gauges = [gauges]
+        await worker.get("/metrics")
+
+    assert threads == {threading.current_thread()}
 
 
 async def test_a_worker_reads_the_others_again_after_a_failure(

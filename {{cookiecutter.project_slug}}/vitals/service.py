@@ -6,7 +6,7 @@ otherwise: its checks, gauges and last errors. Those of a dead worker are gone a
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -81,7 +81,9 @@ class Service:
         if not self._name:
             return await self._metrics.text()
         await self.refresh()
-        return await asyncio.to_thread(lambda: "".join(text_of(self.series(by_worker=True))))
+        living = self._living()  # the gauges of a dependency belong to the event loop's thread
+        every = self.series(living, by_worker=True)
+        return await asyncio.to_thread(lambda: "".join(text_of(every)))
 
     def publish(self) -> None:
         """Write what this worker knows, and the counts that others keep for it."""
@@ -100,23 +102,23 @@ class Service:
         return any(stay) or await asyncio.to_thread(self._files.is_growing)
 
     def about(self) -> Mapping[str, str]:
-        """Which worker this is."""
         names = sorted({*self._others, self._name})
         place = f"{names.index(self._name) + 1} of {len(names)}"
         return {"worker": place} if self._name else {}
 
     def snapshot(self) -> Snapshot:
-        """What is known besides the counts."""
         return snapshots.together(self._living())
 
-    def series(self, *, by_worker: bool = False) -> Iterator[Series]:
+    def series(
+        self, living: Sequence[Snapshot] = (), *, by_worker: bool = False
+    ) -> Iterator[Series]:
         """All series, as of the last `refresh`: gauges added up, or with the label `worker`."""
         if not self._name:
             yield from self._metrics.series()
             return
         yield from _parsed(self._sums)
         gauges: dict[tuple[str, str], float] = {}
-        for number, each in enumerate(self._living(), 1):
+        for number, each in enumerate(living or self._living(), 1):
             for name, labels, *_, value in each.gauges:
                 more = f'{labels and ","}worker="{number}"' if by_worker else ""
                 before = gauges.get((name, labels + more), 0.0)
@@ -130,7 +132,6 @@ class Service:
         return own_metrics.values(self.series(by_worker=True))
 
     def read_history(self) -> bytes | None:
-        """What the first worker wrote."""
         return self._files.read(HISTORY) if self._name else None
 
     def write_history(self, content: Callable[[], bytes]) -> None:

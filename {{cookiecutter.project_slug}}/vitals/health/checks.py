@@ -102,7 +102,6 @@ class Checks:
         self._changes.append(self._states["draining"])
 
     def states(self) -> list[CheckState]:
-        """The state of each check now."""
         return [state.current() for state in self._states.values()]
 
     def failing(self) -> list[str]:

@@ -56,7 +56,6 @@ class Histogram:
         self.total = total or [0.0]
 
     def observe(self, value: float) -> None:
-        """Count one value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total[0] += value
 

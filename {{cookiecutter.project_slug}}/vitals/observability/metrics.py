@@ -9,13 +9,11 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from itertools import accumulate
 from pathlib import Path
 from typing import Any
-
-from fastapi import APIRouter, Response
 
 from vitals.health.checks import CheckState
 from vitals.observability import logs, own_metrics
@@ -30,7 +28,6 @@ from vitals.observability.metric_types import (
     labels_text,
 )
 
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 MAX_SERIES = 10_000  # of one metric
 STARTED = time.time()
 AT_A_TIME = 50  # histograms written out before other requests get their turn
@@ -65,7 +62,6 @@ class Metrics:
         return found
 
     def count(self, name: str, labels: Labels) -> None:
-        """Add one to a counter."""
         self.histogram(name, (), labels)[0] += 1
 
     def set_count(self, name: str, labels: str, value: float) -> None:
@@ -141,17 +137,6 @@ def _read(gauges: Callable[[], Mapping[str, float]]) -> dict[str, float]:
     except Exception:
         log.exception("the gauges of a dependency can't be read")
         return {}
-
-
-def router(text: Callable[[], Awaitable[str]]) -> APIRouter:
-    """The path /metrics; whoever includes it adds a guard."""
-    routes = APIRouter(include_in_schema=False)
-
-    @routes.get("/metrics")
-    async def read_metrics() -> Response:
-        return Response(await text(), media_type=MEDIA_TYPE)
-
-    return routes
 
 
 def text_of(series: Iterable[Series]) -> Iterator[str]:

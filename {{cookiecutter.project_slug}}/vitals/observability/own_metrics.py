@@ -43,7 +43,6 @@ class OwnMetric(Family):
         self.lock = Lock()  # a route without `async` runs in a thread
 
     def of(self, labels: Mapping[str, object]) -> Any:
-        """The value or histogram of these labels."""
         if {*labels} != {*self.labels}:
             expected = ", ".join(self.labels) or "none"
             raise ValueError(f"metric {self.name}: got labels {[*labels]}; expected {expected}")
@@ -55,7 +54,6 @@ class Gauge(OwnMetric):
     """A value that goes up and down."""
 
     def set(self, value: float, **labels: object) -> None:
-        """Set the value."""
         with self.lock:
             self.of(labels)[0] = float(value)
 
@@ -79,7 +77,6 @@ class OwnHistogram(OwnMetric):
     kind = "histogram"
 
     def observe(self, value: float, **labels: object) -> None:
-        """Count one value."""
         with self.lock:
             self.of(labels).observe(value)
 
@@ -141,7 +138,6 @@ def share(store: Store) -> None:
 
 
 def series(*kinds: str) -> Iterator[Series]:
-    """Each series of these kinds."""
     for metric in tuple(_declared.values()):
         if metric.kind in kinds:
             yield from metric.read()
