@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=type("LimitedConnection", (Connection,), limits),
-                ws="auto" if guard.websockets(app) else "none",
+                ws="websockets-sansio" if guard.websockets(app) else "none",
                 ws_max_size=settings.max_body_bytes,
                 lifespan="on",
                 log_config=None,
