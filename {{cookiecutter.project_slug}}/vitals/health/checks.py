@@ -71,11 +71,13 @@ class Checks:
     """
 
     def __init__(self, checks: Iterable[Check], required: Collection[str]) -> None:
-        self._checks = {check.name: check for check in checks}
+        self._checks: dict[str, Check] = {}
+        for check in checks:
+            if self._checks.setdefault(check.name, check) is not check:
+                raise ValueError(f"checks: two have the name {check.name!r}; expected one")
         if unknown := set(required) - set(self._checks):
-            raise ValueError(
-                f"required: no such check: {sorted(unknown)}; there are {sorted(self._checks)}"
-            )
+            known = sorted(self._checks)
+            raise ValueError(f"required: no such check: {sorted(unknown)}; there are {known}")
         self._required = required
         self._states = {"starting": CheckState("starting", True, False, NO_LIFESPAN)}
         self._changes: deque[CheckState] = deque(maxlen=CHANGES_KEPT)
