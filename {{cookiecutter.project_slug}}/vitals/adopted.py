@@ -40,9 +40,10 @@ class Adopted:
     def gauges(self) -> dict[str, float]:
         if self.name != "database":
             return {}
-        pools = [pool for each in self._given if (pool := getattr(_now(each), "pool", None))]
-        sizes = [pool.size() + max(0, pool._max_overflow) for pool in pools if _counts(pool)]  # noqa: SLF001
-        used = [pool.checkedout() for pool in pools if _counts(pool)]
+        every: list[Any] = [getattr(_now(each), "pool", None) for each in self._given]
+        pools = [pool for pool in every if hasattr(pool, "checkedout")]  # some kinds keep none
+        sizes = [pool.size() + max(0, pool._max_overflow) for pool in pools]  # noqa: SLF001
+        used = [pool.checkedout() for pool in pools]
         return {
             "db_client_connections_in_use": sum(used),
             "db_client_connections_max": sum(sizes),
@@ -89,10 +90,6 @@ def _now(given: Any) -> Any:
     with suppress(AttributeError, LookupError):
         return given() if inspect.isroutine(given) or isinstance(given, partial) else given
     return None
-
-
-def _counts(pool: Any) -> bool:
-    return hasattr(pool, "checkedout") and hasattr(pool, "size")
 
 
 def _select(engine: Any) -> Any:

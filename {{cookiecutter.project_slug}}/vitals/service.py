@@ -39,7 +39,7 @@ class Service:
         self._checks, self._recent_errors = checks, recent_errors
         self._name = ""  # of this worker's file, when there is one
         self._others: dict[str, Snapshot] = {}
-        self._sums: Mapping[str, Any] = {}  # of all workers, those that have ended too
+        self._sums: Mapping[str, list[float]] = {}  # of all workers, those that have ended too
         self._publishing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -173,9 +173,7 @@ def _parsed(sums: Mapping[str, Any]) -> Iterator[Series]:
     for line in sums:
         name, bounds, _ = line.split("\t", 2)
         bounds_of.setdefault(name, bounds)
-    for line, values in sorted(sums.items()):
+    for line, (*counts, value) in sorted(sums.items()):
         name, bounds, labels = line.split("\t", 2)
-        if not bounds:
-            yield name, labels, (), (), values
-        elif bounds == bounds_of[name]:
-            yield name, labels, bounds.split(","), values[:-1], values[-1]
+        if bounds == bounds_of[name]:
+            yield name, labels, bounds.split(",") if bounds else (), counts, value

@@ -51,7 +51,7 @@ def test_counters_and_histograms_of_all_workers_are_added_up(tmp_path: Path) -> 
         histogram.observe(1.5)
         histogram.observe(4)
 
-    assert folder.sums() == {ORDERS: 3, DURATIONS: [0, 2, 2, 11.0]}
+    assert folder.sums() == {ORDERS: [3], DURATIONS: [0, 2, 2, 11.0]}
 
 
 def test_a_worker_that_was_killed_keeps_its_counts_and_is_not_alive(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_worker_that_was_killed_keeps_its_counts_and_is_not_alive(tmp_path: Pa
     process.wait()
 
     assert folder.alive() == []
-    assert folder.sums() == folder.sums() == {ORDERS: 5}
+    assert folder.sums() == folder.sums() == {ORDERS: [5]}
     assert [path.name for path in tmp_path.glob("*.worker")] == []
 
 
@@ -90,7 +90,7 @@ def test_a_dead_worker_counts_once_if_the_one_that_adds_it_dies_in_between(
         with pytest.raises(KeyboardInterrupt):
             folder.sums()
 
-    assert folder.sums() == Folder(tmp_path).sums() == {ORDERS: 10}
+    assert folder.sums() == Folder(tmp_path).sums() == {ORDERS: [10]}
 
 
 def test_a_replaced_worker_gets_the_number_that_is_free(tmp_path: Path) -> None:
@@ -131,7 +131,7 @@ def test_a_full_disk_neither_stops_a_worker_nor_spoils_its_counts(
 
     file.add("lost_total", (), "")[0] += 1
 
-    assert folder.sums() == {ORDERS: 1}
+    assert folder.sums() == {ORDERS: [1]}
 
 
 def test_a_worker_that_was_stopped_holds_others_for_a_bounded_time(
