@@ -65,7 +65,7 @@ def connections(wanted: int) -> tuple[int, int]:
 def _says_more(record: logging.LogRecord) -> bool:
     """False for lines of uvicorn that repeat ours, and for those that any client can cause."""
     cancelled = record.exc_info and record.exc_info[0] is asyncio.CancelledError
-    return not cancelled and not record.msg.startswith(REPEATED)
+    return not cancelled and not str(record.msg).startswith(REPEATED)
 
 
 class Server(uvicorn.Server):
