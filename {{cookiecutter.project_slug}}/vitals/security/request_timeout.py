@@ -87,6 +87,7 @@ class RequestTimeout:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
+            self._sweeper = None  # an earlier one may belong to another event loop
             await self.app(scope, receive, send)
             return
         request = InFlight(scope, send, monotonic() + self._seconds)
