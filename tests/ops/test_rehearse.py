@@ -151,9 +151,9 @@ def test_the_last_release_is_where_it_starts_from(repository: Path) -> None:
 
 
 def test_without_a_repository_there_is_nothing_to_rehearse(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("vitals.ops.run.git.tree_hash", lambda: None)
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", tmp_path / "not-there")
 
     with pytest.raises(Refused, match="no git repository"):
         rehearse.rehearse("process")

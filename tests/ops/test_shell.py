@@ -104,3 +104,7 @@ def test_the_environment_is_added_to_ours(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_free_port_can_be_listened_on() -> None:
     with socket.create_server(("127.0.0.1", shell.free_port())) as listener:
         assert listener.getsockname()[1] > 0
+
+
+def test_a_program_that_hangs_is_ended_when_its_time_is_over() -> None:
+    assert shell.run(["sleep", "60"], within_seconds=0.1).code < 0

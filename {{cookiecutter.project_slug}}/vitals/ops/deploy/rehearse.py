@@ -88,9 +88,8 @@ STEPS = (
 
 def rehearse(mode: str) -> int:
     """Run all steps until one fails, and record the outcome for this tree; return the exit code."""
-    tree = git.tree_hash()
-    if tree is None:
-        raise git.no_repository()
+    git.need_repository()
+    tree = str(git.tree_hash())
     with rehearsal.prepared(mode, tree) as about:
         steps.say(f"rehearsing {about.before.build.version} → this tree, mode {mode}")
         steps.say(f"  with {about.staging.rehearsed}")

@@ -63,8 +63,7 @@ def compare() -> None:
 
 
 def _base(given: str) -> Release:
-    if not git.is_repository():
-        raise git.no_repository()
+    git.need_repository()
     commit = f"{given}^{{commit}}"
     if not git.succeeds("rev-parse", "--verify", "--quiet", "--end-of-options", commit):
         fix = f"`make compare BASE={releases.last_version() or 'HEAD'}`"

@@ -5,6 +5,7 @@ the program is to stop, and when this process dies, even by `kill -9`; then the 
 program and its children, kills what is left after 10 s, and deletes the program's folder.
 """
 
+import math
 import os
 import shutil
 import signal
@@ -15,10 +16,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import IO, NamedTuple, Self
+from typing import IO, Any, NamedTuple, Self
 
 from vitals.ops.run.steps import Refused, interrupted
 
@@ -95,13 +96,15 @@ class Program:
         """The exit code, or None while it runs."""
         return self._process.poll()
 
-    def wait(self) -> int:
-        """Wait for its end, or for Ctrl-C; return its exit code."""
-        while self.code is None and not interrupted.is_set():
-            try:
+    def wait(self, within_seconds: float = math.inf) -> int:
+        """Wait for its end, for Ctrl-C, or until the time is over; then end it.
+
+        Return its exit code, which is negative where a signal of ours ended it.
+        """
+        deadline = time.monotonic() + within_seconds
+        while self.code is None and time.monotonic() < deadline and not interrupted.is_set():
+            with suppress(subprocess.TimeoutExpired):
                 self._process.wait(0.5)
-            except subprocess.TimeoutExpired:
-                continue
         return self.stop()
 
     def wait_until(self, ready: Callable[[], bool], within_seconds: float) -> bool:
@@ -139,13 +142,13 @@ def run(
     command: Sequence[str | Path],
     environment: Mapping[str, str] | None = None,
     user: int | None = None,
+    folder: Path | None = None,
+    within_seconds: float = math.inf,
 ) -> Finished:
     """Run a program to its end; return its exit code and output."""
-    with (
-        tempfile.TemporaryFile() as output,
-        Program(command, environment=environment, output=output, user=user) as program,
-    ):
-        code = program.wait()
+    given: dict[str, Any] = {"environment": environment, "user": user, "folder": folder}
+    with tempfile.TemporaryFile() as output, Program(command, output=output, **given) as program:
+        code = program.wait(within_seconds)
         output.seek(0)
         return Finished(code, output.read().decode(errors="replace"))
 
