@@ -80,3 +80,9 @@ def test_who_only_reads_makes_nothing(project: Path) -> None:
     state.folder("staging")
 
     assert not (project / "state").exists()
+
+
+@pytest.mark.usefixtures("project")
+def test_a_pipe_that_is_full_is_not_taken_for_another_command() -> None:
+    with pytest.raises(BlockingIOError), state.alone(state.folder("staging"), "a"):
+        raise BlockingIOError  # as `print` does where somebody made the pipe non-blocking

@@ -55,13 +55,14 @@ def alone(folder: Path, who: str) -> Iterator[None]:
     make(folder)
     lock = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = (folder / HOLDER).read_text() if (folder / HOLDER).exists() else "somebody"
+            found = f"{folder.name} is being changed: {holder}"
+            raise Refused(found, fix="wait for its end, then repeat the command") from error
         write(folder / HOLDER, who)
         yield
-    except BlockingIOError as error:
-        holder = (folder / HOLDER).read_text() if (folder / HOLDER).exists() else "somebody"
-        found = f"{folder.name} is being changed: {holder}"
-        raise Refused(found, fix="wait for its end, then repeat the command") from error
     finally:
         os.close(lock)
 

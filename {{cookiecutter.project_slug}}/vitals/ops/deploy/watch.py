@@ -10,7 +10,6 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any
 
 from vitals.ops import slo
@@ -72,7 +71,7 @@ def begin(target: Target, release: Release, entries: list[Entry], minutes: float
     started = {name: each.sample.started for name, each in new.items() if each.sample}
     now = time.time()
     record = {"began": now, "ends": now + 60 * minutes, "started": started, "old": old._asdict()}
-    entries[-1] = replace(entries[-1], watch=record)
+    entries[-1] = history.with_watch(entries[-1], **record)
     requests = sum(counts["requests"] for counts in old.routes.values())
     return f"{requests:,} requests of {watch.old.build.version}"
 
@@ -96,7 +95,7 @@ def to_its_end(target: Target, release: Release, go_back: Callable[[str], Entry]
                 raise Refused(f"{now.version} was made live meanwhile: the watch has ended")
             if worse:
                 raise _gone_back(target, release, worse, go_back)
-            entries[-1] = replace(now, watch={"complete": complete})
+            entries[-1] = history.with_watch(now, complete=complete)
             target.switch(entry.slot, history.written(entries))
             target.tidy(entries)
             return entries[-1]
