@@ -37,7 +37,7 @@ CONFLICT = 409  # with what was stored through the other version
 def answer_old_clients(rehearsal: "Rehearsal") -> str:
     """A step of the rehearsal: both versions answer what clients of the last release send."""
     staging, before = rehearsal.staging, rehearsal.before
-    return compare(staging.target, before, rehearsal.session, rehearsal.issuer)
+    return compare(staging.target, before, rehearsal.session, staging.issuer)
 
 
 def compare(target: Target, before: Release, session: Session, issuer: Issuer) -> str:

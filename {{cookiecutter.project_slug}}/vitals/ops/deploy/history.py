@@ -11,6 +11,7 @@ import socket
 from collections.abc import Mapping, Sequence
 from dataclasses import field
 from datetime import UTC, datetime
+from typing import Any
 
 from pydantic import ConfigDict
 from pydantic.dataclasses import dataclass
@@ -65,7 +66,8 @@ class Entry:
 
 def with_watch(entry: Entry, **watch: object) -> Entry:
     """Return the entry with another watch."""
-    return Entry(**{**vars(entry), "watch": watch})
+    changed: dict[str, Any] = {**vars(entry), "watch": watch}
+    return Entry(**changed)
 
 
 def read(text: str, live_slot: str) -> list[Entry]:

@@ -6,7 +6,6 @@ change of 5 %.
 
 import itertools
 import json
-import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,6 @@ from vitals.ops.measure import load
 from vitals.ops.measure.load import Load, Request
 from vitals.ops.measure.session import Session
 from vitals.ops.measure.vitals import RequestCost
-from vitals.ops.project.token import Issuer
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell, steps
@@ -95,22 +93,18 @@ def deployed(release: Release, plan: Load) -> Iterator[Callable[[], Service]]:
     Yield a function that opens a connection. Raises `Refused` with its log when the deployment
     fails, and when it refuses a seed.
     """
-    issuer = Issuer()
-    with ExitStack() as stack:
-        private = tempfile.TemporaryDirectory(prefix="measured-", ignore_cleanup_errors=True)
-        folder = Path(stack.enter_context(private))
-        started = stack.enter_context(staging.start("process", folder, issuer, **READABLE_LOG))
+    with staging.start("process", **READABLE_LOG) as started, ExitStack() as stack:
         steps.say(f"starting {release.build.version} with {started.rehearsed}")
         slot = deploy.deploy(started.target, release).slot
         url = stack.enter_context(started.target.reach(slot))
         secrets = releases.secret_files(release)
-        ops_token = (folder / "secrets" / secrets["APP_OPS_TOKEN"]).read_text()
-        session = Session(plan, issuer.token(plan.scopes, minutes=60))
+        ops_token = started.target.token(secrets["APP_OPS_TOKEN"])
+        session = Session(plan, started.issuer.token(plan.scopes, minutes=60))
         with load.client(url, release) as client:
             session.seed(client)
 
         def connect() -> Service:
-            log, caches = folder / f"{slot}.log", "APP_CACHE_URL" in secrets
+            log, caches = started.folder / f"{slot}.log", "APP_CACHE_URL" in secrets
             client = stack.enter_context(load.client(url, release))
             return Service(client, log, ops_token, caches, session)
 

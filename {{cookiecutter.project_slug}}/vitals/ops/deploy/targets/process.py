@@ -146,9 +146,14 @@ def throwaway_staging(folder: Path, issuer: Issuer, **settings: str) -> Iterator
     changed = issuer.settings(folder / "issuer") | settings
     with services.running(prepared=False) as backend, ExitStack() as stack:
         target = Processes(folder, changed, backend.environment, stack)
-        rehearsed = ", ".join(["Caddy", *backend.described])
-        left_out = f"the image, the files that start it, TLS, the values of {', '.join(changed)}"
-        yield ThrowawayStaging(target, lambda: target.proxy_url, rehearsed, left_out)
+        yield ThrowawayStaging(
+            target,
+            lambda: target.proxy_url,
+            ", ".join(["Caddy", *backend.described]),
+            f"the image, the files that start it, TLS, the values of {', '.join(changed)}",
+            folder,
+            issuer,
+        )
 
 
 def _caddy() -> Path:
