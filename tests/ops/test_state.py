@@ -58,6 +58,7 @@ def test_somebody_who_may_not_write_there_gets_the_command_that_helps(
     if exists:
         state.make(state.folder("staging"))
         monkeypatch.setattr("os.access", lambda *_: False)
+        monkeypatch.setattr("getpass.getuser", _forbidden)  # a container's user has no name
     else:
         monkeypatch.setattr("pathlib.Path.mkdir", _forbidden)
 

@@ -24,7 +24,8 @@ def run(release: Release) -> str:
     command = str(project_file.table().get("backup", ""))
     if not command:
         return "no backup command in [tool.vitals]"
-    environment = {"ENV": release.environment, "PATH": _path()}
+    ours = f"{Path(shell.PYTHON).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # its `python`
+    environment = {"ENV": release.environment, "PATH": ours}
     code = shell.run(["/bin/sh", "-c", command], environment).code
     if code == NONE:
         return f"no backup command for {release.environment}"
@@ -33,11 +34,6 @@ def run(release: Release) -> str:
         fix = f"`ENV={release.environment} {command}` shows why; nothing was changed"
         raise Refused(found, "0, or 3 where there is none", fix)
     return "done"
-
-
-def _path() -> str:
-    """Return a PATH on which `python` is ours."""
-    return f"{Path(shell.PYTHON).parent}{os.pathsep}{os.environ.get('PATH', '')}"
 
 
 def dump(environment: str) -> Path:

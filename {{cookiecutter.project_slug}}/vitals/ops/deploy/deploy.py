@@ -154,10 +154,11 @@ def _switch(target: Target, entries: list[Entry]) -> Step:
 
 def _in_turn(*todo: Step) -> None:
     """Run the steps until one fails. Raises `Refused` then."""
-    *_, last = steps.in_turn(todo)
-    if not last.ok:
-        found = f"stopped at {last.name}: what was live is still live"
-        raise Refused(found, fix="repair it; the same command is safe to repeat")
+    width = max(len(step.name) for step in todo)
+    for step in todo:
+        if not steps.report([step], width=width)[0].ok:
+            found = f"stopped at {step.name}: what was live is still live"
+            raise Refused(found, fix="repair it; the same command is safe to repeat")
 
 
 def given_environment(verb: str) -> str:

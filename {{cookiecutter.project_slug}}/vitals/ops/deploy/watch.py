@@ -12,9 +12,12 @@ from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import Any
 
+from pydantic import TypeAdapter
+
 from vitals.ops import slo
 from vitals.ops.deploy import history, samples, targets, watch_read
 from vitals.ops.deploy.history import Entry
+from vitals.ops.deploy.samples import Sample
 from vitals.ops.deploy.targets import Target
 from vitals.ops.deploy.watch_looks import Seen, Watched
 from vitals.ops.deploy.watch_progress import Progress
@@ -129,7 +132,11 @@ def _watched(watch: Watch, entry: Entry) -> bool:
     It is not where somebody else switched meanwhile, or Ctrl-C left the version as it is.
     """
     record: dict[str, Any] = dict(entry.watch)
-    watched = Watched(samples.stored(record["old"]), watch_read.rows(watch.new), record["started"])
+    watched = Watched(
+        TypeAdapter(Sample).validate_python(record["old"]),
+        watch_read.rows(watch.new),
+        record["started"],
+    )
     ends = max(record["ends"], time.time() + WINDOW_SECONDS)
     progress = Progress(watch.new.build.version, ends)
     outage = False

@@ -6,7 +6,6 @@ Everything ends with this process.
 
 import hashlib
 import importlib.metadata
-import json
 import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
@@ -65,10 +64,8 @@ class Processes:
                 (folder / file).write_text(text)
         if "proxy" not in self._programs:
             file = self._folder / "caddy.json"
-            text = (release.folder / "deploy" / "caddy.json").read_text()
-            file.write_text(
-                json.dumps(caddy.adapted(json.loads(text), self.proxy_url, self._folder))
-            )
+            template = release.folder / "deploy" / "caddy.json"
+            file.write_text(caddy.adapted(template, self.proxy_url, self._folder))
             self._run("proxy", [_caddy(), "run", "--config", file], {})
 
     def state(self) -> tuple[str, str]:
