@@ -132,11 +132,8 @@ def _watched(watch: Watch, entry: Entry) -> bool:
     It is not where somebody else switched meanwhile, or Ctrl-C left the version as it is.
     """
     record: dict[str, Any] = dict(entry.watch)
-    watched = Watched(
-        TypeAdapter(Sample).validate_python(record["old"]),
-        watch_read.rows(watch.new),
-        record["started"],
-    )
+    before = TypeAdapter(Sample).validate_python(record["old"])
+    watched = Watched(before, watch_read.rows(watch.new), record["started"])
     ends = max(record["ends"], time.time() + WINDOW_SECONDS)
     progress = Progress(watch.new.build.version, ends)
     outage = False
