@@ -12,17 +12,14 @@ import re
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Self
+from typing import Any, Self
 
 from pydantic import BaseModel, ValidationError
 
 from vitals.ops import services, slo
-from vitals.ops.run import project_file, shell
+from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 from vitals.ops.services import postgres
-
-if TYPE_CHECKING:
-    from vitals.ops.deploy.rehearsal import Rehearsal
 
 # The locks that traffic waits for, the strongest first, and who waits (PostgreSQL manual, 13.3).
 WAITING = {
@@ -82,13 +79,6 @@ class Limits(BaseModel, extra="forbid"):
 
     def rows_of(self, table: str) -> int:
         return self.table.get(table, TableLimits()).rows or self.rows
-
-
-def hold_no_long_lock(rehearsal: "Rehearsal") -> str:
-    """A step of the rehearsal: no migration keeps the last release's traffic waiting for long."""
-    if "metadata" not in project_file.table():
-        return "no database"
-    return rehearse_locks(rehearsal.before.folder, rehearsal.this.folder)
 
 
 def rehearse_locks(before: Path, this: Path) -> str:
