@@ -113,7 +113,9 @@ def test_the_user_may_lie_in_a_program(
     served.asks = "Basic"
     (tmp_path / "config.json").write_text('{"credsStore": "trial"}')
     program = tmp_path / "docker-credential-trial"
-    program.write_text('#!/bin/sh\necho \'{"Username": "ada", "Secret": "secret"}\'\n')
+    program.write_text(
+        '#!/bin/sh\necho old >&2; echo \'{"Username": "ada", "Secret": "secret"}\'\n'
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 

@@ -43,15 +43,18 @@ def dump(environment: str) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     container = f"{targets.project_name()}-{environment}-database-1"
     file = folder / f"{history.now().replace(':', '')}.dump"
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
+    aside = folder / "unfinished"  # takes no older dump's place
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
         dump = "exec pg_dump --username=app --format=custom app 2>/dev/null"  # data only
         command = ["docker", "exec", container, "sh", "-c", dump]
         with shell.Program(command, output=output) as program:
             code = program.wait()
     if code:
-        file.unlink()
+        aside.unlink()
         found = f"pg_dump in {container} ended with {code}"
         raise Refused(found, fix=f"`docker exec {container} pg_dump -U app app` shows why")
+    aside.rename(file)
     for old in sorted(folder.glob("*.dump"))[:-KEPT]:
         old.unlink()
     return file

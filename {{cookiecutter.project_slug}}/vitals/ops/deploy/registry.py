@@ -94,7 +94,13 @@ def _known_user(host: str) -> str:
     if auth := config.get("auths", {}).get(host, {}).get("auth"):
         return f"Basic {auth}"
     if helper := config.get("credHelpers", {}).get(host) or config.get("credsStore"):
-        program = ["/bin/sh", "-c", 'echo "$1" | "$0" get', f"docker-credential-{helper}", host]
+        program = [
+            "/bin/sh",
+            "-c",
+            'echo "$1" | "$0" get 2>/dev/null',
+            f"docker-credential-{helper}",
+            host,
+        ]
         found = shell.run(program)
         if found.code == 0:
             said = json.loads(found.output)

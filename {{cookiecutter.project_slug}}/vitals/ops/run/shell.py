@@ -57,10 +57,13 @@ class Program:
         *,
         environment: Mapping[str, str] | None = None,
         output: IO[bytes] | None = None,
+        errors: IO[bytes] | None = None,
         folder: Path | None = None,
         user: int | None = None,
     ) -> None:
         """Start it; `environment` extends this process's, `folder` is deleted at its end.
+
+        Its errors are a part of its output, unless they have a file of their own.
 
         Raises `Refused` when there is no such program.
         """
@@ -73,7 +76,7 @@ class Program:
                 env={**os.environ, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT if output else None,
+                stderr=errors or (subprocess.STDOUT if output else None),
                 start_new_session=True,  # Ctrl-C reaches it once, from the guard
                 user=user,
                 group=None if user is None else user,
@@ -142,12 +145,12 @@ def run(
     command: Sequence[str | Path],
     environment: Mapping[str, str] | None = None,
     user: int | None = None,
-    folder: Path | None = None,
     within_seconds: float = math.inf,
+    **files: Any,
 ) -> Finished:
-    """Run a program to its end; return its exit code and output."""
-    given: dict[str, Any] = {"environment": environment, "user": user, "folder": folder}
-    with tempfile.TemporaryFile() as output, Program(command, output=output, **given) as program:
+    """Run a program to its end; return its exit code and output. `files` are those of `Program`."""
+    files |= {"environment": environment, "user": user}
+    with tempfile.TemporaryFile() as output, Program(command, output=output, **files) as program:
         code = program.wait(within_seconds)
         output.seek(0)
         return Finished(code, output.read().decode(errors="replace"))
@@ -163,13 +166,21 @@ def check_output(
     command: Sequence[str | Path],
     environment: Mapping[str, str] | None = None,
     user: int | None = None,
+    *,
+    with_errors: bool = False,
 ) -> str:
-    """Run a program; return its output. Raises `Refused` with the output when it fails."""
-    finished = run(command, environment, user)
-    if finished.code:
-        called = " ".join(Path(word).name for word in map(str, command[:3]))
-        raise Refused(f"`{called}` ended with {finished.code}", output=finished.output)
-    return finished.output
+    """Run a program; return its output, which a warning among its errors must not change.
+
+    Raises `Refused` with the output and the errors when it fails.
+    """
+    with tempfile.TemporaryFile() as errors:
+        code, output = run(command, environment, user, errors=None if with_errors else errors)
+        if code:
+            errors.seek(0)
+            called = " ".join(Path(word).name for word in map(str, command[:3]))
+            output += errors.read().decode(errors="replace")
+            raise Refused(f"`{called}` ended with {code}", output=output)
+        return output
 
 
 @contextmanager
