@@ -57,7 +57,7 @@ def secrets_in_the_history() -> list[tuple[str, str]]:
 
     HISTORY=all looks at each commit of each branch, as the weekly audit does.
     """
-    if not git.is_repository() or not git.succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
+    if not git.has_commit():
         return []
     if git.git("rev-parse", "--is-shallow-repository") != "false":
         fix = "`git fetch --unshallow --tags`; in a pipeline, fetch all commits"
