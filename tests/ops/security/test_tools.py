@@ -1,6 +1,5 @@
 """What the checklist asks other programs and reads from files, and that no unread input passes."""
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -152,25 +151,25 @@ def workflow(project: Path, text: str) -> None:
     (folder / "a.yml").write_text(text)
 
 
-@pytest.mark.parametrize(
-    ("locations", "place"),
-    [
-        ([{"key": {"Local": {"verbatim_path": ".github/a.yml"}}, "row": 3}], ".github/a.yml:x:4"),
-        ([{"key": {"Local": {"given_path": ".github/a.yaml"}}}], ".github/a.yaml:x:0"),
-        ([{"row": 1}, {"kind": "Primary", "path": ".github/b.yml", "row": 8}], ".github/b.yml:x:9"),
-        ([{"key": {"Remote": {"slug": "some/where"}}}], ".github:x:0"),
-        ([], ".github:x:0"),
-    ],
-)
-def test_a_finding_about_a_workflow_has_a_place_wherever_that_stands(
-    project: Path, monkeypatch: pytest.MonkeyPatch, locations: list[object], place: str
+def test_a_finding_about_a_workflow_has_its_file_rule_and_line(project: Path) -> None:
+    steps = "[{run: make check}, {uses: docker/login-action@v3}]"
+    workflow(project, f"on: push\njobs:\n  a:\n    runs-on: self-hosted\n    steps: {steps}\n")
+
+    places = [place for place, _ in tools.workflows()]
+
+    assert ".github/workflows/a.yml:unpinned-uses:5" in places
+    assert ".github/workflows/a.yml:self-hosted-runner:4" in places  # a rule of auditors
+    assert [place for place in places if "anonymous-definition" in place] == []
+
+
+def test_words_of_zizmor_that_name_no_finding_are_no_pass(
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workflow(project, "on: push\n")
-    kind = {"determinations": {"persona": "Regular"}}
-    finding = {"ident": "x", "desc": "a moving tag", "locations": locations, **kind}
-    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(0, json.dumps([finding])))
+    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(0, "another format"))
 
-    assert tools.workflows() == [(place, "a moving tag")]
+    with pytest.raises(Refused, match="zizmor failed"):
+        tools.workflows()
 
 
 @pytest.mark.parametrize("text", ["on: [push\n", "on: push\njobs: {a: {steps: 3}}\n"])

@@ -7,6 +7,7 @@ import secrets
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
@@ -18,10 +19,15 @@ BIN = Path(sys.executable).parent
 RULES = ".gitleaks.toml"
 IN_FOLDER = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh"]
 QUIET = ["--no-banner", "--log-level", "error", "--exit-code", "0", "--redact"]
+QUIET += ["--report-format", "json", "--report-path", "-"]
 WORKFLOW = re.compile(r"\.github/(workflows/[^/]+|dependabot)\.ya?ml|(.*/)?action\.ya?ml").fullmatch
 ZIZMOR = ["--offline", "--no-config", "--no-ignores", "--strict-collection", "--no-exit-codes"]
-ZIZMOR += ["--quiet", "--no-progress", "--persona", "auditor", "--format", "json"]
-SERIOUS = ("artipacked", "excessive-permissions", "self-hosted-runner")  # in each of their forms
+ZIZMOR += ["--quiet", "--no-progress", "--format", "github", "--persona"]
+PERSONAS = {  # and the rules that are looked at in each of their forms; regular: all
+    "regular": (),
+    "auditor": ("artipacked", "excessive-permissions", "self-hosted-runner"),
+}
+ANNOTATION = re.compile(r"::\w+ file=(.*),line=(\d+),title=([\w-]+)::(?:.*?:\d+: )?(.*)").fullmatch
 # A package with an advisory that is in every database: an answer without it is no answer.
 KNOWN_BAD = "jinja2==2.4.1"
 AUDIT_SECONDS = 5
@@ -75,39 +81,28 @@ def secrets_in_the_history() -> list[tuple[str, str]]:
 
 def _gitleaks(at: str | Path, *command: str) -> list[dict[str, Any]]:
     """What gitleaks finds in a folder. Raises Refused when it could not look."""
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.json")
-        options = [*QUIET, "--config", shell.ROOT / RULES, "--gitleaks-ignore-path", folder]
-        options += ["--report-format", "json", "--report-path", report]
+    with tempfile.TemporaryDirectory() as nothing:  # a file in its place could hide findings
+        options = [*QUIET, "--config", shell.ROOT / RULES, "--gitleaks-ignore-path", nothing]
         done = shell.run([*IN_FOLDER, at, BIN / "gitleaks", *command, *options])
-        if done.code or done.output.strip() or not report.exists():
-            raise Refused("gitleaks failed", f"a readable repository and {RULES}", "", done.output)
-        found: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))
-        return found
+    with suppress(ValueError):
+        if not done.code:
+            return list(json.loads(done.output))
+    raise Refused("gitleaks failed", f"a readable repository and {RULES}", output=done.output)
 
 
 def workflows() -> list[tuple[str, str]]:
     """The place and the rule of each finding of zizmor; none where there is no workflow."""
-    if not (here := [file for file in files.of_the_repository() if WORKFLOW(file)]):
-        return []
-    done = shell.run([BIN / "zizmor", *ZIZMOR, *here])
-    if done.code:
-        said = done.output.partition("\n\nStack backtrace")[0]
-        raise Refused("zizmor failed", "workflows that are valid", output=said)
-    return [
-        _finding(each)
-        for each in json.loads(done.output)
-        if each["determinations"]["persona"] == "Regular" or each["ident"] in SERIOUS
-    ]
-
-
-def _finding(each: dict[str, Any]) -> tuple[str, str]:
-    """What was found and where; how its JSON names the file depends on the kind of finding."""
-    spots = each.get("locations") or [{}]
-    spot = json.dumps(next((s for s in spots if '"Primary"' in json.dumps(s)), spots[0]))
-    file, row = re.search(r'[^"]+\.ya?ml', spot), re.search(r'"row": (\d+)', spot)
-    line = int(row[1]) + 1 if row else 0
-    return f"{file[0] if file else '.github'}:{each.get('ident')}:{line}", str(each.get("desc"))
+    here = [file for file in files.of_the_repository() if WORKFLOW(file)]
+    found = list[tuple[str, str]]()
+    for persona, rules in PERSONAS.items() if here else ():
+        done = shell.run([BIN / "zizmor", *ZIZMOR, persona, *here])
+        lines = [ANNOTATION(line) for line in done.output.splitlines()]
+        if done.code or None in lines:
+            said = done.output.partition("\n\nStack backtrace")[0]
+            raise Refused("zizmor failed", "workflows that are valid", output=said)
+        each = [line.groups() for line in lines if line]
+        found += [(f"{x[0]}:{x[2]}:{x[1]}", x[3]) for x in each if not rules or x[2] in rules]
+    return found
 
 
 def advisories() -> list[tuple[str, str]]:
