@@ -15,6 +15,7 @@ from vitals.ops.check.security import (
     configuration,
     gather,
     repository,
+    rules,
     service,
     source,
     tools,
@@ -22,7 +23,7 @@ from vitals.ops.check.security import (
 from vitals.ops.run import git, shell, steps
 from vitals.ops.run.steps import Refused
 
-GROUPS = (configuration, repository, service, source)
+GROUPS = (configuration, repository, rules, service, source)
 OF_THE_SERVICE = (configuration.__name__, service.__name__)
 LONG: dict[str, tuple[Callable[[], object], ...]] = {  # look-ups that each part starts with
     "service": (gather.running_service,),

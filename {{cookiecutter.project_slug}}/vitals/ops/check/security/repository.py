@@ -3,12 +3,12 @@
 import re
 from collections.abc import Iterator
 
-from vitals.ops.check.security import containers, tools
+from vitals.ops.check.security import manifests, tools
 from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
-from vitals.ops.check.security.source import DOCKERFILE, SUPPLY_CHAIN
+from vitals.ops.check.security.rules import DOCKERFILE
 
-PIPELINES = "OWASP CI/CD Security Risks"
+PIPELINES, SUPPLY_CHAIN = "OWASP CI/CD Security Risks", "OWASP A03:2025 supply chain"
 STORED, CIS = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4"
 PIPELINE = re.compile(r"\.github/workflows/|\.git\w+-ci\.yml").match
 LOCAL = re.compile(
@@ -27,10 +27,11 @@ BY_DEPLOY = ("none", "service:v0.0.0")
 IMAGES = r"^(?:.*\.)?image(?:\.name)?=(.+)|^images=(?:.*,)?newTag:(?!v?\d)(.*)"
 GITLAB = r"^(?:.*\.)?(?:image(?:\.name)?|services)=(?:.*name:)?([^,$\n]+|.*:latest)$"
 GOES_ON = (  # of a step or a job that runs `make check`
-    r"^(?:.*(?:continue-on-error:true|if:false),.*make check.*"
-    r"|(?:.*[=:])?make check *(?:\||;).*"
+    r"^(?:.*(?:continue-on-error:(?!false)|if:(?:false|\$\{\{ *false)).*,.*make check.*"
+    r"|(?:.*[=:])?\(?make check\)? *(?:\||;|&(?!&)).*"
+    r"|(?:.*[=:])?set \+e\b.*(?=\n(?:.*\n)*?make check)"
     r"|(?P<by_hand>.+)\.script=make check.*(?=(?:\n.*)*\n(?P=by_hand)\.when=manual\n)"
-    r"|(?P<job>.+)\.(?:(?:allow_failure|continue-on-error)=true|if=false)"
+    r"|(?P<job>.+)\.(?:(?:allow_failure|continue-on-error)(?:=(?!false)|\.).*|if=false)"
     r"(?=(?:\n.*)*\n(?P=job)\.(?:script|steps|run)\b.*make check))$"
 )
 LETS_IN = re.compile(
@@ -78,7 +79,7 @@ def workflows_are_sound(seen: Evidence) -> Findings:
 def pipelines_check(seen: Evidence) -> Findings:
     """Pipelines run `make check`, and fail where it does"""
     pipelines = [
-        (place, text) for place, text, _ in seen.once(containers.subjects) if PIPELINE(place)
+        (place, text) for place, text, _ in seen.once(manifests.subjects) if PIPELINE(place)
     ]
     for place, text in pipelines:
         yield from (
@@ -112,7 +113,7 @@ def images_are_exact(seen: Evidence) -> Findings:
         stages = re.findall(r"^FROM .*\bAS\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
         images = re.findall(r"(?:^FROM\s+(?:--\S+\s+)*|--from=)(\S+)", text, re.MULTILINE)
         named += [(file, x) for x in images if x not in [*stages, "scratch"] and not x.isdigit()]
-    for place, text, is_container in seen.once(containers.subjects):
+    for place, text, is_container in seen.once(manifests.subjects):
         if not is_container and not place.startswith(".github"):  # zizmor looks at those
             pattern = GITLAB if place.startswith(".gitlab") else IMAGES
             named += [

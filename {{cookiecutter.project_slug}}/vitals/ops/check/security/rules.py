@@ -1,0 +1,50 @@
+"""Checks that are patterns: rules.toml lists them and says how to add one."""
+
+import re
+import tomllib
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from vitals.ops.check.security import manifests
+from vitals.ops.check.security.checklist import Findings, check
+from vitals.ops.check.security.gather import Evidence
+
+RULES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
+FILES = {kind: re.compile(names).fullmatch for kind, names in RULES.pop("files").items()}
+DOCKERFILE = FILES["dockerfile"]
+NEVER = ["(?!)"]
+
+
+def _in_text(seen: Evidence, patterns: Mapping[str, list[str]]) -> Findings:
+    """What files hold; a command that goes on in the next line is one."""
+    for kinds, alternatives in patterns.items():
+        for file in (f for f in seen.files if any(FILES[kind](f) for kind in kinds.split("+"))):
+            text = re.sub(r"^\s*#.*", "", seen.text(file), flags=re.MULTILINE)
+            text = re.sub(r"\s*\\\r?\n\s*|\n\s*(?=[|&])", " ", text)
+            for found in re.finditer("|".join(alternatives), text, re.MULTILINE):
+                yield f"{file} {' '.join(found[0].split())[:80]}", "found"
+
+
+def _in_facts(seen: Evidence, rule: Mapping[str, Any]) -> Findings:
+    """What containers and documents have, and what a container that is whole lacks."""
+    for place, text, is_container in seen.once(manifests.subjects):
+        patterns = "|".join(rule.get("container" if is_container else "document", NEVER))
+        for found in re.finditer(rf"^(?:{patterns})$", text, re.MULTILINE):
+            yield f"{place} {' '.join(found[0].split())}", "found"
+        is_whole = is_container and re.search("^(image|build)[.=]", text, re.MULTILINE)
+        for name, one_of in rule.get("needed", {}).items() if is_whole else ():
+            if not re.search(rf"^({one_of})[.=\n]", text, re.MULTILINE):
+                yield f"{place} {name}", "missing"
+
+
+def _add(id_: str, rule: Mapping[str, Any]) -> None:
+    def look(seen: Evidence) -> Findings:
+        yield from _in_text(seen, rule["text"]) if "text" in rule else _in_facts(seen, rule)
+
+    look.__doc__ = rule["title"]
+    check(id_, rule["expected"], rule["fix"], rule["reference"])(look)
+
+
+for _id, _rule in RULES.items():
+    _add(_id, _rule)
