@@ -471,6 +471,8 @@ def answered(app: FastAPI, settings: vitals.Settings) -> None:
         raise HTTPException(404, f"there is no {q}")
 
     # SEC-208 GET /metrics query
+    # SEC-208 GET /status query
+    # SEC-208 GET /status.json query
     questions = vitals.counter("questions_total", "questions", "text")
 
     @app.get("/counted", openapi_extra=PUBLIC)

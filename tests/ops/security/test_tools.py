@@ -2,7 +2,6 @@
 
 import shutil
 import subprocess
-from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
@@ -47,8 +46,7 @@ def test_a_secret_is_found_in_the_history_when_it_is_gone_from_the_tree(project:
     leaked = leak(project)
     checks = [check for check in CHECKS if check.id in ("SEC-201", "SEC-202")]
 
-    with ThreadPoolExecutor() as pool:
-        report = checklist.run(checks, gather.Evidence(pool))
+    report = checklist.run(checks, gather.Evidence())
 
     assert list(report.findings) == [("SEC-202", f"{leaked}:deploy.pem:private-key-header:1")]
     assert report.failed == {}

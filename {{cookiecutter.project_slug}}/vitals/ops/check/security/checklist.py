@@ -8,7 +8,8 @@ The first line of its docstring is its title. A check that raises fails, and its
 
 import datetime as dt
 import tomllib
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import NamedTuple
 
@@ -63,12 +64,14 @@ def check(id_: str, expected: str, fix: str, reference: str) -> Callable[[Look],
     return add
 
 
-def run(checks: Iterable[Check], seen: Evidence) -> Report:
-    """Run the checks. One that fails, or that crashes, stops none of the others."""
+def run(checks: Sequence[Check], seen: Evidence) -> Report:
+    """Run the checks at once. One that fails, or that crashes, stops none of the others."""
     report = Report({}, {}, {})
-    for each in checks:
+    with ThreadPoolExecutor(len(checks) or 1) as pool:
+        every = [(each, pool.submit(lambda look: [*look(seen)], each.look)) for each in checks]
+    for each, found in every:
         try:
-            for place, text in each.look(seen):
+            for place, text in found.result():
                 where, rest = printable(place.replace(": ", ":")), f"expected {each.expected}"
                 line = f"{each.id} {where}: {text}; {rest}. Fix: {each.fix} ({each.reference})"
                 report.findings.setdefault((each.id, where), printable(line))

@@ -1,9 +1,10 @@
 """The evidence that the checks look at: the settings, the files, and what is looked up once."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from vitals.ops.check import config
@@ -19,17 +20,15 @@ T = TypeVar("T")
 class Evidence:
     """What the checks look at. A look-up is done once; each check that asks gets what it raised."""
 
-    def __init__(self, pool: Executor, first: Iterable[Callable[[], object]] = ()) -> None:
-        """Start the look-ups in `first`, which take long."""
-        self._pool = pool
-        self._found: dict[Callable[[], Any], Future[Any]] = {
-            look: pool.submit(look) for look in first
-        }
+    def __init__(self) -> None:
+        self._pool, self._lock = ThreadPoolExecutor(), Lock()
+        self._found: dict[Callable[[], Any], Future[Any]] = {}
 
     def once(self, look: Callable[[], T]) -> T:
         """What a function returns, which is called once for all checks."""
-        if look not in self._found:
-            self._found[look] = self._pool.submit(look)
+        with self._lock:
+            if look not in self._found:
+                self._found[look] = self._pool.submit(look)
         result: T = self._found[look].result()
         return result
 

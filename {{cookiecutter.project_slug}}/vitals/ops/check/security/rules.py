@@ -3,11 +3,12 @@
 import re
 import tomllib
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from vitals.ops.check.security import manifests
-from vitals.ops.check.security.checklist import Findings, check
+from vitals.ops.check.security.checklist import CHECKS, Check, Findings
 from vitals.ops.check.security.gather import Evidence
 
 RULES = tomllib.loads(Path(__file__).with_suffix(".toml").read_text(encoding="utf-8"))
@@ -16,9 +17,20 @@ DOCKERFILE = FILES["dockerfile"]
 NEVER = ["(?!)"]
 
 
-def _in_text(seen: Evidence, patterns: Mapping[str, list[str]]) -> Findings:
+def _in_settings(seen: Evidence, rule: Mapping[str, Any]) -> Findings:
+    """Values of settings that are not valid where the service is deployed."""
+    for environment, settings in seen.settings.items():
+        patterns = {**rule["settings"], **rule.get(environment, {})}
+        for name, alternatives in patterns.items():
+            given = getattr(settings, name)
+            values = given if isinstance(given, tuple) else (str(given).lower(),)
+            if any(re.fullmatch("|".join(alternatives), value) for value in values or ("",)):
+                yield f"{environment} APP_{name.upper()}", ",".join(values) or "empty"
+
+
+def _in_text(seen: Evidence, rule: Mapping[str, Any]) -> Findings:
     """What files hold; a command that goes on in the next line is one."""
-    for kinds, alternatives in patterns.items():
+    for kinds, alternatives in rule["text"].items():
         for file in (f for f in seen.files if any(FILES[kind](f) for kind in kinds.split("+"))):
             text = re.sub(r"^\s*#.*", "", seen.text(file), flags=re.MULTILINE)
             text = re.sub(r"\s*\\\r?\n\s*|\n\s*(?=[|&])", " ", text)
@@ -38,13 +50,7 @@ def _in_facts(seen: Evidence, rule: Mapping[str, Any]) -> Findings:
                 yield f"{place} {name}", "missing"
 
 
-def _add(id_: str, rule: Mapping[str, Any]) -> None:
-    def look(seen: Evidence) -> Findings:
-        yield from _in_text(seen, rule["text"]) if "text" in rule else _in_facts(seen, rule)
-
-    look.__doc__ = rule["title"]
-    check(id_, rule["expected"], rule["fix"], rule["reference"])(look)
-
-
 for _id, _rule in RULES.items():
-    _add(_id, _rule)
+    _find = _in_settings if "settings" in _rule else _in_text if "text" in _rule else _in_facts
+    _words = (_rule[name] for name in ("expected", "fix", "reference"))
+    CHECKS.append(Check(_id, _rule["title"], partial(_find, rule=_rule), *_words))
