@@ -16,11 +16,12 @@ from vitals.ops.check.security import (
     rules,
     service,
     source,
+    tools,
 )
 from vitals.ops.run import git, shell, steps
 from vitals.ops.run.steps import Refused
 
-GROUPS = (configuration, repository, rules, service, source)
+GROUPS = (configuration, repository, rules, service, source, tools)
 OF_THE_SERVICE = (configuration.__name__, service.__name__)
 CHECKS = sorted(checklist.CHECKS)
 ACCEPTED = "config/security-accepted.toml"

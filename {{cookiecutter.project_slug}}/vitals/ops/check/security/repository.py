@@ -1,15 +1,15 @@
-"""Checks of the repository: secrets, pipelines, images and what is put into them."""
+"""Checks of the repository: local files, pipelines, images and what is put into them."""
 
 import re
 from collections.abc import Iterator
 
-from vitals.ops.check.security import manifests, tools
+from vitals.ops.check.security import manifests
 from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
 from vitals.ops.check.security.rules import DOCKERFILE
 
 PIPELINES, SUPPLY_CHAIN = "OWASP CI/CD Security Risks", "OWASP A03:2025 supply chain"
-STORED, CIS = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4"
+CIS = "CIS Docker Benchmark 4"
 PIPELINE = re.compile(r"\.github/workflows/|\.git\w+-ci\.yml").match
 LOCAL = re.compile(
     r"(.*/)?(\.env(\.(?!example|sample|template).*)?|\.netrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)"
@@ -47,19 +47,6 @@ def _dockerfiles(seen: Evidence) -> Iterator[tuple[str, str]]:
         yield file, re.sub(r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda x, of=of: of.get(x[1], x[0]), text)
 
 
-@check("SEC-201", "none", "replace it; if it is none, end the line with gitleaks:allow", STORED)
-def the_tree_holds_no_secret(seen: Evidence) -> Findings:
-    """The repository holds no secret"""
-    yield from tools.secrets_in_the_tree()
-
-
-@check("SEC-202", "none", "replace it: it is known, also without that commit", STORED)
-def the_history_holds_no_secret(seen: Evidence) -> Findings:
-    """No secret was committed since the last release; HISTORY=all looks at all commits"""
-    yield from tools.secrets_in_the_history()
-    yield from ((file, "hides secrets") for file in seen.files if file == ".gitleaksignore")
-
-
 @check("SEC-206", "none, and .env in .gitignore", "remove it", "OWASP ASVS 13.3")
 def local_files_stay_local(seen: Evidence) -> Findings:
     """Files of local settings, keys and databases are not in the repository"""
@@ -67,12 +54,6 @@ def local_files_stay_local(seen: Evidence) -> Findings:
     if not {".env", "/.env", ".env*"} & set(ignored) or "!.env" in ignored:
         yield ".gitignore", "lets .env in"
     yield from ((file, "is in the repository") for file in filter(LOCAL, seen.files))
-
-
-@check("SEC-604", "none", "`zizmor --offline .github` explains it", "GitHub security hardening")
-def workflows_are_sound(seen: Evidence) -> Findings:
-    """Workflows of GitHub have no weakness that zizmor knows"""
-    yield from tools.workflows()
 
 
 @check("SEC-606", "`make check`, without exception", "see how the template has it", PIPELINES)
@@ -87,12 +68,6 @@ def pipelines_check(seen: Evidence) -> Findings:
         )
     if pipelines and not any(re.search(r"\bmake check\b", text) for _, text in pipelines):
         yield pipelines[0][0], "does not run it"
-
-
-@check("SEC-607", "none", "make upgrade", "OWASP A06:2021")
-def no_advisory_is_open(seen: Evidence) -> Findings:
-    """No advisory is open for a package that is shipped"""
-    yield from tools.advisories()
 
 
 @check("SEC-608", "a number other than 0", "USER 10001:10001 in the last stage", CIS)

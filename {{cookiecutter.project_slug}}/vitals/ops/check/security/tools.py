@@ -1,4 +1,4 @@
-"""Findings of other programs: gitleaks about secrets, zizmor about workflows, pip-audit."""
+"""Checks by other programs: gitleaks about secrets, zizmor about workflows, pip-audit."""
 
 import json
 import os
@@ -11,12 +11,14 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vitals.ops.check.security.checklist import NotRun
+from vitals.ops.check.security.checklist import NotRun, check
+from vitals.ops.check.security.gather import Evidence
 from vitals.ops.run import files, git, shell
 from vitals.ops.run.steps import Refused
 
 BIN = Path(sys.executable).parent
-RULES = ".gitleaks.toml"
+RULES, IGNORED = ".gitleaks.toml", ".gitleaksignore"
+STORED = "OWASP ASVS 13.3.1"
 IN_FOLDER = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh"]
 QUIET = ["--no-banner", "--log-level", "error", "--exit-code", "0", "--redact"]
 QUIET += ["--report-format", "json", "--report-path", "-"]
@@ -33,8 +35,9 @@ KNOWN_BAD = "jinja2==2.4.1"
 AUDIT_SECONDS = 5
 
 
-def secrets_in_the_tree() -> list[tuple[str, str]]:
-    """The place and the rule of each secret in the files of the repository.
+@check("SEC-201", "none", "replace it; if it is none, end the line with gitleaks:allow", STORED)
+def secrets_in_the_tree(_: Evidence | None = None) -> list[tuple[str, str]]:
+    """The repository holds no secret
 
     Each folder gets a secret of ours: an answer without it is no answer.
     """
@@ -58,11 +61,11 @@ def secrets_in_the_tree() -> list[tuple[str, str]]:
     ]
 
 
-def secrets_in_the_history() -> list[tuple[str, str]]:
-    """The place and the rule of each secret that was committed since the last release.
-
-    HISTORY=all looks at each commit of each branch, as the weekly audit does.
-    """
+@check("SEC-202", "none", "replace it: it is known, also without that commit", STORED)
+def secrets_in_the_history(_: Evidence | None = None) -> list[tuple[str, str]]:
+    """No secret was committed since the last release; HISTORY=all looks at all commits"""
+    if (shell.ROOT / IGNORED).exists():
+        return [(IGNORED, "hides secrets")]
     if not git.is_repository() or not git.succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
         return []
     if git.git("rev-parse", "--is-shallow-repository") != "false":
@@ -90,8 +93,9 @@ def _gitleaks(at: str | Path, *command: str) -> list[dict[str, Any]]:
     raise Refused("gitleaks failed", f"a readable repository and {RULES}", output=done.output)
 
 
-def workflows() -> list[tuple[str, str]]:
-    """The place and the rule of each finding of zizmor; none where there is no workflow."""
+@check("SEC-604", "none", "`zizmor --offline .github` explains it", "GitHub security hardening")
+def workflows(_: Evidence | None = None) -> list[tuple[str, str]]:
+    """Workflows of GitHub have no weakness that zizmor knows"""
     here = [file for file in files.of_the_repository() if WORKFLOW(file)]
     found = list[tuple[str, str]]()
     for persona, rules in PERSONAS.items() if here else ():
@@ -105,8 +109,12 @@ def workflows() -> list[tuple[str, str]]:
     return found
 
 
-def advisories() -> list[tuple[str, str]]:
-    """The open advisories of packages that are shipped. Raises NotRun without an answer."""
+@check("SEC-607", "none", "make upgrade", "OWASP A06:2021")
+def advisories(_: Evidence | None = None) -> list[tuple[str, str]]:
+    """No advisory is open for a package that is shipped
+
+    Raises NotRun without an answer.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as pinned:
         lines = (shell.ROOT / "requirements.txt").read_text(encoding="utf-8").split("\n")
         pins = [line.removesuffix(" \\") for line in lines if re.match(r"\S+==", line)]
