@@ -514,6 +514,7 @@ PACKAGES = [
     added("SEC-610", "deploy/Dockerfile.dockerignore", " !.", "*\n!.\n"),
     Fault({"SEC-206": ".gitignore"}, ".gitignore", "\n.env\n", "\n"),
     added("SEC-206", "deploy/tls.key", ": is", "x\n"),
+    added("SEC-113", "deploy/start.sh", " APP_AUTH", "APP_AUTH=off python -m app\n"),
     added(
         "SEC-113",
         "deploy/settings.yaml",
@@ -722,6 +723,13 @@ HARMLESS = [
     compose("", "", "postgres:18", "ghcr.io/somebody/tool:v1.2.3"),
     compose("", "", "postgres:18", "registry.internal:5000/tool:1.2-alpine"),
     added("", "deploy/compose.override.yaml", "", "services: {front: {mem_limit: 256m}}\n"),
+    added("", "deploy/hardened.yaml", "", SERVICE.replace("    image: postgres:18\n", "")),
+    added(
+        "",
+        "deploy/extended.yaml",
+        "",
+        "services:\n  a: {image: 'nginx:1.29', extends: {file: hardened.yaml, service: planted}}\n",
+    ),
     pod("", "", "memory: 64Mi", "memory: 128Mi"),
     pod("", "", "spec:\n", "spec:\n  volumes: [{name: tmp, emptyDir: {}}]\n"),
     pod("", "", "name: only", "name: only\n      ports: [{containerPort: 8000}]"),

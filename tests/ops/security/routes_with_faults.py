@@ -178,6 +178,9 @@ def unguarded(app: FastAPI) -> None:
     other.add_api_route("/of-another-host", hidden)
     app.host("other.internal", other)
 
+    # SEC-101 GET HEAD /pages
+    app.frontend("/pages", directory=".", fallback=None)
+
     # SEC-101 /files
     # SEC-208 GET /files/{path} pyproject.toml
     app.mount("/files", StaticFiles(directory="."))

@@ -19,7 +19,7 @@ PUBLIC, VALID, ANOTHER_SCOPE = "without a token", "with a valid token", "with an
 MALFORMED, TRAP, FOR_OPERATORS = "malformed", "with a trap", "for operators"
 OPERATORS = ("/health", "/metrics", "/status", "/status.json")
 NOTHING_THERE = ("/no-such-path", "/docs", "/redoc", "/openapi.json")
-FILES = ("../" * 9 + "etc/passwd", "pyproject.toml")
+FILES = ("../" * 9 + "etc/passwd", "pyproject.toml", "openapi.json")
 FOREIGN = "https://foreign.example"
 
 
@@ -65,8 +65,6 @@ class Requests:
         for path in OPERATORS:
             token = bearer(canaries["APP_OPS_TOKEN"])
             yield self._of(Operation(f"GET {path}"), FOR_OPERATORS, token)
-        preflight = {"Access-Control-Request-Method": "GET"}
-        yield self._of(Operation("OPTIONS /no-such-path"), PUBLIC, preflight)
 
     def _wrong(self, operation: Operation, scopes: set[str]) -> dict[str, dict[str, str]]:
         """The headers of callers that must be refused, by what is wrong with each."""
