@@ -3,7 +3,7 @@
 import re
 from collections.abc import Iterator
 
-from vitals.ops.check.security import manifests
+from vitals.ops.check.security import manifests, rules
 from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
 from vitals.ops.check.security.rules import DOCKERFILE
@@ -26,14 +26,6 @@ EXACT = re.compile(r".+:v?\d(?!.*latest)[\w.-]*|.+@sha256:[0-9a-f]{64}").fullmat
 BY_DEPLOY = ("none", "service:v0.0.0")
 IMAGES = r"^(?:.*\.)?image(?:\.name)?=(.+)|^images=(?:.*,)?newTag:(?!v?\d)(.*)"
 GITLAB = r"^(?:.*\.)?(?:image(?:\.name)?|services)=(?:.*name:)?([^,$\n]+|.*:latest)$"
-GOES_ON = (  # of a step or a job that runs `make check`
-    r"^(?:.*(?:continue-on-error:(?!false)|if:(?:false|\$\{\{ *false)).*,.*make check.*"
-    r"|(?:.*[=:])?\(?make check\)? *(?:\||;|&(?!&)).*"
-    r"|(?:.*[=:])?set \+e\b.*(?=\n(?:.*\n)*?make check)"
-    r"|(?P<by_hand>.+)\.script=make check.*(?=(?:\n.*)*\n(?P=by_hand)\.when=manual\n)"
-    r"|(?P<job>.+)\.(?:(?:allow_failure|continue-on-error)(?:=(?!false)|\.).*|if=false)"
-    r"(?=(?:\n.*)*\n(?P=job)\.(?:script|steps|run)\b.*make check))$"
-)
 LETS_IN = re.compile(
     r"!/?(\*+|\.|\./|\*\*/.*|\.(git|env|venv)\b.*|(config|build|tests)/?)"
 ).fullmatch
@@ -59,13 +51,8 @@ def local_files_stay_local(seen: Evidence) -> Findings:
 @check("SEC-606", "`make check`, without exception", "see how the template has it", PIPELINES)
 def pipelines_check(seen: Evidence) -> Findings:
     """Pipelines run `make check`, and fail where it does"""
-    pipelines = [
-        (place, text) for place, text, _ in seen.once(manifests.subjects) if PIPELINE(place)
-    ]
-    for place, text in pipelines:
-        yield from (
-            (f"{place} {x[0]}", "goes on") for x in re.finditer(GOES_ON, text, re.MULTILINE)
-        )
+    yield from rules.in_facts(seen, rules.RULES["SEC-606"])
+    pipelines = [each[:2] for each in seen.once(manifests.subjects) if PIPELINE(each[0])]
     if pipelines and not any(re.search(r"\bmake check\b", text) for _, text in pipelines):
         yield pipelines[0][0], "does not run it"
 

@@ -38,7 +38,7 @@ def _in_text(seen: Evidence, rule: Mapping[str, Any]) -> Findings:
                 yield f"{file} {' '.join(found[0].split())[:80]}", "found"
 
 
-def _in_facts(seen: Evidence, rule: Mapping[str, Any]) -> Findings:
+def in_facts(seen: Evidence, rule: Mapping[str, Any]) -> Findings:
     """What containers and documents have, and what a container that is whole lacks."""
     for place, text, is_container in seen.once(manifests.subjects):
         patterns = "|".join(rule.get("container" if is_container else "document", NEVER))
@@ -51,6 +51,8 @@ def _in_facts(seen: Evidence, rule: Mapping[str, Any]) -> Findings:
 
 
 for _id, _rule in RULES.items():
-    _find = _in_settings if "settings" in _rule else _in_text if "text" in _rule else _in_facts
+    if "title" not in _rule:
+        continue  # patterns of a check that does more
+    _find = _in_settings if "settings" in _rule else _in_text if "text" in _rule else in_facts
     _words = (_rule[name] for name in ("expected", "fix", "reference"))
     CHECKS.append(Check(_id, _rule["title"], partial(_find, rule=_rule), *_words))
