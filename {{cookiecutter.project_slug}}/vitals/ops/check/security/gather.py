@@ -8,7 +8,7 @@ from threading import Lock
 from typing import Any, TypeVar
 
 from vitals.ops.check import config
-from vitals.ops.check.security.observe import Observed, dummy_secrets, observe
+from vitals.ops.check.security.observe import Observed, dummy_secrets, running_service
 from vitals.ops.env_files import ENVIRONMENTS, Configuration
 from vitals.ops.run import files, project_file, shell
 from vitals.ops.run.steps import Refused
@@ -48,11 +48,6 @@ class Evidence:
         """A file of the repository; empty if it is not there."""
         path = shell.ROOT / file
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-
-
-def running_service() -> Observed:
-    """The service as production runs it."""
-    return observe(Configuration(shell.ROOT).values("production"))
 
 
 def settings() -> dict[str, Settings]:

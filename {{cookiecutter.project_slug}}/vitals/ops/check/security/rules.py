@@ -20,11 +20,14 @@ NEVER = ["(?!)"]
 def _in_settings(seen: Evidence, rule: Mapping[str, Any]) -> Findings:
     """Values of settings that are not valid where the service is deployed."""
     for environment, settings in seen.settings.items():
-        patterns = {**rule["settings"], **rule.get(environment, {})}
-        for name, alternatives in patterns.items():
+        for name, wrong in {**rule["settings"], **rule.get(environment, {})}.items():
             given = getattr(settings, name)
             values = given if isinstance(given, tuple) else (str(given).lower(),)
-            if any(re.fullmatch("|".join(alternatives), value) for value in values or ("",)):
+            if isinstance(wrong, int):
+                is_wrong = given > wrong
+            else:
+                is_wrong = any(re.fullmatch("|".join(wrong), value) for value in values or ("",))
+            if is_wrong:
                 yield f"{environment} APP_{name.upper()}", ",".join(values) or "empty"
 
 
