@@ -5,11 +5,13 @@ SHELL := /bin/sh
 
 PYTHON ?= python3
 PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py template_origin.py tests
-WORKERS ?= 2
+WORKERS ?= 4
 SLOW ?= slow
 # they look at the clock or share an engine, so nothing runs beside them
 ALONE := tests/containers tests/faults tests/test_compare.py
 PROJECT := {{cookiecutter.project_slug}}
+# all of them are slow; collecting them costs each worker a second
+SLOW_FOLDERS := tests/containers tests/databases tests/faults tests/pictures tests/release tests/update
 # what runs as programs, and what only real servers drive: tests/databases, slow
 NOT_FAST := '*/vitals/ops/*,*/vitals/migrations.py,*/vitals/database_engine.py'
 # The project's packages too: tests/ops runs the project's own ops.
@@ -27,13 +29,14 @@ demo: .venv/demo ## Generate a service with the defaults into build/demo/, start
 	@.venv/bin/python -m benchmarks.demo
 
 ##@ Before you share a change
+test test-all: export PYTHONDONTWRITEBYTECODE := # hundreds of Pythons start: each module is compiled once
 test: .venv/ready ## Check lint, format and types; run the fast tests
 	.venv/bin/ruff check --quiet $(PYTHON_FILES) && .venv/bin/ruff format --quiet --check $(PYTHON_FILES)
 	cd '$(PROJECT)/vitals' && ../../.venv/bin/ruff check --quiet . && \
 	  ../../.venv/bin/ruff format --quiet --check --exclude '*.md' .
 	cd '$(PROJECT)' && ../.venv/bin/pyrefly check --config pyproject.toml --python-interpreter-path ../.venv/bin/python \
 	  --search-path .. --search-path . vitals ../tests/engine ../tests/ops
-	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report= --durations=10
+	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(SLOW_FOLDERS:%=--ignore=%) --cov --cov-report= --durations=10
 	@.venv/bin/coverage report --omit $(NOT_FAST) --skip-covered --fail-under 97
 
 test-all: test ## Run the slow tests too: every kind of project on each Python, on its oldest and newest packages
