@@ -10,8 +10,6 @@ SLOW ?= slow
 # they look at the clock or share an engine, so nothing runs beside them
 ALONE := tests/containers tests/faults tests/test_compare.py
 PROJECT := {{cookiecutter.project_slug}}
-# all of them are slow; collecting them costs each worker a second
-SLOW_FOLDERS := tests/containers tests/databases tests/faults tests/pictures tests/release tests/update
 # what runs as programs, and what only real servers drive: tests/databases, slow
 NOT_FAST := '*/vitals/ops/*,*/vitals/migrations.py,*/vitals/database_engine.py'
 # The project's packages too: tests/ops runs the project's own ops.
@@ -36,7 +34,7 @@ test: .venv/ready ## Check lint, format and types; run the fast tests
 	  ../../.venv/bin/ruff format --quiet --check --exclude '*.md' .
 	cd '$(PROJECT)' && ../.venv/bin/pyrefly check --config pyproject.toml --python-interpreter-path ../.venv/bin/python \
 	  --search-path .. --search-path . vitals ../tests/engine ../tests/ops
-	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" $(SLOW_FOLDERS:%=--ignore=%) --cov --cov-report= --durations=10
+	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report= --durations=10
 	@.venv/bin/coverage report --omit $(NOT_FAST) --skip-covered --fail-under 97
 
 test-all: test ## Run the slow tests too: every kind of project on each Python, on its oldest and newest packages
