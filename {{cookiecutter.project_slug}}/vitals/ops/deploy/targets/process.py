@@ -141,7 +141,7 @@ class Processes:
 def throwaway_staging(folder: Path, issuer: Issuer, **settings: str) -> Iterator[ThrowawayStaging]:
     """Start a staging of processes, on throw-away servers or those that are given."""
     changed = issuer.settings(folder / "issuer") | settings
-    with services.running(prepared=False) as backend, ExitStack() as stack:
+    with services.running() as backend, ExitStack() as stack:
         target = Processes(folder, changed, backend.environment, stack)
         yield ThrowawayStaging(
             target,
