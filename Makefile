@@ -5,7 +5,7 @@ SHELL := /bin/sh
 
 PYTHON ?= python3
 PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py template_origin.py tests
-WORKERS ?= 2
+WORKERS ?= 4
 SLOW ?= slow
 # they look at the clock or share an engine, so nothing runs beside them
 ALONE := tests/containers tests/faults tests/test_compare.py
@@ -27,6 +27,7 @@ demo: .venv/demo ## Generate a service with the defaults into build/demo/, start
 	@.venv/bin/python -m benchmarks.demo
 
 ##@ Before you share a change
+test test-all: export PYTHONDONTWRITEBYTECODE := # hundreds of Pythons start: each module is compiled once
 test: .venv/ready ## Check lint, format and types; run the fast tests
 	.venv/bin/ruff check --quiet $(PYTHON_FILES) && .venv/bin/ruff format --quiet --check $(PYTHON_FILES)
 	cd '$(PROJECT)/vitals' && ../../.venv/bin/ruff check --quiet . && \

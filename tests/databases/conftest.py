@@ -9,13 +9,6 @@ from tests.databases import servers
 from tests.databases.servers import QUOTED, Program
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.xdist_group("databases"))  # they share the servers
-
-
 @pytest.fixture(scope="session")
 def anyio_backend() -> str:
     return "asyncio"

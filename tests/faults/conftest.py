@@ -21,12 +21,6 @@ NEEDED = {  # Debian's packages
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slow)
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _programs() -> None:
     missing = [package for package, file in NEEDED.items() if not any(Path("/").glob(file))]

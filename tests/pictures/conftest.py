@@ -21,13 +21,6 @@ NEEDED = {  # Debian's packages, and what is in them
 }
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.xdist_group("pictures"))  # they share what takes long
-
-
 @pytest.fixture(scope="session", autouse=True)
 def _programs() -> None:
     missing = [package for package, file in NEEDED.items() if not Path("/", file).exists()]

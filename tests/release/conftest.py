@@ -15,12 +15,6 @@ from tests.release.world import World, daemon, prepared
 GIT = '[user]\nname = Ada\nemail = ada@example.com\n[protocol "file"]\nallow = always\n'
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slow)
-
-
 @functools.cache
 def _made() -> Path:
     folder = Path(tempfile.mkdtemp(dir=baking.SCRATCH))

@@ -1,7 +1,6 @@
 """A generated service that requires tokens, with real servers behind it."""
 
 from collections.abc import Iterator
-from pathlib import Path
 from typing import NamedTuple
 
 import pytest
@@ -15,13 +14,6 @@ class Guarded(NamedTuple):
     service: Service
     url: str
     token: str
-
-
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents and item.path.name != "test_engine.py":
-            item.add_marker(pytest.mark.slow)
-            item.add_marker(pytest.mark.xdist_group("security"))  # they share what takes long
 
 
 @pytest.fixture(scope="session")

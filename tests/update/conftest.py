@@ -8,12 +8,6 @@ import pytest
 from tests.update.versions import NOW, started
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    for item in items:
-        if Path(__file__).parent in item.path.parents:
-            item.add_marker(pytest.mark.slow)
-
-
 @pytest.fixture(autouse=True, scope="module")
 def _git_as_a_strangers(tmp_path_factory):
     config = tmp_path_factory.mktemp("git") / "gitconfig"

@@ -97,10 +97,10 @@ def mark(scope: Scope, router: Any, chosen: Candidate | None, params: Mapping[st
     if chosen is None:
         default: ASGIApp = router.default
         return default
-    found = chosen.found
-    converted = {name: found.param_convertors[name].convert(v) for name, v in params.items()}
-    scope["endpoint"] = found.endpoint
-    scope["path_params"] = {**scope.get("path_params", {}), **converted}
+    found, converted = chosen.found, {**scope.get("path_params", {})}
+    for name, value in params.items():
+        converted[name] = found.param_convertors[name].convert(value)
+    scope["endpoint"], scope["path_params"] = found.endpoint, converted
     if chosen.after_included:
         own = scope.setdefault("fastapi", {})
         if chosen.included is not None:

@@ -1,4 +1,3 @@
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -120,11 +119,10 @@ def test_every_secret_gets_a_file_the_known_and_the_random(
 
 
 def test_the_proxy_of_the_rehearsal_is_that_of_a_host_on_other_addresses() -> None:
-    front = json.loads((shell.ROOT / "deploy" / "caddy.json").read_text())
+    template = shell.ROOT / "deploy" / "caddy.json"
 
-    here = caddy.adapted(front, "http://127.0.0.1:9", Path("/f"))
+    text = caddy.adapted(template, "http://127.0.0.1:9", Path("/f"))
 
-    text = json.dumps(here)
     assert "127.0.0.1:{file./f/slot}" in text
     assert '"listen": ["127.0.0.1:9"]' in text
     assert "/run/live" not in text

@@ -9,7 +9,6 @@ import secrets
 from collections.abc import Iterator
 from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import httpx
 
@@ -28,16 +27,7 @@ from vitals.ops.release import notes
 from vitals.ops.release.releases import Release
 from vitals.ops.run.steps import Refused
 
-if TYPE_CHECKING:
-    from vitals.ops.deploy.rehearsal import Rehearsal
-
 CONFLICT = 409  # with what was stored through the other version
-
-
-def answer_old_clients(rehearsal: "Rehearsal") -> str:
-    """A step of the rehearsal: both versions answer what clients of the last release send."""
-    staging, before = rehearsal.staging, rehearsal.before
-    return compare(staging.target, before, rehearsal.session, rehearsal.issuer)
 
 
 def compare(target: Target, before: Release, session: Session, issuer: Issuer) -> str:

@@ -7,7 +7,7 @@ within that bound) and "calls 3" (requests with at most 3 database calls); "inf"
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vitals.probes import POLLED
 
@@ -79,9 +79,3 @@ def within(counts: Counter[str], kind: str, share: float) -> float:
     """Return the lowest bound that at most `share` of the values exceed."""
     most = counts[f"{kind} inf"] * (1 - share)
     return next((b for b in bounds(counts, kind) if counts[f"{kind} {b:g}"] >= most), float("inf"))
-
-
-def stored(fields: Mapping[str, Any]) -> Sample:
-    """Return the sample that was written as JSON."""
-    routes = {route: Counter[str](counts) for route, counts in fields["routes"].items()}
-    return Sample(routes, fields["memory_bytes"], fields["started"])

@@ -92,3 +92,7 @@ def _print(measured: dict[str, list[RequestCost]], shares: dict[str, dict[str, f
         figures = " ".join(f"{vital.of(costs):{len(head)}.2f}" for head, vital in columns.items())
         cache = ", ".join(f"{answer} {share:g} %" for answer, share in shares[name].items())
         steps.say(f"{name:<{width}} {len(costs):8} {figures}  {cache}")
+
+
+if __name__ == "__main__":
+    steps.exit_with(baseline)

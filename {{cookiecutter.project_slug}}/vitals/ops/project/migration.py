@@ -32,9 +32,8 @@ def write(name: str) -> str:
 
 def _alembic(*words: str, environment: Mapping[str, str] | None = None) -> str:
     where = {"APP_ENVIRONMENT": os.environ.get("APP_ENVIRONMENT", "local")}
-    return shell.check_output(
-        [shell.PYTHON, "-m", "alembic", *words], where | dict(environment or {})
-    )
+    command = [shell.PYTHON, "-m", "alembic", *words]
+    return shell.check_output(command, where | dict(environment or {}), with_errors=True)
 
 
 def main() -> None:

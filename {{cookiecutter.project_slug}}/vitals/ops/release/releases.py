@@ -52,9 +52,7 @@ def released(version: str, environment: str, folder: Path | None = None) -> Rele
 
 def last_version() -> str | None:
     """Return the newest version in this history, or None before the first."""
-    if not git.is_repository() or not git.succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
-        return None
-    return versions.newest(git.git("tag", "--merged", "HEAD").split())
+    return versions.newest(git.git("tag", "--merged", "HEAD").split()) if git.has_commit() else None
 
 
 def of(version: str, environment: str, folder: Path | None = None) -> Release:

@@ -20,6 +20,7 @@ import httpx
 from vitals.ops.check import config
 from vitals.ops.check.security.operations import Operation
 from vitals.ops.check.security.requests import DESCRIPTION, PUBLIC, VALID, Requests, Sent
+from vitals.ops.env_files import Configuration
 from vitals.ops.measure import load
 from vitals.ops.project.token import Issuer, publish
 from vitals.ops.run import project_file, shell
@@ -103,12 +104,12 @@ def dummy_secrets(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     return settings, canaries
 
 
-def observe(values: Mapping[str, str]) -> Observed:
-    """Start the service with `values`, send it all requests, stop it, read its log.
+def running_service() -> Observed:
+    """Start the service as production runs it, send it all requests, stop it, read its log.
 
     Raises Refused when it does not start, or ends meanwhile.
     """
-    issuer = Issuer()
+    values, issuer = Configuration(shell.ROOT).values("production"), Issuer()
     host = (values.get("APP_ALLOWED_HOSTS") or "localhost").split(",")[0].replace("*", "any")
     with tempfile.TemporaryDirectory() as private:
         folder = Path(private)

@@ -38,8 +38,10 @@ def throwaway_staging(folder: Path, issuer: Issuer) -> Iterator[ThrowawayStaging
         yield ThrowawayStaging(
             target,
             lambda: target.address(PROXY, "80"),
-            rehearsed="Docker, the image, deploy/compose.yaml",
-            not_rehearsed=f"TLS, the values of {', '.join(changed)}",
+            "Docker, the image, deploy/compose.yaml",
+            f"TLS, the values of {', '.join(changed)}",
+            folder,
+            issuer,
         )
     finally:
         steps.interrupted.clear()
