@@ -6,7 +6,7 @@ otherwise: its checks, gauges and last errors. Those of a dead worker are gone a
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Service:
             self._metrics.share(self.file)
             own_metrics.share(self.file)
         await self.refresh()
-        self._publishing = asyncio.create_task(self._publish_on())
+        self._publishing = asyncio.create_task(repeat(self._exchange, PUBLISH_SECONDS))
 
     async def close(self) -> None:
         """Write the last counts; the file stays until the process ends."""
@@ -159,12 +159,19 @@ class Service:
                     found[name] = self._json.validate_json(content)
         return found
 
-    async def _publish_on(self) -> None:
-        while True:
-            await asyncio.sleep(PUBLISH_SECONDS)
-            self.publish()
-            with suppress(OSError):  # such as too many open files; /metrics logs it
-                self._others = await asyncio.to_thread(self._read_others)
+    async def _exchange(self) -> None:
+        self.publish()
+        self._others = await asyncio.to_thread(self._read_others)
+
+
+async def repeat(run: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Run a function every so many seconds, also after it has failed, which is logged."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await run()
+        except Exception:
+            log.exception("a task of the engine failed, and runs again in %g s", seconds)
 
 
 def _parsed(sums: Mapping[str, Any]) -> Iterator[Series]:
