@@ -16,7 +16,6 @@ HOST = re.compile(r"[a-z_][a-z0-9_-]*@[A-Za-z0-9.:-]+")
 
 
 def main() -> int:
-    """Deploy; return the exit code of what did it."""
     if missing := [
         name for name in ("ENV", "VERSION", "DIGEST", "KEY") if not os.environ.get(name)
     ]:

@@ -71,7 +71,6 @@ def add(to: Routes, now: Routes, before: Mapping[str, Counter[str]]) -> None:
 
 
 def bounds(counts: Counter[str], kind: str) -> list[float]:
-    """Return the bounds of a histogram, the lowest first."""
     return sorted(float(key.split()[1]) for key in counts if key.startswith(kind))
 
 

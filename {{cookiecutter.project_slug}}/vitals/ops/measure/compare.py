@@ -40,7 +40,6 @@ class Cell(NamedTuple):
 
 
 def compare() -> None:
-    """Measure both, print what differs and store the result as JSON and as a picture."""
     given = os.environ.get("BASE", "")
     base, seconds = _base(given), _seconds()
     plan = load.read(shell.ROOT)

@@ -49,7 +49,6 @@ class Service:
             raise Refused(found, "an answer", "read the log of the service") from error
 
     def measure(self, request: Request) -> str:
-        """Send a request that is measured; return its ID."""
         self._measured.append(name := f"{MARK}{secrets.token_hex(8)}")
         self.send(request, {"X-Request-ID": name})
         return name
@@ -111,5 +110,4 @@ def deployed(release: Release, plan: Load) -> Iterator[Callable[[], Service]]:
 
 
 def working_tree() -> Release:
-    """Return the files as they lie here."""
     return Release(Build("this-tree", "unknown"), shell.ROOT, staging.ENVIRONMENT)

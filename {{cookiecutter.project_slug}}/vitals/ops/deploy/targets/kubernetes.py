@@ -189,7 +189,6 @@ class Kubernetes:
 
 
 def target(environment: str) -> Kubernetes:
-    """Return the environment in the cluster that kubectl points to."""
     return Kubernetes(project_name(), str(project_file.table()["image"]), environment)
 
 
