@@ -98,8 +98,7 @@ def deployed(release: Release, plan: Load) -> Iterator[Callable[[], Service]]:
         files = releases.secret_files(release)
         ops_token = started.target.token(files["APP_OPS_TOKEN"])
         session = Session(plan, started.issuer.token(plan.scopes, minutes=60))
-        with load.client(url, release) as client:
-            session.seed(client)
+        session.seed(stack.enter_context(load.client(url, release)))
 
         def connect() -> Service:
             log, caches = started.folder / f"{slot}.log", "APP_CACHE_URL" in files
