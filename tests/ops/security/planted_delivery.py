@@ -207,6 +207,12 @@ OVERRIDES = [
         SERVICE + "volumes: {all: {driver_opts: {type: none, o: bind, device: /}}}\n",
     ),
     added(
+        "SEC-616",
+        "deploy/configs.yaml",
+        " configs.all.file=/etc/shadow",
+        SERVICE + "configs: {all: {file: /etc/shadow}}\n",
+    ),
+    added(
         "SEC-618",
         "deploy/trust.yaml",
         " services.planted.environment.POSTGRES_HOST_AUTH_METHOD",
@@ -546,6 +552,12 @@ PIPELINES = [
         ".github/workflows/grouped.yml",
         " jobs.planted.steps=run:(make check) || true",
         WORKFLOW.replace("make check", "(make check) || true"),
+    ),
+    added(
+        "SEC-606",
+        ".github/workflows/condition.yml",
+        " jobs.planted.steps=run:if ! make check",
+        WORKFLOW.replace("make check", "if ! make check; then echo; fi"),
     ),
     added(
         "SEC-606",

@@ -27,6 +27,7 @@ class Sent(NamedTuple):
     operation: Operation
     kind: str
     request: httpx.Request
+    created: dict[str, Any]
 
 
 class Requests:
@@ -123,7 +124,7 @@ class Requests:
         sent |= {**headers, "X-Request-ID": f"check-{secrets.token_hex(8)}"}
         file_name = "a.png" if kind == MALFORMED else "a.txt"
         request = operation.request(self._client, values, sent, file_name)
-        return Sent(operation, kind, request)
+        return Sent(operation, kind, request, self.created)
 
 
 def bearer(token: str) -> dict[str, str]:
