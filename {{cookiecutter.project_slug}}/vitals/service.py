@@ -120,10 +120,10 @@ class Service:
         gauges: dict[tuple[str, str], float] = {}
         for number, each in enumerate(living or self._living(), 1):
             for name, labels, *_, value in each.gauges:
-                more = f'{labels and ","}worker="{number}"' if by_worker else ""
-                before = gauges.get((name, labels + more), 0.0)
-                found = max(before, value) if name == LARGEST else before + value
-                gauges[name, labels + more] = found
+                if by_worker and ',worker="' not in f",{labels}":  # a metric's own label stays
+                    labels += f'{labels and ","}worker="{number}"'
+                before = gauges.get((name, labels), 0.0)
+                gauges[name, labels] = max(before, value) if name == LARGEST else before + value
         for (name, labels), value in sorted(gauges.items()):
             yield name, labels, (), (), value
 
