@@ -4,6 +4,7 @@ Each call to a database, cache or other service adds to them; the log line, the 
 Server-Timing show them. Outside a request or job nothing is recorded.
 """
 
+import math
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
@@ -82,10 +83,13 @@ def add_call(kind: str, ms: float, detail: str = "") -> None:
     """Count one call of a kind ("db", "http"), its milliseconds, its statement or dependency.
 
     `http` joins the line of the running request as `http_calls` and `http_ms`, and the metric
-    `dependency_call_duration_seconds`. Raises ValueError if the kind is no identifier.
+    `dependency_call_duration_seconds`. Raises ValueError if the kind is no identifier, or the time
+    is no number of milliseconds.
     """
     if not kind.isidentifier():  # it becomes the name of a field and of a timing
         raise ValueError(f"kind of a call: got {kind!r}; expected an identifier, such as 'http'")
+    if not 0 <= ms < math.inf:  # a sum with it is lost, and no JSON
+        raise ValueError(f"milliseconds of a call: got {ms}; expected a number from 0")
     if (stats := current.get()) is not None:
         stats.add(kind, float(ms), str(detail))
 
@@ -109,8 +113,9 @@ def add_field(name: str, value: str | float | None) -> None:
         return
     stats.fields = stats.fields or {}
     if name in stats.fields or len(stats.fields) < MAX_FIELDS:
-        is_shown = isinstance(value, float | int | None)
-        stats.fields[name] = value if is_shown else str(value)[:MAX_TEXT]
+        is_number = isinstance(value, int) or (isinstance(value, float) and math.isfinite(value))
+        is_json = is_number or value is None  # which has no NaN and no infinity
+        stats.fields[name] = value if is_json else str(value)[:MAX_TEXT]
 
 
 def subject(name: str) -> None:

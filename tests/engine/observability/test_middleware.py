@@ -4,11 +4,12 @@ import asyncio
 import json
 import re
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 import httpx
 import pytest
 from fastapi import BackgroundTasks, FastAPI, Request, Response
-from fastapi.responses import StreamingResponse
+from fastapi.responses import FileResponse, StreamingResponse
 from starlette.types import Message, Scope
 
 import vitals
@@ -151,11 +152,10 @@ async def test_a_number_that_json_lacks_takes_no_line_away(
     @app.get("/own")
     async def own() -> None:
         request_stats.add_field("ratio", float("nan"))
-        request_stats.add_call("http", float("inf"), "shop")
 
     await client.get("/own")
 
-    assert (lines.last()["ratio"], lines.last()["http_ms"]) == ("nan", "inf")
+    assert lines.last()["ratio"] == "nan"
 
 
 async def test_an_unhandled_error_is_one_500_and_one_log_entry_without_its_message(
@@ -262,6 +262,27 @@ async def test_a_route_of_its_own_for_head_is_answered_for_head_only_without_set
     await _send_request(app, _scope("HEAD", "/own"))
 
     assert seen == ["HEAD"]
+
+
+async def test_a_file_that_the_server_itself_sends_counts_as_sent(
+    app: FastAPI, lines: Lines, tmp_path: Path
+) -> None:
+    file = tmp_path / "report"
+    file.write_bytes(b"1234567")
+    app.get("/file", response_class=FileResponse)(lambda: file)
+    path = {"type": "http.response.pathsend", "path": str(file)}
+
+    for method, last, length in (
+        ("GET", path, 7),
+        ("HEAD", {"type": "http.response.body", "body": b""}, 0),
+    ):
+        scope = {
+            **_scope(method, "/file"),
+            "extensions": {"http.response.pathsend": dict[str, str]()},
+        }
+        assert (await _send_request(app, scope))[-1] == last
+        line = lines.last()
+        assert (line["status"], line["outcome"], line["bytes_out"]) == (200, "completed", length)
 
 
 async def test_code_below_a_route_can_read_its_request_id_and_route(

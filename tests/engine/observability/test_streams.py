@@ -152,15 +152,16 @@ async def test_calls_are_bounded_and_a_call_of_the_api_loses_no_line(
         return "done"
 
     @app.get("/wrong")
-    async def wrong() -> None:
-        vitals.add_call("a kind\r\nX-Bad: 1", 1)
+    async def wrong(kind: str, ms: float) -> None:
+        vitals.add_call(kind, ms)
 
     await client.get("/busy")
     line = lines.last()
     assert (line["db_calls"], line["db_repeats"], line["calls_not_counted"]) == (10_000, 0, 4)
 
-    assert (await client.get("/wrong")).status_code == 500
-    assert lines.last()["error"] == "ValueError"
+    for kind, ms in (("a kind\r\nX-Bad: 1", "1"), ("db", "nan"), ("db", "inf"), ("db", "-1")):
+        assert (await client.get("/wrong", params={"kind": kind, "ms": ms})).status_code == 500
+        assert (lines.last()["error"], lines.last()["db_calls"]) == ("ValueError", 0)
 
 
 async def test_calls_of_other_kinds_are_counted_by_dependency(

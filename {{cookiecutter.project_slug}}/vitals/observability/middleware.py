@@ -99,7 +99,7 @@ def _without_body(request: ObservedRequest) -> Send:
     """Send an answer's head only, as HEAD asks (RFC 9110, 9.3.2): a stream may have no end."""
 
     def send_head(message: Message) -> Awaitable[None]:
-        if message["type"] == "http.response.body":
+        if message["type"] in ("http.response.body", "http.response.pathsend"):
             if request.ended:
                 raise ClientDisconnect  # which ends the stream: nobody gets the rest
             message = {"type": "http.response.body", "body": b""}

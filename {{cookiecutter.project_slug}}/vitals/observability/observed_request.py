@@ -111,6 +111,8 @@ class ObservedRequest(RequestStats):
                 self.ended = perf_counter()
             elif not self.first_byte:
                 self._begin_stream(message)
+        elif kind == "http.response.pathsend":  # the server itself sends a file
+            self.bytes_out, self.ended = self._declared(), perf_counter()
         elif kind == "http.response.start":
             self.status = message["status"]
             given = self.head = message.get("headers", ())  # may be shared: it stays as it is
@@ -137,24 +139,23 @@ class ObservedRequest(RequestStats):
         self.closed = True
         answers, status, counted = self.answers, self.status, 0.0
         outcome = "error" if self.error else "completed"
-        if self.gone or not self.ended or (self.error and self._is_short()):
+        if self.gone or not self.ended or (self.error and self.bytes_out < self._declared()):
             status, outcome = self.unfinished()
         seconds = (self.ended or perf_counter()) - self.started
-        route, client = route_label(self.scope), self.scope.get("client")
-        metrics = answers.access_log.metrics
+        route, metrics = route_label(self.scope), answers.access_log.metrics
         metrics.active -= 1
         if self.first_byte:
             counted = self.first_byte - self.started
             self.fields = {**(self.fields or {}), "first_byte_ms": round(counted * 1000, 3)}
             metrics.add_open("http_server_open_streams", route, -1)
         trace_id = tracing.trace_id() if answers.traced else ""
-        write = answers.access_log.write
-        write(self, trace_id, self.method, route, status, seconds, outcome, client, counted)
+        write, of = answers.access_log.write, self.scope.get("client")
+        write(self, trace_id, self.method, route, status, seconds, outcome, of, counted)
 
-    def _is_short(self) -> bool:
-        """Whether fewer bytes were sent than its head says."""
-        lengths = [int(value) for name, value in self.head if name == b"content-length"]
-        return self.method != "HEAD" and self.bytes_out < sum(lengths)
+    def _declared(self) -> int:
+        """The length of the body that its head declares."""
+        lengths = (int(value) for name, value in self.head if name == b"content-length")
+        return sum(lengths) if self.method != "HEAD" else 0
 
     def unfinished(self) -> tuple[int, str]:
         """The status and the outcome of an answer that has no end, whatever its head said."""

@@ -65,7 +65,7 @@ class InFlight:
             if message.get("more_body"):
                 return self._send_part(message)
             self.expires = math.inf
-        elif message["type"] == "websocket.accept":
+        elif message["type"] in ("websocket.accept", "http.response.pathsend"):
             self.expires = math.inf
         return self._send(message)
 
