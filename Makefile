@@ -5,7 +5,6 @@ SHELL := /bin/sh
 
 PYTHON ?= python3
 PYTHON_FILES := benchmarks hooks local_extensions.py locks.py ship.py template_origin.py tests
-WORKERS ?= 4
 SLOW ?= slow
 # they look at the clock or share an engine, so nothing runs beside them
 ALONE := tests/containers tests/faults tests/test_compare.py
@@ -34,11 +33,11 @@ test: .venv/ready ## Check lint, format and types; run the fast tests
 	  ../../.venv/bin/ruff format --quiet --check --exclude '*.md' .
 	cd '$(PROJECT)' && ../.venv/bin/pyrefly check --config pyproject.toml --python-interpreter-path ../.venv/bin/python \
 	  --search-path .. --search-path . vitals ../tests/engine ../tests/ops
-	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m "not slow" --cov --cov-report= --durations=10
+	.venv/bin/pytest -n $(or $(WORKERS),4) --dist loadgroup -m "not slow" --cov --cov-report= --durations=10
 	@.venv/bin/coverage report --omit $(NOT_FAST) --skip-covered --fail-under 97
 
 test-all: test ## Run the slow tests too: every kind of project on each Python, on its oldest and newest packages
-	.venv/bin/pytest -n $(WORKERS) --dist loadgroup -m '$(SLOW)' $(ALONE:%=--ignore=%) --durations=10
+	.venv/bin/pytest -n $(or $(WORKERS),2) --dist loadgroup -m '$(SLOW)' $(ALONE:%=--ignore=%) --durations=10
 	.venv/bin/pytest -m '$(SLOW)' $(ALONE) --durations=10
 
 bench: .venv/ready ## Compare the cost of observability with other packages; needs valgrind and wrk, takes 15 minutes

@@ -8,6 +8,11 @@ SLOW_FOLDERS = ("containers", "databases", "faults", "pictures", "release", "sec
 SHARED = ("databases", "pictures", "security")  # its tests share servers that take long to start
 FAST = "security/test_engine.py"
 COVERS = ("engine", "ops")
+REPEATS = (  # many cases of lines that other tests cover
+    "engine/test_layers.py",
+    "engine/test_settings_bases.py",
+    "ops/test_watch_rule.py",
+)
 
 
 def pytest_ignore_collect(collection_path: Path, config: pytest.Config) -> bool | None:
@@ -25,5 +30,5 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
             item.add_marker(pytest.mark.slow)
             if folder in SHARED:
                 item.add_marker(pytest.mark.xdist_group(folder))
-        if folder not in COVERS:
+        if folder not in COVERS or name in REPEATS:
             item.add_marker(pytest.mark.no_cover)  # tracing doubles the time of a test

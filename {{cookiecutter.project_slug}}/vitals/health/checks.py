@@ -74,7 +74,8 @@ class Checks:
         self._checks: dict[str, Check] = {}
         for check in checks:
             if self._checks.setdefault(check.name, check) is not check:
-                raise ValueError(f"checks: two have the name {check.name!r}; expected one")
+                fix = "Fix: set another `name`, such as that of what is behind it"
+                raise ValueError(f"checks: two have the name {check.name!r}. {fix}")
         if unknown := set(required) - set(self._checks):
             known = sorted(self._checks)
             raise ValueError(f"required: no such check: {sorted(unknown)}; there are {known}")

@@ -83,6 +83,17 @@ class Family:
         found = self.series[labels] = store.add(self.name, self.bounds, labels)
         return found
 
+    def move(self, store: Store) -> None:
+        """Keep the values in another store from now on."""
+        for labels, before in self.series.items():
+            self.series[labels] = new = store.add(self.name, self.bounds, labels)
+            parts = [(new, before)]
+            if self.bounds:
+                parts = [(new.counts, before.counts), (new.total, before.total)]
+            for part, values in parts:
+                for at, value in enumerate(values):
+                    part[at] = value
+
     def read(self) -> Iterator[Series]:
         for labels, each in tuple(self.series.items()):
             counts, value = (each.counts, each.total[0]) if self.bounds else ((), each[0])

@@ -132,9 +132,8 @@ def share(store: Store) -> None:
     if type(_store) is Store:
         _store = store
         for metric in _declared.values():
-            for labels, before in metric.series.items() if metric.kind == "counter" else ():
-                metric.series[labels] = store.add(metric.name, (), labels)
-                metric.series[labels][0] = before[0]
+            if metric.kind != "gauge":
+                metric.move(store)
 
 
 def series(*kinds: str) -> Iterator[Series]:

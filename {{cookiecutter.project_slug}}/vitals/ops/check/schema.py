@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from vitals.ops.check import lock_rules
+from vitals.ops.deploy.targets import database
 from vitals.ops.release import releases
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
@@ -57,10 +58,11 @@ def check() -> str:
     if version is None or not (every := scripts(shell.ROOT)):
         return steps.NOTHING_TO_TEST
     last = releases.of(version, "production").folder
+    moves = f"; {step}" if (step := database.another_version(last, shell.ROOT)) else ""
     known = {script.revision for script in scripts(last)}
     new = [script for script in every if script.revision not in known]
     if not new:
-        return f"no migration since {version}"
+        return f"no migration since {version}{moves}"
     tables, files = named(last), {Path(script.path).name: sql(script) for script in new}
     faults = [x for file, text in files.items() for x in against(text, tables, file, version)]
     is_read = lock_rules.is_installed()
@@ -69,7 +71,7 @@ def check() -> str:
         found = f"{len(faults)} statements that {version} can't run with, or would wait for"
         raise Refused(found, output="\n".join(faults))
     unread = "" if is_read else "; locks not read, as squawk can't be installed here"
-    return f"{len(new)} migrations since {version}{unread}"
+    return f"{len(new)} migrations since {version}{unread}{moves}"
 
 
 def against(statements: str, tables: Tables, file: str, version: str) -> Iterator[str]:

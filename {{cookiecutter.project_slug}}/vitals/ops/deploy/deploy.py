@@ -153,7 +153,6 @@ def _switch(target: Target, entries: list[Entry]) -> Step:
 
 
 def _in_turn(*todo: Step) -> None:
-    """Run the steps until one fails. Raises `Refused` then."""
     width = max(len(step.name) for step in todo)
     for step in todo:
         if not steps.report([step], width=width)[0].ok:
@@ -170,7 +169,6 @@ def given_environment(verb: str) -> str:
 
 
 def main() -> None:
-    """Deploy, roll back or print what is live, as the command says."""
     environment = given_environment(verb := sys.argv[1])
     target, unasked = targets.of_project(environment), bool(os.environ.get("YES"))
     lifted = os.environ.get("LIFT", "")

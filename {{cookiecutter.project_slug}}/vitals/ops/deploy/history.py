@@ -65,7 +65,6 @@ class Entry:
 
 
 def with_watch(entry: Entry, **watch: object) -> Entry:
-    """Return the entry with another watch."""
     changed: dict[str, Any] = {**vars(entry), "watch": watch}
     return Entry(**changed)
 

@@ -112,12 +112,10 @@ def rehearse_locks(before: Path, this: Path) -> str:
 
 
 def named_in(sql: str, tables: Iterable[str]) -> list[str]:
-    """Return the tables that the SQL names."""
     return [name for name in tables if re.search(rf"\b{re.escape(name)}\b", sql)]
 
 
 def way(statement: str) -> str:
-    """Return how to do without a statement that locks for long."""
     return WAYS[next(each for each in WAYS if re.match(each, statement, re.IGNORECASE))]
 
 

@@ -10,7 +10,6 @@ PROFILES = {"monitoring": ("prometheus", "alertmanager"), "dashboards": ("grafan
 
 
 def main() -> None:
-    """Start Prometheus, Alertmanager and Grafana with the live release's rules and dashboards."""
     environment = deploy.given_environment("monitor")
     target = compose.target(environment)
     with target.alone():

@@ -16,11 +16,9 @@ from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
 TIMEOUT = 20  # seconds for each answer
-INDEXES = (
+MANIFESTS = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
-)
-MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
@@ -55,7 +53,7 @@ def commit(image: str, digest: str) -> str:
 def _get(image: str, what: str) -> httpx.Response:
     host, _, name = image.partition("/")
     url = f"{'http' if LOCAL.fullmatch(host) else 'https'}://{host}/v2/{name}/{what}"
-    headers = {"Accept": ", ".join((*INDEXES, *MANIFESTS))}
+    headers = {"Accept": ", ".join(MANIFESTS)}
     try:
         with httpx.Client(timeout=TIMEOUT, follow_redirects=True, headers=headers) as client:
             answer = client.get(url)

@@ -49,7 +49,6 @@ class Rehearsal(NamedTuple):
 
 @contextmanager
 def prepared(mode: str, tree: str) -> Iterator[Rehearsal]:
-    """Prepare all that a rehearsal needs, in folders that are deleted with it."""
     with staging.start(mode) as started:
         this = Release(Build("this-tree", tree), started.folder / "this", ENVIRONMENT)
         releases.unpack(tree, this.folder)

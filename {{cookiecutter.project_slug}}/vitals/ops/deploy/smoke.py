@@ -65,7 +65,6 @@ def slot_ready(target: Target, release: Release, slot: str) -> None:
 
 
 def check_slot(target: Target, release: Release, slot: str) -> str:
-    """Ask a slot all questions, as `check` does."""
     with target.reach(slot) as url:
         return check(url, release)
 

@@ -17,7 +17,6 @@ ENOUGH = 0.9  # of the rate
 
 
 def baseline() -> None:
-    """Measure, print a table and store the result."""
     plan = load.read(shell.ROOT)
     if not plan.routes:
         steps.say(load.NOTHING)

@@ -40,7 +40,6 @@ class Cell(NamedTuple):
 
 
 def compare() -> None:
-    """Measure both, print what differs and store the result as JSON and as a picture."""
     given = os.environ.get("BASE", "")
     base, seconds = _base(given), _seconds()
     plan = load.read(shell.ROOT)
@@ -132,9 +131,7 @@ def _take_turns(
         rounds += 1
     before, after = (each.costs() for each in pair)
     return {
-        cell: [
-            ([before[name] for name in one], [after[name] for name in two]) for one, two in names
-        ]
+        cell: [([before[n] for n in one], [after[n] for n in two]) for one, two in names]
         for cell, names in sent.items()
     }
 

@@ -58,8 +58,9 @@ def read(folder: Path) -> Load:
         seeds = [r for each in table.get("seed", []) for r in [_request(each)] * int(each["times"])]
         routes = [_route(each, folder) for each in table.get("route", [])]
         login = _login(table["login"]) if "login" in table else None
-    except KeyError as error:
-        found = f"{slo.SOURCE}: a seed, a route or a log-in without {error}"
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f" without {error}" if isinstance(error, KeyError) else f": {error}"
+        found = f"{slo.SOURCE}: a seed, a route or a log-in{what}"
         raise Refused(found, "request and times; route, request and rate; request") from error
     return Load(seeds, routes, table.get("scopes", ""), login)
 

@@ -49,7 +49,6 @@ class Service:
             raise Refused(found, "an answer", "read the log of the service") from error
 
     def measure(self, request: Request) -> str:
-        """Send a request that is measured; return its ID."""
         self._measured.append(name := f"{MARK}{secrets.token_hex(8)}")
         self.send(request, {"X-Request-ID": name})
         return name
@@ -99,8 +98,7 @@ def deployed(release: Release, plan: Load) -> Iterator[Callable[[], Service]]:
         files = releases.secret_files(release)
         ops_token = started.target.token(files["APP_OPS_TOKEN"])
         session = Session(plan, started.issuer.token(plan.scopes, minutes=60))
-        with load.client(url, release) as client:
-            session.seed(client)
+        session.seed(stack.enter_context(load.client(url, release)))
 
         def connect() -> Service:
             log, caches = started.folder / f"{slot}.log", "APP_CACHE_URL" in files
@@ -111,5 +109,4 @@ def deployed(release: Release, plan: Load) -> Iterator[Callable[[], Service]]:
 
 
 def working_tree() -> Release:
-    """Return the files as they lie here."""
     return Release(Build("this-tree", "unknown"), shell.ROOT, staging.ENVIRONMENT)

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from vitals.ops.deploy.targets import database
 from vitals.ops.project import template
 from vitals.ops.run.steps import Refused
 
-POSTGRES = re.compile(r"^ *image: postgres:(\d+)", re.MULTILINE)
 SETTING = re.compile(r"^(APP_\w+)=", re.MULTILINE)
 DATA = {  # no command deletes it
     ("database", "false"): "the database keeps its tables and local.db its rows; nothing reads "
@@ -71,16 +71,9 @@ def consequences(old: Path, new: Path, changed: Mapping[str, str]) -> list[str]:
         lines.append(f"settings that come: {', '.join(come)}; set them where it runs")
     moved = changed.items() - recorded.items()
     lines += [f"data: {DATA[pair]}" for pair in sorted(moved) if pair in DATA]
-    had, has = (POSTGRES.findall(text) for text in (_compose(old), _compose(new)))
-    if had and has and had != has:
-        where = "deploy/compose.md, `Another version of PostgreSQL`"
-        lines.append(f"data: PostgreSQL {had[0]} becomes {has[0]}; how to move staging's: {where}")
+    if step := database.another_version(old, new):
+        lines.append(f"data: {step}")
     return lines
-
-
-def _compose(project: Path) -> str:
-    file = project / "deploy" / "compose.yaml"
-    return file.read_text(encoding="utf-8") if file.exists() else ""
 
 
 def settings(project: Path) -> set[str]:

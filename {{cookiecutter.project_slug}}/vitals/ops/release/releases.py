@@ -94,12 +94,10 @@ def folder_name(build: Build) -> str:
 
 
 def migrations(folder: Path) -> set[str]:
-    """Return the names of the files that a release migrates a schema with."""
     return {file.name for file in folder.glob("migrations/versions/*.py")}
 
 
 def host(release: Release) -> str:
-    """Return a host name that the service answers to there."""
     hosts = Configuration(release.folder).values(release.environment).get("APP_ALLOWED_HOSTS", "")
     return hosts.split(",")[0].removeprefix("*.") or "localhost"
 

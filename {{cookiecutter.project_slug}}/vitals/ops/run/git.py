@@ -37,7 +37,6 @@ def git(*words: str, index: Path | None = None) -> str:
 
 
 def succeeds(*words: str) -> bool:
-    """Whether git ends with exit code 0."""
     return _run(*words).returncode == 0
 
 

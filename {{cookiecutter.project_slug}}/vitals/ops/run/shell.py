@@ -104,10 +104,7 @@ class Program:
 
         Return its exit code, which is negative where a signal of ours ended it.
         """
-        deadline = time.monotonic() + within_seconds
-        while self.code is None and time.monotonic() < deadline and not interrupted.is_set():
-            with suppress(subprocess.TimeoutExpired):
-                self._process.wait(0.5)
+        self.wait_until(lambda: False, within_seconds)
         return self.stop()
 
     def wait_until(self, ready: Callable[[], bool], within_seconds: float) -> bool:
@@ -116,7 +113,8 @@ class Program:
         while self.code is None and time.monotonic() < deadline and not interrupted.is_set():
             if ready():
                 return self.code is None
-            time.sleep(0.02)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.02)
         return False
 
     def kill(self) -> None:

@@ -7,6 +7,7 @@ Everything ends with this process.
 import hashlib
 import importlib.metadata
 import secrets
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -164,7 +165,8 @@ def _caddy() -> Path:
 def _python(release: Release) -> Path:
     """Return the Python of a .venv with what the release's lock names and nothing else."""
     lock = release.folder / "requirements.txt"
-    runtime = RUNTIMES / hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
+    inputs = lock.read_bytes() + f"{sys.version} {sys.base_prefix}".encode()
+    runtime = RUNTIMES / hashlib.sha256(inputs).hexdigest()[:16]
     python, complete = runtime / "bin" / "python", runtime / "complete"
     if not complete.exists():
         uv = setup.uv()
