@@ -179,6 +179,16 @@ ALONE = {  # what changes all answers has a project of its own
 HARMLESS = [
     argument({}, "error_response=lambda status, _: JSONResponse([status], status)"),
     setup({}, "from fastapi.responses import JSONResponse"),
+    argument({}, 'public=["/inner", "/pages", "/files"]'),
+    setup(
+        {},
+        "from starlette.staticfiles import StaticFiles\n"
+        "inner = FastAPI(openapi_url=None)\n"
+        'inner.get("/a")(lambda: {})\n'
+        'app.mount("/inner", inner)\n'
+        'app.mount("/files", StaticFiles(directory="docs"))\n'
+        'app.frontend("/pages", directory="docs", fallback=None)',
+    ),
     Fault({}, "app/no_quote.py", "", QUOTE.format("{'error': 'it is away'}")),
     Fault({}, "app/its_type.py", "", QUOTE.format("{'error': type(error).__name__}")),
     SECRET,

@@ -195,4 +195,4 @@ def _resources(operation: Operation) -> set[str]:
 
 
 def _collection(operation: Operation) -> str:
-    return operation.name.partition(" ")[2].partition("/{")[0]
+    return operation.path.partition("/{")[0]
