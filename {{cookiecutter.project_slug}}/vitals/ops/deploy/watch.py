@@ -24,7 +24,7 @@ from vitals.ops.deploy.watch_progress import Progress
 from vitals.ops.deploy.watch_read import Watch
 from vitals.ops.deploy.watch_rule import LOOK_SECONDS, WINDOW_SECONDS
 from vitals.ops.release.releases import Release
-from vitals.ops.run import interrupts, shell, steps
+from vitals.ops.run import interrupts, steps
 from vitals.ops.run.steps import Refused
 
 MINUTES = 10  # without [watch] in config/slo.toml
@@ -162,7 +162,7 @@ def _outliving_the_terminal() -> Iterator[None]:
     """Go on without a connection: a watch that ends with it leaves a bad version live."""
     steps.unattended.set()
     try:
-        with shell.handling(signal.SIGHUP, lambda *_: steps.detach()):
+        with interrupts.handling(signal.SIGHUP, lambda *_: steps.detach()):
             yield
     finally:
         steps.unattended.clear()

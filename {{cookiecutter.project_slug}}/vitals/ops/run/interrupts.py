@@ -2,10 +2,39 @@
 
 import os
 import signal
-from collections.abc import Iterator
+import threading
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from types import FrameType
 
-from vitals.ops.run import shell, steps
+from vitals.ops.run import steps
+
+
+@contextmanager
+def handling(
+    number: int, handler: Callable[[int, FrameType | None], object] | int
+) -> Iterator[None]:
+    """Handle a signal in this way until the block ends."""
+    before = signal.signal(number, handler)
+    try:
+        yield
+    finally:
+        signal.signal(number, before)
+
+
+@contextmanager
+def later() -> Iterator[None]:
+    """Deliver Ctrl-C after the block."""
+    if threading.current_thread() is not threading.main_thread():
+        yield  # only the main thread gets it
+        return
+    pressed: list[int] = []
+    try:
+        with handling(signal.SIGINT, lambda number, _: pressed.append(number)):
+            yield
+    finally:
+        if pressed:
+            signal.raise_signal(signal.SIGINT)
 
 
 @contextmanager
@@ -22,7 +51,7 @@ def finishing(notice: str) -> Iterator[None]:
         pressed.append(number)
         steps.say(notice)
 
-    with terminal_alone(), shell.handling(signal.SIGINT, on_interrupt):
+    with terminal_alone(), handling(signal.SIGINT, on_interrupt):
         yield
 
 
@@ -36,7 +65,7 @@ def terminal_alone() -> Iterator[None]:
         yield
         return
     # SIGTTOU is sent to the process that moves the terminal.
-    with os.fdopen(terminal, "rb+", buffering=0), shell.handling(signal.SIGTTOU, signal.SIG_IGN):
+    with os.fdopen(terminal, "rb+", buffering=0), handling(signal.SIGTTOU, signal.SIG_IGN):
         shared = group != os.getpid() and os.tcgetpgrp(terminal) == group
         if shared:
             os.setpgid(0, 0)

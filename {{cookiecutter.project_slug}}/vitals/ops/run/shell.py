@@ -8,19 +8,17 @@ program and its children, kills what is left after 10 s, and deletes the program
 import math
 import os
 import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
-import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
-from types import FrameType
 from typing import IO, Any, NamedTuple, Self
 
+from vitals.ops.run import interrupts
 from vitals.ops.run.steps import Refused, interrupted
 
 ROOT = Path(__file__).parents[3]
@@ -69,7 +67,7 @@ class Program:
         """
         if shutil.which(command[0]) is None:
             raise Refused(f"no program {command[0]}", "one that is installed")
-        with _ctrl_c_later():
+        with interrupts.later():  # without its guard it would outlive this process
             self._process = subprocess.Popen(
                 list(map(str, command)),
                 cwd=folder or ROOT,
@@ -179,30 +177,3 @@ def check_output(
             output += errors.read().decode(errors="replace")
             raise Refused(f"`{called}` ended with {code}", output=output)
         return output
-
-
-@contextmanager
-def _ctrl_c_later() -> Iterator[None]:
-    """Deliver Ctrl-C after the block: a program without its guard would outlive this process."""
-    if threading.current_thread() is not threading.main_thread():
-        yield  # only the main thread gets it
-        return
-    pressed: list[int] = []
-    try:
-        with handling(signal.SIGINT, lambda number, _: pressed.append(number)):
-            yield
-    finally:
-        if pressed:
-            signal.raise_signal(signal.SIGINT)
-
-
-@contextmanager
-def handling(
-    number: int, handler: Callable[[int, FrameType | None], object] | int
-) -> Iterator[None]:
-    """Handle a signal in this way until the block ends."""
-    before = signal.signal(number, handler)
-    try:
-        yield
-    finally:
-        signal.signal(number, before)
