@@ -12,7 +12,7 @@ from vitals.ops.run.steps import Refused
 
 WRITTEN = "migrations/versions/*.py"
 READ_IT = "read it before you use it; a renamed column looks like a removed one"
-EMPTY = (
+EMPTY = "empty, as the database has all tables of the code; change one first, or write it by hand"
     "empty, as the database has all tables of the code; change a table first, or write it by hand"
 )
 
