@@ -90,7 +90,7 @@ def servers() -> Iterator[dict[str, str]]:
             service.setting: stack.enter_context(service.throw_away()).url
             for service in (postgres.SERVICE, valkey.SERVICE)
         }
-        postgres.prepare(settings)
+        postgres.SERVICE.prepare(settings)
         asyncio.run(_fill(settings["APP_DATABASE_URL"]))
         yield settings | {"APP_ENVIRONMENT": "test", "PYTHONHASHSEED": "0"}
 

@@ -66,7 +66,7 @@ def first_check(folder: Path) -> None:
     checked("make check, nothing changed", project, 3)
     append(project / "README.md", "A sentence.\n")
     checked("make check, a document changed", project, 12)
-    append(project / "app" / "items" / "routes.py", "\n\n# a comment\n")
+    append(project / "app" / "items" / "routes.py", "\n\nCHANGED = True\n")
     checked("make check, one feature's file changed", project, 3)
 
 

@@ -1,6 +1,7 @@
 """Engines, clients and checks that an application has before the engine is installed."""
 
 import asyncio
+import threading
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ from sqlalchemy import create_engine, text
 from sqlalchemy.ext.asyncio import create_async_engine
 
 import vitals
-from tests.engine.applications import Lines
+from tests.engine.applications import Lines, until
 from tests.engine.test_cache_stores import Server, listening
 from vitals import testing
 
@@ -108,6 +109,27 @@ async def test_a_function_that_raises_is_a_check() -> None:
     async with testing.lifespan(app):
         assert checks(app)["disk"] == (False, "OSError: no space left")
         assert checks(app)["queue"] == (True, "")
+
+
+async def test_a_check_that_hangs_in_a_thread_takes_no_second_one(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def disk() -> None:
+        started.append(threading.get_ident())
+        assert goes_on.wait(20)
+
+    for name in ("INTERVAL_SECONDS", "DEADLINE_SECONDS"):
+        monkeypatch.setattr(f"vitals.health.checks.{name}", 0.02)
+    app, started, goes_on = FastAPI(), list[int](), threading.Event()
+    vitals.install(app, checks=[disk])
+
+    async with testing.lifespan(app):
+        since = app.state.vitals.checks.states()[0].checked_at
+        await until(lambda: app.state.vitals.checks.states()[0].checked_at > since + 0.2)
+        assert len(started) == 1
+        assert checks(app)["disk"] == (False, "no result within 0.02 s")
+        goes_on.set()
+        await until(lambda: checks(app)["disk"][0])
 
 
 async def test_a_call_is_counted_also_when_it_fails() -> None:

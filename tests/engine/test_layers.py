@@ -101,6 +101,14 @@ def test_a_module_imports_from_its_own_level_and_below_only(module: str) -> None
     assert [name for name in ours if LEVEL[room(name)] > LEVEL[room(module)]] == []
 
 
+def test_the_map_of_the_engine_names_every_module_and_no_other() -> None:
+    page = (PROJECT.parent / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    table = page.partition("## Read the engine")[2].partition("\n## ")[0].partition("|---")[2]
+    named = {name.rpartition("/")[2] for name in re.findall(r"`([a-z_/]+)`", table)}
+
+    assert named == {SOURCES[name].stem for name in ENGINE} - {"__init__"}
+
+
 def test_no_modules_import_each_other_in_a_circle() -> None:
     graph = {name: at_any_time(name) & {*ENGINE} for name in ENGINE}
 

@@ -2,6 +2,7 @@
 
 import ast
 import inspect
+import re
 import subprocess
 import sys
 from pathlib import Path
@@ -63,3 +64,11 @@ def test_shipping_imports_the_engine_without_the_framework(module: str) -> None:
     )
 
     assert done.stdout == "\n"
+
+
+def test_every_public_name_is_in_the_table_of_the_document() -> None:
+    readme = Path(str(vitals.__file__)).with_name("README.md").read_text(encoding="utf-8")
+    table = "".join(line for line in readme.splitlines() if line.startswith("| `vitals."))
+    named = set(re.findall(r"`(?:vitals\.)?(\w+)`", table))
+
+    assert set(vitals.__all__) - named == set()

@@ -1,6 +1,7 @@
 """Several workers of one service: what each of them answers, whichever is asked."""
 
 import json
+import threading
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -87,6 +88,7 @@ async def test_own_metrics_are_counted_together_and_gauges_by_worker(tmp_path: P
     orders = vitals.counter("orders_total", "orders accepted", "kind")
     orders.add(0, kind="gift")
     waiting, payment = vitals.gauge("queue_waiting", "waiting"), vitals.histogram("pay_s", "time")
+    payment.observe(0.25)  # before the start, as an import may
     worker = Worker(tmp_path, "worker 1")
     async with testing.client(worker.app) as worker.client:
         orders.add(2, kind="gift")
@@ -97,7 +99,7 @@ async def test_own_metrics_are_counted_together_and_gauges_by_worker(tmp_path: P
 
     assert 'orders_total{kind="gift"} 2.0\n' in text
     assert 'queue_waiting{worker="1"} 4.0\n' in text
-    assert "pay_s_sum 0.5\npay_s_count 1\n" in text
+    assert "pay_s_sum 0.75\npay_s_count 2\n" in text
     assert section['orders_total{kind="gift"}'] == "2.0"
 
 
@@ -187,6 +189,39 @@ async def test_a_worker_that_starts_later_has_the_history_of_the_others(
         routes = (await late.get("/status.json"))["routes"]
 
     assert [(row["route"], row["requests"]) for row in routes] == [("/a/{number}", 1)]
+
+
+async def test_gauges_are_read_in_the_thread_of_the_event_loop(tmp_path: Path) -> None:
+    def gauges() -> dict[str, float]:
+        threads.add(threading.current_thread())
+        return {}
+
+    threads: set[threading.Thread] = set()
+    worker = Worker(tmp_path, "worker 1")
+    async with testing.client(worker.app) as worker.client:
+        worker.app.state.vitals._metrics._gauges = [gauges]
+        await worker.get("/metrics")
+
+    assert threads == {threading.current_thread()}
+
+
+async def test_a_worker_reads_the_others_again_after_a_failure(
+    workers: list[Worker], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fails(_: Folder) -> list[str]:
+        failed.append("alive")
+        raise OSError("too many open files")
+
+    failed: list[str] = []
+    monkeypatch.setattr("vitals.service.PUBLISH_SECONDS", 0.01)
+    with monkeypatch.context() as patched:
+        patched.setattr(Folder, "alive", fails)
+        assert "/a" not in await workers[0].get("/metrics")
+        await until(lambda: len(failed) > 3)
+    FAILING["worker 2"] = "pool is full"
+
+    service = workers[0].app.state.vitals.service
+    await until(lambda: not all(s.up for s in service.snapshot().states))
 
 
 async def test_without_a_lifespan_a_worker_answers_for_itself(tmp_path: Path) -> None:

@@ -272,3 +272,11 @@ def test_settings_refused_says_all_its_faults() -> None:
     refusal = vitals.SettingsRefused(["a", "b"])
 
     assert (str(refusal), refusal.faults) == ("a\nb", ["a", "b"])
+
+
+def test_an_own_setting_may_be_a_list_of_numbers() -> None:
+    class WithList(Settings):
+        retries: list[int] = Field([1, 5])
+        """seconds between two tries"""
+
+    assert redacted(WithList(environment="test"))["APP_RETRIES"] == "1,5"

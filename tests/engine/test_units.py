@@ -15,7 +15,7 @@ from fastapi import FastAPI
 import vitals
 from tests.engine.applications import Lines, install
 from vitals import testing
-from vitals.request_stats import write_unit
+from vitals.request_stats import MAX_CALLS, current, write_unit
 
 PROJECT = Path(__file__).parents[2] / "{{cookiecutter.project_slug}}"
 COMMAND = """
@@ -114,6 +114,18 @@ def test_a_command_that_fails_says_so_by_its_status_and_its_log() -> None:
         "the command failed",
     )
     assert "hunter2" not in done.stdout + done.stderr
+
+
+async def test_a_unit_that_runs_others_for_ever_keeps_a_bounded_number_of_their_calls() -> None:
+    async with vitals.unit("job", "consumer"):
+        for _ in range(3):
+            async with vitals.unit("task", "message"):
+                for _ in range(MAX_CALLS):
+                    vitals.add_call("http", 1, "shop")
+        outer = current.get()
+
+    assert outer is not None
+    assert len(outer.calls) == MAX_CALLS
 
 
 def test_a_command_refuses_settings_without_a_traceback() -> None:

@@ -1,7 +1,8 @@
 """Models and field types of the engine, behind an ordinary router."""
 
 from collections.abc import AsyncIterator
-from typing import Annotated
+from typing import Annotated, Literal
+from uuid import UUID
 
 import httpx
 import pytest
@@ -224,3 +225,34 @@ async def test_the_errors_beyond_the_first_20_are_counted(client: httpx.AsyncCli
 
     assert len(answer.json()["errors"]) == 20
     assert answer.json()["detail"].endswith("; 5 more errors are not listed")
+
+
+class Card(Model):
+    kind: Literal["card"]
+
+
+class Cash(Model):
+    kind: Literal["cash"]
+
+
+@pytest.mark.parametrize(
+    ("path", "expected"),
+    [("/pay/tag", "one of 'card', 'cash'"), ("/pay/zz-secret", "a UUID")],
+)
+async def test_a_message_of_pydantic_that_holds_the_value_is_replaced(
+    path: str, expected: str
+) -> None:
+    app = install(FastAPI())
+
+    @app.post("/pay/tag")
+    async def pay(body: Annotated[Card | Cash, Field(discriminator="kind")]) -> None: ...
+
+    @app.post("/pay/{number}")
+    async def pay_one(number: UUID) -> None: ...
+
+    async with testing.client(app) as client:
+        answer = await client.post(path, json={"kind": "zz expected tags: zz"})
+
+    [error] = answer.json()["errors"]
+    assert error["expected"] == expected
+    assert "z" not in error["problem"]

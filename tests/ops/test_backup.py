@@ -87,3 +87,15 @@ def test_the_shipped_command_has_none_for_others(
     monkeypatch.setenv("ENV", environment)
 
     assert backup.main() == backup.NONE
+
+
+def test_without_docker_no_empty_dump_stays_in_place_of_an_older_one(
+    project: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    docker(project, monkeypatch, "")
+    monkeypatch.setenv("PATH", str(project))
+
+    with pytest.raises(Refused, match="no program docker"):
+        backup.dump("staging")
+
+    assert list(project.rglob("*.dump")) == []

@@ -55,6 +55,10 @@ def test_without_an_objective_there_is_no_budget(tmp_path: Path) -> None:
         ("p95_ms = 300", "p95_ms = 300; expected one of"),
         ("availability = 100", "availability = 100; expected above 0, below 100"),
         ("speed = 1", "missing or unknown"),
+        ("rate = 0", "rate = 0; expected requests per second"),
+        ('availability = "99.9"', "availability = 99.9; expected above 0, below 100"),
+        ("request = 5", "request = 5; expected a method and a path"),
+        ("rate = fast", "config/slo.toml: Invalid value"),
     ],
 )
 def test_an_objective_that_cannot_be_held_is_refused(tmp_path: Path, line: str, found: str) -> None:
@@ -67,3 +71,8 @@ def test_an_objective_that_cannot_be_held_is_refused(tmp_path: Path, line: str, 
         slo.read(written(tmp_path, f"{other_lines}{line}\n"))
 
     assert found in str(refused.value)
+
+
+def test_a_table_in_place_of_a_list_is_refused_with_the_way_to_write_it(tmp_path: Path) -> None:
+    with pytest.raises(Refused, match=r"\[route\]; expected \[\[route\]\]"):
+        slo.read(written(tmp_path, OBJECTIVE.replace("[[route]]", "[route]")))

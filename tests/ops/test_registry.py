@@ -113,7 +113,9 @@ def test_the_user_may_lie_in_a_program(
     served.asks = "Basic"
     (tmp_path / "config.json").write_text('{"credsStore": "trial"}')
     program = tmp_path / "docker-credential-trial"
-    program.write_text('#!/bin/sh\necho \'{"Username": "ada", "Secret": "secret"}\'\n')
+    program.write_text(
+        '#!/bin/sh\necho old >&2; echo \'{"Username": "ada", "Secret": "secret"}\'\n'
+    )
     program.chmod(0o755)
     monkeypatch.setenv("PATH", f"{tmp_path}:/usr/bin:/bin")
 
@@ -128,3 +130,18 @@ def test_a_tag_that_is_not_there_is_refused(served: Registry) -> None:
 def test_a_registry_that_is_away_is_named() -> None:
     with pytest.raises(Refused, match="does not answer"):
         registry.resolve(f"127.0.0.1:{shell.free_port()}/orders", "v1.2.0")
+
+
+@pytest.mark.parametrize("found", [{"manifests": []}, {"layers": []}, []])
+def test_what_is_no_image_is_refused_by_name(found: object, served: Registry) -> None:
+    served.files[f"manifests/{DIGEST}"] = found
+
+    with pytest.raises(Refused, match=f"{DIGEST} is no image"):
+        registry.commit(served.image, DIGEST)
+
+
+def test_an_index_that_names_no_platform_is_read(served: Registry) -> None:
+    served.files[f"manifests/{DIGEST}"] = {"manifests": [{"digest": "sha256:one"}]}
+    served.files["manifests/sha256:one"] = {"config": {"digest": "sha256:c"}}
+
+    assert registry.commit(served.image, DIGEST) == "c0ffee"

@@ -13,6 +13,7 @@ import pytest
 from tests.ops.place import SLO, Answers, Place, answering, metrics
 from vitals.ops.deploy import rehearse
 from vitals.ops.deploy.staging import ThrowawayStaging
+from vitals.ops.project.token import Issuer
 from vitals.ops.release.releases import Build
 from vitals.ops.run import git, shell
 from vitals.ops.run.steps import Refused
@@ -62,7 +63,11 @@ def failing() -> Answers:
 
 @pytest.fixture(autouse=True)
 def staged(
-    target: RehearsedPlace, failing: Answers, repository: Path, monkeypatch: pytest.MonkeyPatch
+    target: RehearsedPlace,
+    failing: Answers,
+    repository: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[None]:
     with ExitStack() as stack:
 
@@ -73,7 +78,9 @@ def staged(
 
         @contextmanager
         def start(*_: object) -> Iterator[ThrowawayStaging]:
-            yield ThrowawayStaging(target, proxy_url, "nothing real", "nearly all")
+            folder = tmp_path_factory.mktemp("staging")
+            nothing = "nothing real", "nearly all"
+            yield ThrowawayStaging(target, proxy_url, *nothing, folder, Issuer())
 
         monkeypatch.setattr("vitals.ops.deploy.staging.start", start)
         monkeypatch.setattr("vitals.ops.deploy.rehearse.ENOUGH_REQUESTS", 8)
@@ -151,9 +158,9 @@ def test_the_last_release_is_where_it_starts_from(repository: Path) -> None:
 
 
 def test_without_a_repository_there_is_nothing_to_rehearse(
-    monkeypatch: pytest.MonkeyPatch,
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("vitals.ops.run.git.tree_hash", lambda: None)
+    monkeypatch.setattr("vitals.ops.run.shell.ROOT", tmp_path / "not-there")
 
     with pytest.raises(Refused, match="no git repository"):
         rehearse.rehearse("process")

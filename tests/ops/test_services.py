@@ -55,6 +55,26 @@ def test_a_service_that_is_given_by_url_is_the_one_that_is_met(
 
 
 @pytest.mark.usefixtures("only_a_thing")
+def test_of_a_given_server_a_part_of_our_own_is_used_and_removed(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    left: list[str] = []
+
+    @contextmanager
+    def part(url: str) -> Iterator[str]:
+        yield f"{url}/part"
+        left.append(url)
+
+    monkeypatch.setenv("TEST_THING_URL", "thing://mine")
+    monkeypatch.setattr("vitals.ops.services.known", lambda: [THING._replace(given=part)])
+
+    with services.running() as running:
+        assert running.environment == {"APP_THING_URL": "thing://mine/part"}
+        assert left == []
+    assert left == ["thing://mine"]
+
+
+@pytest.mark.usefixtures("only_a_thing")
 def test_without_a_url_a_throw_away_server_is_started_and_named() -> None:
     with services.running() as running:
         assert running.environment == {"APP_THING_URL": "thing://throw-away"}

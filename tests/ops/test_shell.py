@@ -104,3 +104,18 @@ def test_the_environment_is_added_to_ours(monkeypatch: pytest.MonkeyPatch) -> No
 def test_a_free_port_can_be_listened_on() -> None:
     with socket.create_server(("127.0.0.1", shell.free_port())) as listener:
         assert listener.getsockname()[1] > 0
+
+
+def test_a_program_that_hangs_is_ended_when_its_time_is_over() -> None:
+    assert shell.run(["sleep", "60"], within_seconds=0.1).code < 0
+
+
+def test_a_warning_is_no_part_of_the_output_that_is_read() -> None:
+    assert shell.check_output(["sh", "-c", "echo warning >&2; echo '{}'"]) == "{}\n"
+
+
+def test_a_failing_program_is_refused_with_its_errors_too() -> None:
+    with pytest.raises(Refused) as refused:
+        shell.check_output(["sh", "-c", "echo found; echo why >&2; exit 1"])
+
+    assert refused.value.output == "found\nwhy\n"

@@ -56,6 +56,7 @@ def test_a_release_without_a_route_is_asked_for_health_errors_and_headers(
             "found version 'v1.1.0'",
         ),
         ({"/health": (200, {"version": "v1.2.0"})}, "found releaseId None"),
+        ({"/health": (500, "not JSON")}, "found version None"),
         ({"/items": (500, {})}, "found 500; expected 200"),
         ({"/no-such-path": (200, {})}, "/no-such-path: found 200; expected 404"),
         ({"/no-such-path": (404, {"detail": "Not Found"})}, "lacks request_id, retry_safe"),

@@ -58,6 +58,7 @@ def test_somebody_who_may_not_write_there_gets_the_command_that_helps(
     if exists:
         state.make(state.folder("staging"))
         monkeypatch.setattr("os.access", lambda *_: False)
+        monkeypatch.setattr("getpass.getuser", _forbidden)  # a container's user has no name
     else:
         monkeypatch.setattr("pathlib.Path.mkdir", _forbidden)
 
@@ -80,3 +81,9 @@ def test_who_only_reads_makes_nothing(project: Path) -> None:
     state.folder("staging")
 
     assert not (project / "state").exists()
+
+
+@pytest.mark.usefixtures("project")
+def test_a_pipe_that_is_full_is_not_taken_for_another_command() -> None:
+    with pytest.raises(BlockingIOError), state.alone(state.folder("staging"), "a"):
+        raise BlockingIOError  # as `print` does where somebody made the pipe non-blocking

@@ -1,19 +1,38 @@
 """Fixtures of all tests. Servers start only for tests that use them."""
 
+import threading
 from collections.abc import Iterator
-from contextlib import AbstractContextManager, ExitStack
-from typing import TypeVar
+from contextlib import contextmanager
+from http.server import BaseHTTPRequestHandler, HTTPServer
+from typing import NamedTuple
 
 import httpx
 import pytest
 
 from vitals import testing
 from vitals.ops import services
+from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 from vitals.ops.services.serving import Served, serving
 
 USED_SERVERS: list[str] = []
-T = TypeVar("T")
+START_SECONDS = 20
+
+
+class Started(NamedTuple):
+    """The service that most tests share, and what it answered while its servers were empty."""
+
+    environment: dict[str, str]
+    service: Served
+    alive: httpx.Response
+    ready: httpx.Response
+
+
+class Impaired(NamedTuple):
+    """A service whose cache is down, and what it sends to its receiver of traces."""
+
+    service: Served
+    received: list[tuple[str, bytes]]
 
 
 @pytest.fixture(scope="session")
@@ -29,19 +48,33 @@ def _discarded_log() -> Iterator[None]:
 
 
 @pytest.fixture(scope="session")
-def environment() -> Iterator[dict[str, str]]:
-    """The settings of a service with real servers, with all migrations applied."""
-    with ExitStack() as stack:
-        running = _entered(stack, services.running())
+def started() -> Iterator[Started]:
+    """The service as `python -m app` starts it, on servers that are prepared meanwhile."""
+    with _refusal_ends_all(), services.running() as running:
         USED_SERVERS.extend(running.described)
-        yield {"APP_ENVIRONMENT": "test", **running.environment}
+        environment = {"APP_ENVIRONMENT": "test", **running.environment}
+        with serving(environment, healthy=False) as service:
+            alive, ready = (httpx.get(f"{service.url}/{path}") for path in ("livez", "readyz"))
+            services.prepare(environment)
+
+            def is_ready() -> bool:
+                return httpx.get(f"{service.url}/health").is_success
+
+            if not service.program.wait_until(is_ready, START_SECONDS):
+                raise Refused("the service did not get ready", output=service.log.read_text())
+            yield Started(environment, service, alive, ready)
 
 
 @pytest.fixture(scope="session")
-def service(environment: dict[str, str]) -> Iterator[Served]:
-    """The service as `python -m app` starts it, shared by the tests that don't stop or break it."""
-    with ExitStack() as stack:
-        yield _entered(stack, serving(environment))
+def environment(started: Started) -> dict[str, str]:
+    """The settings of a service with real servers, with all migrations applied."""
+    return started.environment
+
+
+@pytest.fixture(scope="session")
+def service(started: Started) -> Served:
+    """The service, shared by the tests that don't stop or break it."""
+    return started.service
 
 
 @pytest.fixture
@@ -50,14 +83,52 @@ def client(service: Served) -> Iterator[httpx.Client]:
         yield client
 
 
+class Receiver(BaseHTTPRequestHandler):
+    """Collects what is sent to it."""
+
+    received: list[tuple[str, bytes]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.received.append((self.path, body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        pass
+
+
+@pytest.fixture(scope="session")
+def impaired(environment: dict[str, str]) -> Iterator[Impaired]:
+    """A second service, shared by the tests of what is away and of traces."""
+    received: list[tuple[str, bytes]] = []
+    handler = type("Handler", (Receiver,), {"received": received})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        settings = {
+            **environment,
+            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
+            "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
+            "OTEL_BSP_SCHEDULE_DELAY": "50",  # ms, instead of 5 s
+        }
+        if "APP_CACHE_URL" in environment:
+            settings["APP_CACHE_URL"] = f"redis://127.0.0.1:{shell.free_port()}/0"
+        with _refusal_ends_all(), serving(settings) as service:
+            yield Impaired(service, received)
+        server.shutdown()
+        thread.join()
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
     for line in USED_SERVERS:
         terminalreporter.write_line(line)
 
 
-def _entered(stack: ExitStack, context: AbstractContextManager[T]) -> T:
-    """Enter a context; a refusal ends the tests with its text instead of many tracebacks."""
+@contextmanager
+def _refusal_ends_all() -> Iterator[None]:
+    """End the tests with the text of a refusal instead of many tracebacks."""
     try:
-        return stack.enter_context(context)
+        yield
     except Refused as refusal:
         pytest.exit(f"{refusal.output}\n{refusal}", returncode=1)

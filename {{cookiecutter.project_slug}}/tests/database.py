@@ -10,9 +10,9 @@ from functools import cache
 from pathlib import Path
 
 import asyncpg
+import pytest
 
 from vitals.database import Database
-from vitals.ops.project import migration
 
 ROOT = Path(__file__).parents[1]
 MIGRATIONS = ROOT / "migrations"
@@ -33,10 +33,16 @@ async def database_in(folder: Path) -> AsyncIterator[Database]:
 @cache
 def migrated() -> Path:
     """The file that each test gets a copy of; it is made once."""
+    from alembic import command  # tests on PostgreSQL need none of it
+    from alembic.config import Config
+
     folder = tempfile.TemporaryDirectory()
     atexit.register(folder.cleanup)
     file = Path(folder.name) / "migrated.db"
-    migration.apply({"APP_ENVIRONMENT": "test", "APP_DATABASE_URL": f"sqlite:///{file}"})
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("APP_ENVIRONMENT", "test")
+        patch.setenv("APP_DATABASE_URL", f"sqlite:///{file}")
+        command.upgrade(Config(ROOT / "alembic.ini"), "head")
     return file
 
 

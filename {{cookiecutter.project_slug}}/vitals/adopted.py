@@ -33,25 +33,26 @@ class Adopted:
     def checks(self) -> list[Check]:
         names = [self.name, *(f"{self.name}-{n + 2}" for n in range(len(self._given) - 1))]
         return [
-            Check(name, partial(self._check, each), REMEDY)
+            Check(name, Probe(partial(self._start, each)), REMEDY)
             for name, each in zip(names, self._given, strict=True)
         ]
 
     def gauges(self) -> dict[str, float]:
         if self.name != "database":
             return {}
-        pools = [pool for each in self._given if (pool := getattr(_now(each), "pool", None))]
-        sizes = [pool.size() + max(0, pool._max_overflow) for pool in pools if _counts(pool)]  # noqa: SLF001
-        used = [pool.checkedout() for pool in pools if _counts(pool)]
+        every: list[Any] = [getattr(_now(each), "pool", None) for each in self._given]
+        pools = [pool for pool in every if hasattr(pool, "checkedout")]  # some kinds keep none
+        sizes = [pool.size() + max(0, pool._max_overflow) for pool in pools]  # noqa: SLF001
+        used = [pool.checkedout() for pool in pools]
         return {
             "db_client_connections_in_use": sum(used),
             "db_client_connections_max": sum(sizes),
         }
 
-    async def _check(self, each: Any) -> None:
+    def _start(self, each: Any) -> Any:
         if (found := _now(each)) is None:
             raise CheckFailed("it is not open yet")
-        await _called(partial(self._probe, found))
+        return self._probe(found)
 
 
 def adopt(databases: Iterable[Any], redis: Iterable[Any], *, every: bool) -> Iterator[Adopted]:
@@ -73,15 +74,27 @@ def as_check(given: Check | Callable[[], Any]) -> Check:
     """A check, also of a function, with or without `async`, that raises when it fails."""
     if isinstance(given, Check):
         return given
-    return Check(getattr(given, "__name__", type(given).__name__), partial(_called, given))
+    return Check(getattr(given, "__name__", type(given).__name__), Probe(given))
 
 
-async def _called(function: Callable[[], Any]) -> None:
-    """Call a function; one without `async` runs in a thread."""
-    run = function.func if isinstance(function, partial) else function
-    result = function() if inspect.iscoroutinefunction(run) else await asyncio.to_thread(function)
-    if inspect.isawaitable(result):
-        await result
+class Probe:
+    """Calls a function. One without `async` runs in a thread, and in no second one if it hangs."""
+
+    def __init__(self, function: Callable[[], Any]) -> None:
+        self._function = function
+        self._running: asyncio.Task[Any] | None = None
+
+    async def __call__(self) -> None:
+        function = self._function
+        run = function.func if isinstance(function, partial) else function
+        if inspect.iscoroutinefunction(run):
+            await function()
+            return
+        if self._running is None or self._running.done():
+            self._running = asyncio.create_task(asyncio.to_thread(function))
+        result = await asyncio.shield(self._running)  # the thread can't be cancelled
+        if inspect.isawaitable(result):
+            await result
 
 
 def _now(given: Any) -> Any:
@@ -89,10 +102,6 @@ def _now(given: Any) -> Any:
     with suppress(AttributeError, LookupError):
         return given() if inspect.isroutine(given) or isinstance(given, partial) else given
     return None
-
-
-def _counts(pool: Any) -> bool:
-    return hasattr(pool, "checkedout") and hasattr(pool, "size")
 
 
 def _select(engine: Any) -> Any:

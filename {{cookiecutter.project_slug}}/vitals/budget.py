@@ -36,7 +36,6 @@ class cost(RequestStats):  # noqa: N801 - used as a function
 
     @property
     def db_calls(self) -> int:
-        """The number of statements."""
         return self.total("db")[0]
 
     @property

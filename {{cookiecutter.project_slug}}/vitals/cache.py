@@ -60,7 +60,7 @@ class Values(Generic[T]):
         return await self._load(key, generation, load) if value is None else value
 
     async def delete(self, name: object) -> None:
-        """Delete a value. Call it after the commit: if the cache fails, it is made up for."""
+        """Delete a value, after the commit. If the cache fails, all go before the next use."""
         self._loading.pop(self._key(name), None)  # what is being loaded is from before the change
         await asyncio.shield(self._delete(self._key(name)))
 

@@ -46,7 +46,7 @@ class LocalStore:
             self._bytes -= len(key) + len(entry[1]) + KEY_BYTES
 
     async def remove(self, prefix: bytes) -> int | None:
-        """Delete what is under keys with a prefix; the number of values."""
+        """Delete the values whose keys have a prefix; return their number."""
         keys = [key for key in self._values if key.startswith(prefix)]
         found = [value for value in await self.read(*keys) if value is not None]
         for key in keys:
@@ -84,12 +84,9 @@ class RemoteStore:
         await self._send("DEL", key)
 
     async def remove(self, prefix: bytes) -> int | None:
-        """The same; nothing, and None, if there are too many keys of others to look through."""
-        pattern, found, cursor = (
-            re.sub(rb"([\[\]*?\\])", rb"\\\1", prefix) + b"*",
-            set[bytes](),
-            b"0",
-        )
+        """Delete as a LocalStore does; None, and nothing goes, if the server has too many keys."""
+        pattern = re.sub(rb"([\[\]*?\\])", rb"\\\1", prefix) + b"*"
+        found, cursor = set[bytes](), b"0"
         for _ in range(MAX_SCANS):
             cursor, keys = await self._send("SCAN", cursor, "MATCH", pattern, "COUNT", 1000)
             found.update(keys)

@@ -41,7 +41,6 @@ def remove(app: FastAPI) -> None:
 
 
 def router(app: FastAPI) -> APIRouter:
-    """The paths /docs and /openapi.json."""
     routes = APIRouter(include_in_schema=False)
     folder = Path(str(files("fastapi_offline"))) / "static"
 

@@ -13,8 +13,9 @@ from vitals import docs, drain, openapi, outermost, route_index
 from vitals.health import routes as health_routes
 from vitals.health.checks import Checks
 from vitals.health.event_loop import EventLoop
-from vitals.observability import background_tasks, metrics, stacks, tracing
+from vitals.observability import background_tasks, stacks, tracing
 from vitals.observability.access_log import AccessLog
+from vitals.observability.metrics import Metrics
 from vitals.observability.middleware import ObservabilityMiddleware
 from vitals.observability.observed_request import Answers
 from vitals.observability.recent_errors import RecentErrors
@@ -55,7 +56,7 @@ class Engine:
         )
         about = settings.model_dump(include={"version", "commit", "environment"})
         gauges = [self._operators.counts.copy, *(part.gauges for part in self._parts)]
-        self._metrics = metrics.Metrics(about, self.checks.states, gauges)
+        self._metrics = Metrics(about, self.checks.states, gauges)
         recent_errors = RecentErrors(options.prefix)
         self.service = Service(options.folder, self._metrics, self.checks, recent_errors)
         self._history = History(self.service, options.prefix)
@@ -93,7 +94,6 @@ class Engine:
         return Templates(self._app)
 
     def unguarded(self) -> list[str]:
-        """A line for each route that doesn't say who may call it."""
         return [*guard.unguarded(self._app, self._options.guards, self._options.public)]
 
     def refuse_unguarded(self) -> None:
@@ -129,14 +129,13 @@ class Engine:
         health = health_routes.router(
             self.checks, self.service, about, self._process, self._operators.accepts
         )
-        routers = [metrics.router(self.service.text), status_routes.router(self._reporter)]
-        routers += [
-            dependency.operators_router()
+        added: list[outermost.Added] = [(health, prefix, [])]
+        added += [(status_routes.router(self._reporter), prefix, guards)]
+        added += [
+            (dependency.operators_router(), prefix, guards)
             for dependency in options.dependencies
             if hasattr(dependency, "operators_router")
         ]
-        added: list[outermost.Added] = [(health, prefix, [])]
-        added += ((router, prefix, guards) for router in routers)
         if options.security and settings.docs:
             added.append((docs.router(self._app), "", []))
         outermost.add_routes(self._app, added)

@@ -12,7 +12,7 @@ MARKS = ("endpoint", "fastapi", "path_params", "route", "router")  # of a search
 
 
 class _Unknown:
-    """In the place of a class that a version does not have."""
+    """Stands in for a class that this version of FastAPI lacks."""
 
 
 # How a router stands among the routes of another one, since 0.137.
@@ -59,12 +59,12 @@ def routers(router: Any) -> list[Any]:
 
 
 def routes_version(routers: Iterable[Any]) -> list[int]:
-    """What is another value once a route was added to one of these routers, or removed."""
+    """A value that changes when a route is added to one of these routers, or removed."""
     return [len(each.routes) + getattr(each, "_routes_version", 0) * 65_536 for each in routers]
 
 
 class Candidate(NamedTuple):
-    """What the framework's search tries: a route, by the way in which it is included."""
+    """A route that the framework's search tries, in one of the ways in which it is included."""
 
     found: Any  # the route, or its context: template, methods, pattern, application
     route: Any
@@ -74,7 +74,7 @@ class Candidate(NamedTuple):
 
 
 def candidates(routes: Sequence[Any], included: Any = None) -> Iterator[Candidate]:
-    """All that a search tries, in its order."""
+    """The candidates of a search, in its order."""
     after_included = included is not None
     for found in routes:
         route = getattr(found, "original_route", found)
@@ -92,15 +92,15 @@ def candidates(routes: Sequence[Any], included: Any = None) -> Iterator[Candidat
 
 
 def mark(scope: Scope, router: Any, chosen: Candidate | None, params: Mapping[str, str]) -> ASGIApp:
-    """Leave in the scope what the search of a router leaves there; the application to call."""
+    """Mark the scope as the search of a router does, and return the application to call."""
     scope.setdefault("router", router)
     if chosen is None:
         default: ASGIApp = router.default
         return default
-    found = chosen.found
-    converted = {name: found.param_convertors[name].convert(v) for name, v in params.items()}
-    scope["endpoint"] = found.endpoint
-    scope["path_params"] = {**scope.get("path_params", {}), **converted}
+    found, converted = chosen.found, {**scope.get("path_params", {})}
+    for name, value in params.items():
+        converted[name] = found.param_convertors[name].convert(value)
+    scope["endpoint"], scope["path_params"] = found.endpoint, converted
     if chosen.after_included:
         own = scope.setdefault("fastapi", {})
         if chosen.included is not None:

@@ -83,8 +83,9 @@ def install(
     folder: for several workers: a folder of this service in memory or on a local disk, created if
         it is missing. /metrics, /status and /health are then about all workers that share it.
 
-    Raises ValueError for a name in `required` without a check, and for a `folder` that others may
-    read; OSError where it can't be created; ImportError beside another package named `vitals`.
+    Raises ValueError for a name in `required` without a check, for two checks of one name, and for
+    a `folder` that others may read; OSError where it can't be created; ImportError beside another
+    package named `vitals`.
     """
     if isinstance(getattr(app.state, "vitals", None), Engine):
         log.warning("vitals is installed on %r already: nothing was done", app.title)

@@ -108,7 +108,7 @@ def install(app: Any, *, only_problems: bool = False) -> None:
     if handlers.get(RequestValidationError) in (None, request_validation_exception_handler):
         handlers[RequestValidationError] = _validation_error
     if not {500, Exception} & handlers.keys():
-        handlers[Exception] = _unhandled
+        handlers[Exception] = _problem
 
 
 def answer(scope: Scope, problem: Problem) -> Response:
@@ -138,13 +138,9 @@ def answer(scope: Scope, problem: Problem) -> Response:
     return Response(body, status, problem.headers, media_type=MEDIA_TYPE)
 
 
-async def _unhandled(request: Request, _: Exception) -> Response:
-    """Answer 500 for an exception that nobody handled."""
-    return answer(request.scope, Problem(500, DEFECT))
-
-
-async def _problem(request: Request, error: Any) -> Response:
-    return answer(request.scope, error)
+async def _problem(request: Request, error: Exception) -> Response:
+    known = error if isinstance(error, Problem) else Problem(500, DEFECT)  # nobody handled it
+    return answer(request.scope, known)
 
 
 async def _http_exception(request: Request, error: Any) -> Response:

@@ -28,7 +28,6 @@ def count_all() -> None:
 
 
 def _timed(run: Callable[..., Any]) -> Callable[..., Any]:
-    """A method that counts each of its calls."""
 
     @wraps(run)
     def timed(*args: Any, **options: Any) -> Any:

@@ -7,7 +7,6 @@ prefix fits, parameters that are not a whole segment, a method that is not allow
 
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
 from operator import itemgetter
 from typing import Any
 
@@ -53,16 +52,18 @@ class RouteIndex:
                 return None
             if self._has_included:
                 scope.setdefault("fastapi", {})
-        elif any(at < place and path.startswith(prefix) for at, prefix in self._others):
+        elif self._others and any(
+            at < place and path.startswith(prefix) for at, prefix in self._others
+        ):
             return None
         return framework.mark(scope, self._router, first, params)
 
-    def _entries(self, path: str) -> Iterator[Entry]:
+    def _entries(self, path: str) -> list[Entry]:
         """The routes whose literal segments are those of a path."""
-        yield from self._literal.get(path, ())
-        segments = path.split("/")
+        found, segments = [*self._literal.get(path, ())], path.split("/")
         for literal_segments, entries in self._shapes.get(len(segments), ()):
-            yield from entries.get(literal_segments(segments), ())
+            found += entries.get(literal_segments(segments), ())
+        return found
 
     def _may_be_elsewhere(self, path: str) -> bool:
         """Whether a path that no route has may be another's, or a redirect."""

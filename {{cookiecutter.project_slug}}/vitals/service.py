@@ -6,7 +6,7 @@ otherwise: its checks, gauges and last errors. Those of a dead worker are gone a
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,7 @@ class Service:
         self._checks, self._recent_errors = checks, recent_errors
         self._name = ""  # of this worker's file, when there is one
         self._others: dict[str, Snapshot] = {}
-        self._sums: Mapping[str, Any] = {}  # of all workers, those that have ended too
+        self._sums: Mapping[str, list[float]] = {}  # of all workers, those that have ended too
         self._publishing: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
@@ -71,22 +71,24 @@ class Service:
         if self._name:
             self.publish()
             try:
+                self._others = await asyncio.to_thread(self._read_others)
                 self._sums = await asyncio.to_thread(self._files.sums)
-            except TimeoutError as error:  # the values of the last time are the best there is
+            except OSError as error:  # the values of the last time are the best there is
                 log.warning("the counts of all workers can't be read: %s", error)
-            self._others = await asyncio.to_thread(self._read_others)
 
     async def text(self) -> str:
         """/metrics; that of several workers is built in a thread, and gauges have a worker."""
         if not self._name:
             return await self._metrics.text()
         await self.refresh()
-        return await asyncio.to_thread(lambda: "".join(text_of(self.series(by_worker=True))))
+        living = self._living()  # the gauges of a dependency belong to the event loop's thread
+        every = self.series(living, by_worker=True)
+        return await asyncio.to_thread(lambda: "".join(text_of(every)))
 
     def publish(self) -> None:
         """Write what this worker knows, and the counts that others keep for it."""
         if self._name:
-            for name, labels, value in self._metrics.current():
+            for name, labels, *_, value in self._metrics.current():
                 if kind_of(name)[0] == "counter":
                     self._metrics.set_count(name, labels, value)
             self._files.write(self._name + ".json", self._json.dump_json(self._own()))
@@ -100,24 +102,24 @@ class Service:
         return any(stay) or await asyncio.to_thread(self._files.is_growing)
 
     def about(self) -> Mapping[str, str]:
-        """Which worker this is."""
         names = sorted({*self._others, self._name})
         place = f"{names.index(self._name) + 1} of {len(names)}"
         return {"worker": place} if self._name else {}
 
     def snapshot(self) -> Snapshot:
-        """What is known besides the counts."""
         return snapshots.together(self._living())
 
-    def series(self, *, by_worker: bool = False) -> Iterator[Series]:
+    def series(
+        self, living: Sequence[Snapshot] = (), *, by_worker: bool = False
+    ) -> Iterator[Series]:
         """All series, as of the last `refresh`: gauges added up, or with the label `worker`."""
         if not self._name:
             yield from self._metrics.series()
             return
         yield from _parsed(self._sums)
         gauges: dict[tuple[str, str], float] = {}
-        for number, each in enumerate(self._living(), 1):
-            for name, labels, value in each.gauges:
+        for number, each in enumerate(living or self._living(), 1):
+            for name, labels, *_, value in each.gauges:
                 more = f'{labels and ","}worker="{number}"' if by_worker else ""
                 before = gauges.get((name, labels + more), 0.0)
                 found = max(before, value) if name == LARGEST else before + value
@@ -130,7 +132,6 @@ class Service:
         return own_metrics.values(self.series(by_worker=True))
 
     def read_history(self) -> bytes | None:
-        """What the first worker wrote."""
         return self._files.read(HISTORY) if self._name else None
 
     def write_history(self, content: Callable[[], bytes]) -> None:
@@ -162,7 +163,8 @@ class Service:
         while True:
             await asyncio.sleep(PUBLISH_SECONDS)
             self.publish()
-            self._others = await asyncio.to_thread(self._read_others)
+            with suppress(OSError):  # such as too many open files; /metrics logs it
+                self._others = await asyncio.to_thread(self._read_others)
 
 
 def _parsed(sums: Mapping[str, Any]) -> Iterator[Series]:
@@ -171,9 +173,7 @@ def _parsed(sums: Mapping[str, Any]) -> Iterator[Series]:
     for line in sums:
         name, bounds, _ = line.split("\t", 2)
         bounds_of.setdefault(name, bounds)
-    for line, values in sorted(sums.items()):
+    for line, (*counts, value) in sorted(sums.items()):
         name, bounds, labels = line.split("\t", 2)
-        if not bounds:
-            yield name, labels, (), (), values
-        elif bounds == bounds_of[name]:
-            yield name, labels, bounds.split(","), values[:-1], values[-1]
+        if bounds == bounds_of[name]:
+            yield name, labels, bounds.split(",") if bounds else (), counts, value

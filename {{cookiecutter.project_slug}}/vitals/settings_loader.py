@@ -79,7 +79,7 @@ def _is_secret(annotation: Any) -> bool:
 def redacted(settings: BaseModel) -> dict[str, str]:
     """Each setting as a variable; a secret's value is a row of asterisks."""
     return {
-        _variable(name): ",".join(value) if isinstance(value, list) else str(value)
+        _variable(name): ",".join(map(str, value)) if isinstance(value, list) else str(value)
         for name, value in settings.model_dump(mode="json").items()
     }
 

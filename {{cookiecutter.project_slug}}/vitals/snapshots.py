@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 from pydantic import ConfigDict
 
 from vitals.health.checks import CHANGES_KEPT, PHASES, CheckState
-from vitals.observability.metric_types import Sample
+from vitals.observability.metric_types import Series
 from vitals.observability.recent_errors import MAX_ERRORS, Failure, Repeats
 
 SAME_SECONDS = 5  # in which all workers see one change
@@ -22,7 +22,7 @@ class Snapshot:
     changes: list[CheckState]
     failures: list[Failure]
     repeats: list[Repeats]
-    gauges: list[Sample]
+    gauges: list[Series]
 
 
 def together(workers: Sequence[Snapshot]) -> Snapshot:

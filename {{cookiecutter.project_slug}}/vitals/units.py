@@ -9,7 +9,7 @@ from os import urandom
 from time import perf_counter
 from typing import Literal
 
-from vitals.request_stats import MAX_TEXT, RequestStats, current
+from vitals.request_stats import MAX_CALLS, MAX_TEXT, RequestStats, current
 
 
 @asynccontextmanager
@@ -32,7 +32,7 @@ async def unit(kind: Literal["job", "task"], name: str) -> AsyncIterator[None]:
     finally:
         current.reset(token)
         if outer is not None:  # a test's budget, or the request that waits for it
-            outer.calls += stats.calls
+            outer.calls += stats.calls[: max(0, MAX_CALLS - len(outer.calls))]
         if writer is not None:
             writer(kind, stats, perf_counter() - started, outcome, {kind: name[:MAX_TEXT]})
         stats.closed = True

@@ -21,11 +21,12 @@ MAX_MEMBERS = 10_000  # of a list, set or dict that has no max_length
 MANY = ("list", "set", "frozenset", "dict")
 NO_TYPES = ("default", "metadata", "serialization")  # parts of a schema with values of others
 
-# Pydantic's error types whose message says too little: (what is wrong, what is expected).
+# Pydantic's errors that say too little, or what was sent: (what is wrong, what is expected).
 MESSAGES = {
     "missing": ("missing", "a value"),
     "extra_forbidden": ("unknown", "only known fields"),
     "json_invalid": ("not valid JSON", "valid JSON"),
+    "uuid_parsing": ("not a UUID", "a UUID"),
     "too_many_fields": ("too many unknown fields", "only known fields"),
 }
 REWORDED = {
@@ -125,6 +126,8 @@ def _field_error(fault: Any) -> dict[str, str]:
     kind, rule = given.get("type", ""), given.get("msg", "valid")
     for theirs, ours in REWORDED.items():
         rule = rule.replace(theirs, ours)
+    if kind == "union_tag_invalid":  # it begins with the tag that was sent
+        rule = "one of " + rule.rpartition(" expected tags: ")[2]
     expected = f"a number {rule}" if kind.startswith(BOUNDS) else rule
     problem, expected = MESSAGES.get(kind, (f"not {rule}", expected))
     return {"field": field, "problem": problem, "expected": expected}

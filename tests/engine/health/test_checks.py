@@ -211,3 +211,8 @@ async def test_a_second_run_of_the_same_application_is_ready_again() -> None:
 
     assert checks.failing() == []
     await checks.close()
+
+
+def test_a_second_check_of_the_same_name_is_refused_and_never_lost() -> None:
+    with pytest.raises(ValueError, match="two have the name 'thing'"):
+        Checks([Thing().check, Thing().check], [])

@@ -161,3 +161,14 @@ async def test_health_names_the_service_and_its_version() -> None:
     about = {name: health[name] for name in ("version", "releaseId", "serviceId")}
     assert about == {"version": "v3", "releaseId": "abc", "serviceId": "orders-api"}
     assert health["ok"] is True
+
+
+async def test_a_reason_with_a_name_that_is_no_text_is_shown_all_the_same(
+    client: httpx.AsyncClient, dependencies: Dependencies
+) -> None:
+    dependencies.reasons["database"] = "no such file: caf\udce9"  # as Python reads such a name
+    await dependencies.checks.open()
+    answer = await client.get("/health", headers={"operator": "yes"})
+    await dependencies.checks.close()
+
+    assert answer.json()["checks"]["database"][0]["output"] == r"no such file: caf\udce9"

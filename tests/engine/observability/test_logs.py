@@ -4,6 +4,7 @@ import json
 import logging
 import os
 import re
+import select
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -320,6 +321,26 @@ def test_a_number_that_json_lacks_leaves_a_line_of_json(
     writer.close()
     assert "measured" in json.loads(file.read_text(), parse_constant=pytest.fail)["event"]
     assert writer.errors == 1
+
+
+def test_a_pipe_that_is_full_for_a_moment_gets_every_line() -> None:
+    reader, pipe = os.pipe()
+    os.set_blocking(pipe, False)  # as a parent process may set what it shares
+    writer, lines = Writer(pipe), [f"{number:0999}\n" for number in range(200)]
+
+    for line in lines:
+        writer.write(line)
+    found = b""
+    with suppress(BlockingIOError):
+        until(lambda: select.select([reader], [], [], 0)[0] != [])
+        while len(found) < 200_000 and select.select([reader], [], [], 5)[0]:
+            found += os.read(reader, 4_096)
+    writer.close()
+    for end in (reader, pipe):
+        os.close(end)
+
+    assert found.decode() == "".join(lines)
+    assert writer.dropped == 0
 
 
 CONTROLS = [*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)]

@@ -145,6 +145,19 @@ async def test_an_own_field_joins_the_line_and_replaces_none_of_the_engine(
     assert "field_7" not in line
 
 
+async def test_a_number_that_json_lacks_takes_no_line_away(
+    app: FastAPI, client: httpx.AsyncClient, lines: Lines
+) -> None:
+    @app.get("/own")
+    async def own() -> None:
+        request_stats.add_field("ratio", float("nan"))
+        request_stats.add_call("http", float("inf"), "shop")
+
+    await client.get("/own")
+
+    assert (lines.last()["ratio"], lines.last()["http_ms"]) == ("nan", "inf")
+
+
 async def test_an_unhandled_error_is_one_500_and_one_log_entry_without_its_message(
     client: httpx.AsyncClient, lines: Lines, caplog: pytest.LogCaptureFixture
 ) -> None:

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Iterator
+from typing import Any
 
 import pytest
 from fastapi import FastAPI
@@ -10,15 +11,16 @@ import vitals
 from tests.engine.applications import install
 from vitals import testing
 from vitals.observability import own_metrics
+from vitals.observability.metric_types import dropped
 from vitals.observability.metrics import Metrics
 
 
 @pytest.fixture(autouse=True)
 def _none_declared(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     monkeypatch.setattr(own_metrics, "_declared", {})
-    own_metrics._dropped.clear()
+    dropped.clear()
     yield
-    own_metrics._dropped.clear()
+    dropped.clear()
 
 
 async def test_each_kind_is_shown_with_its_labels(metrics: Metrics) -> None:
@@ -145,6 +147,29 @@ async def test_a_broken_gauge_hides_no_other_metric(metrics: Metrics) -> None:
     metrics._gauges = (Broken().gauges, *metrics._gauges)
 
     assert "event_loop_lag_seconds" in await metrics.text()
+
+
+async def test_a_gauge_that_is_no_number_is_left_out(metrics: Metrics) -> None:
+    nothing: Any = None
+    metrics._gauges = (lambda: {"queue_paused": True}, lambda: {"queue_waiting": nothing})
+
+    text = await metrics.text()
+
+    assert "\nqueue_paused 1\n" in text
+    assert "queue_waiting" not in text
+
+
+async def test_a_gauge_that_fails_at_the_start_does_not_stop_it() -> None:
+    app = install(FastAPI(), {"dependencies": [Broken()]})
+
+    async with testing.client(app) as client:
+        assert (await client.get("/readyz")).status_code == 200
+
+
+async def test_a_label_that_is_no_text_spoils_no_other_metric(metrics: Metrics) -> None:
+    vitals.counter("files_total", "files", "name").add(name="caf\udce9")
+
+    assert b'files_total{name="caf?"} 1\n' in (await metrics.text()).encode()
 
 
 @pytest.mark.parametrize("name", ["app_info", "queue-waiting"])

@@ -20,7 +20,7 @@ COUNTS_AND_WAITS = """
 import os, sys, time
 from pathlib import Path
 from vitals.observability.worker_files import Folder
-Folder(Path(sys.argv[1])).join().value("orders_total", "")[0] += 5
+Folder(Path(sys.argv[1])).join().add("orders_total", (), "")[0] += 5
 if len(sys.argv) > 2 and os.fork():
     os._exit(0)
 print(os.getpid(), flush=True)  # the child, where one was forked
@@ -46,12 +46,12 @@ def test_counters_and_histograms_of_all_workers_are_added_up(tmp_path: Path) -> 
     folder = Folder(tmp_path)
     for amount in (1, 2):
         file = folder.join()
-        file.value("orders_total", "")[0] += amount
-        histogram = file.histogram("seconds", (1, 2), "")
+        file.add("orders_total", (), "")[0] += amount
+        histogram = file.add("seconds", (1, 2), "")
         histogram.observe(1.5)
         histogram.observe(4)
 
-    assert folder.sums() == {ORDERS: 3, DURATIONS: [0, 2, 2, 11.0]}
+    assert folder.sums() == {ORDERS: [3], DURATIONS: [0, 2, 2, 11.0]}
 
 
 def test_a_worker_that_was_killed_keeps_its_counts_and_is_not_alive(tmp_path: Path) -> None:
@@ -63,7 +63,7 @@ def test_a_worker_that_was_killed_keeps_its_counts_and_is_not_alive(tmp_path: Pa
     process.wait()
 
     assert folder.alive() == []
-    assert folder.sums() == folder.sums() == {ORDERS: 5}
+    assert folder.sums() == folder.sums() == {ORDERS: [5]}
     assert [path.name for path in tmp_path.glob("*.worker")] == []
 
 
@@ -83,14 +83,14 @@ def test_a_dead_worker_counts_once_if_the_one_that_adds_it_dies_in_between(
     folder, killed = Folder(tmp_path), KeyboardInterrupt()
     for _ in range(2):
         file = folder.join()
-        file.value("orders_total", "")[0] += 5
+        file.add("orders_total", (), "")[0] += 5
         die(file)
     with monkeypatch.context() as patched:
         patched.setattr(Path, "unlink", lambda _: (_ for _ in ()).throw(killed))
         with pytest.raises(KeyboardInterrupt):
             folder.sums()
 
-    assert folder.sums() == Folder(tmp_path).sums() == {ORDERS: 10}
+    assert folder.sums() == Folder(tmp_path).sums() == {ORDERS: [10]}
 
 
 def test_a_replaced_worker_gets_the_number_that_is_free(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_without_space_further_series_are_left_out_and_one_line_says_so(
 
     with caplog.at_level(logging.WARNING):
         for number in range(worker_file.STEP + 10):
-            file.value("orders_total", f'kind="{number}"')[0] += 1
+            file.add("orders_total", (), f'kind="{number}"')[0] += 1
 
     assert len(folder.sums()) == worker_file.STEP
     assert caplog.text.count("no space is left") == 1
@@ -126,12 +126,12 @@ def test_a_full_disk_neither_stops_a_worker_nor_spoils_its_counts(
 
     folder, written = Folder(tmp_path), os.pwrite
     file = folder.join()
-    file.value("orders_total", "")[0] += 1
+    file.add("orders_total", (), "")[0] += 1
     monkeypatch.setattr(os, "pwrite", torn)
 
-    file.value("lost_total", "")[0] += 1
+    file.add("lost_total", (), "")[0] += 1
 
-    assert folder.sums() == {ORDERS: 1}
+    assert folder.sums() == {ORDERS: [1]}
 
 
 def test_a_worker_that_was_stopped_holds_others_for_a_bounded_time(
@@ -152,7 +152,7 @@ def test_the_series_of_dead_workers_are_bounded(
     for generation in range(3):
         file = folder.join()
         for number in range(8):
-            file.value("orders_total", f'kind="{generation}-{number}"')[0] += 1
+            file.add("orders_total", (), f'kind="{generation}-{number}"')[0] += 1
         die(file)
 
     assert len(folder.sums()) == 10

@@ -143,3 +143,20 @@ async def test_a_cancellation_from_outside_is_passed_on() -> None:
     with pytest.raises(asyncio.CancelledError):
         await running
     assert call.sent == []
+
+
+def test_a_request_is_timed_in_each_event_loop_that_serves_the_application() -> None:
+    async def hang(scope: Scope, _receive: Receive, _send: Send) -> None:
+        if scope["type"] == "http":
+            await asyncio.sleep(3600)  # hangs until it is cancelled
+
+    async def serve(call: Call) -> None:
+        await timed({"type": "lifespan"}, call.receive, call.send)
+        await asyncio.wait_for(timed(call.scope, call.receive, call.send), 10)
+
+    timed, calls = RequestTimeout(hang, seconds=0.03), [Call(), Call()]
+
+    for call in calls:  # each test of a service may have a loop of its own
+        asyncio.run(serve(call))
+
+    assert [call.status for call in calls] == [503, 503]

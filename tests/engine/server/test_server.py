@@ -115,3 +115,12 @@ def test_no_more_connections_are_served_than_half_the_descriptors(
 
     assert server.connections(1_000)[0] == served
     assert ("ulimit -n" in caplog.text) == (served < 1_000)
+
+
+async def test_a_service_may_log_what_is_no_text_by_the_servers_logger(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async with serving():
+        logging.getLogger("uvicorn.error").error(ValueError("no stock"))  # as many examples do
+
+    assert "no stock" in caplog.text

@@ -18,7 +18,7 @@ POST = b"POST /body HTTP/1.1\r\n" + HOST + b"Content-Type: application/json\r\n"
 UNREAD = b"POST /livez HTTP/1.1\r\n" + HOST + b"Content-Length: 9\r\n\r\n"
 QUICK = {
     "request_read_seconds": 0.3,
-    "request_seconds": 0.3,
+    "request_seconds": 0.6,  # longer than the time to read: the order of the two must not be chance
     "keep_alive_seconds": 1,
     "shutdown_seconds": 1,
 }

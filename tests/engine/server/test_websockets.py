@@ -244,10 +244,11 @@ async def test_a_stop_closes_websockets_with_the_code_of_a_restart() -> None:
         assert await close_code(ws) == 1012
 
 
-def test_a_websocket_without_a_library_refuses_the_start(
-    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+@pytest.mark.parametrize("other", ["", "wsproto"])
+def test_a_websocket_without_the_library_whose_messages_are_bounded_refuses_the_start(
+    other: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(serve, "find_spec", lambda _: None)
+    monkeypatch.setattr(serve, "find_spec", lambda name: name == other or None)
 
     assert serve.serve(install(talking()), settings()) == 2
     assert "/rooms/{room}: a websocket needs a library. Fix: " in capsys.readouterr().err

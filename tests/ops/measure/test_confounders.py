@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from vitals.ops.measure import confounders
+from vitals.ops.measure import compare
 from vitals.ops.run import git
 
 
@@ -24,7 +24,7 @@ from vitals.ops.run import git
     ],
 )
 def test_confounders_are_named_by_the_changed_files(files: list[str], found: list[str]) -> None:
-    assert confounders.changed(files) == found
+    assert compare.changed(files) == found
 
 
 def test_a_change_of_two_things_is_warned_of(
@@ -39,10 +39,10 @@ def test_a_change_of_two_things_is_warned_of(
     git.git("add", "--all")
     git.git("commit", "--quiet", "--message", "before")
     (somebody / "app/items/routes.py").write_text("after")
-    assert confounders.warnings("HEAD") == []
+    assert compare.confounders("HEAD") == []
 
     (somebody / "config/common.env").write_text("after")
 
-    assert confounders.warnings("HEAD") == ["more than one thing changed: app/items, config"]
+    assert compare.confounders("HEAD") == ["more than one thing changed: app/items, config"]
     monkeypatch.setenv(server.given_by, "thing://here")
-    assert confounders.warnings("HEAD")[1].startswith("both use the server at TEST_THING_URL")
+    assert compare.confounders("HEAD")[1].startswith("both use the server at TEST_THING_URL")

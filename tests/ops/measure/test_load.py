@@ -49,6 +49,9 @@ def test_a_route_is_known_by_its_template_and_clears_the_cache_of_its_feature(
     ("text", "found"),
     [
         (SEED.replace("times", "often"), "a seed, a route or a log-in without 'times'"),
+        (SEED.replace("2", '"two"'), "a seed, a route or a log-in: invalid literal .*'two'"),
+        (SEED.replace('"POST /v1/price-lists"', "1"), "a seed, a route or a log-in: 'int' object"),
+        ('login = "GET /login"', "a seed, a route or a log-in: "),
         (ROUTE.replace("rate", "speed"), "a seed, a route or a log-in without 'rate'"),
     ],
 )

@@ -115,8 +115,14 @@ ALONE = {  # what changes all answers has a project of its own
         argument({"SEC-301": "GET /items X-Frame-Options"}, "security=False"),
         argument({"SEC-415": "GET /no-such-path 404"}, "problems=False"),
         argument({"SEC-101": "GET /silent"}, "guard=False"),
+        argument({"SEC-208": "GET /inner/{path} the description"}, 'public=["/inner", "/pages"]'),
+        setup(
+            {"SEC-208": "GET /pages/{path} pyproject.toml"},
+            'app.frontend("/pages", directory=".")',
+        ),
         setup(
             {},
+            'app.mount("/inner", FastAPI())\n'
             'app.add_api_route("/silent", lambda: None)\n'
             "async def anyone(token: str) -> vitals.Caller:\n"
             '  return vitals.Caller("x", frozenset({"items:write"}))',

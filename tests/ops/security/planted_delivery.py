@@ -155,6 +155,13 @@ COMPOSE = [
         "ports=published:5432,target:5432",
         *more("ports: [{target: 5432, published: 5432}]"),
     ),
+    compose("SEC-618", "ports=mode:host,target:5432", *more("ports: [{target: 5432, mode: host}]")),
+    added(
+        "SEC-618",
+        "deploy/two.yaml",
+        " second ports=8080:5432",
+        SERVICE + "  second: {extends: planted, ports: ['8080:5432']}\n",
+    ),
 ]
 OVERRIDES = [
     added(  # laid over deploy/compose.yaml
@@ -198,6 +205,12 @@ OVERRIDES = [
         "deploy/volumes.yaml",
         " volumes.all.driver_opts.device=/",
         SERVICE + "volumes: {all: {driver_opts: {type: none, o: bind, device: /}}}\n",
+    ),
+    added(
+        "SEC-616",
+        "deploy/configs.yaml",
+        " configs.all.file=/etc/shadow",
+        SERVICE + "configs: {all: {file: /etc/shadow}}\n",
     ),
     added(
         "SEC-618",
@@ -305,6 +318,13 @@ PODS = [
     ),
 ]
 CLUSTER = [
+    added(
+        "SEC-616",
+        "deploy/list.yaml",
+        " List/ items.spec.template.spec.volumes.hostPath.path=/var",
+        "kind: List\nitems:\n  - kind: DaemonSet\n    spec: {template: {spec: {containers: [], "
+        "volumes: [{name: logs, hostPath: {path: /var}}]}}}\n",
+    ),
     added(
         "SEC-617",
         "deploy/rights.yaml",
@@ -472,6 +492,7 @@ PACKAGES = [
     added("SEC-603", "scripts/seven.sh", " wget", "wget https://x.internal/b/i\nchmod +x i\n"),
     added("SEC-601", "scripts/eight.sh", " poetry", "poetry install\n"),
     added("SEC-206", "deploy/.pgpass", ": is", "x\n"),
+    added("SEC-206", "config/.env.production", ": is", "x\n"),
     added("SEC-603", "scripts/five.py", " verify=False", "requests.post(x, verify=False)\n"),
     Fault(
         {"SEC-603": "deploy/Dockerfile ADD"},
@@ -499,6 +520,7 @@ PACKAGES = [
     added("SEC-610", "deploy/Dockerfile.dockerignore", " !.", "*\n!.\n"),
     Fault({"SEC-206": ".gitignore"}, ".gitignore", "\n.env\n", "\n"),
     added("SEC-206", "deploy/tls.key", ": is", "x\n"),
+    added("SEC-113", "deploy/start.sh", " APP_AUTH", "APP_AUTH=off python -m app\n"),
     added(
         "SEC-113",
         "deploy/settings.yaml",
@@ -524,6 +546,30 @@ PIPELINES = [
         ".github/workflows/piped.yml",
         " jobs.planted.steps=run:make check | tee",
         WORKFLOW.replace("make check", "make check | tee log"),
+    ),
+    added(
+        "SEC-606",
+        ".github/workflows/grouped.yml",
+        " jobs.planted.steps=run:(make check) || true",
+        WORKFLOW.replace("make check", "(make check) || true"),
+    ),
+    added(
+        "SEC-606",
+        ".github/workflows/condition.yml",
+        " jobs.planted.steps=run:if ! make check",
+        WORKFLOW.replace("make check", "if ! make check; then echo; fi"),
+    ),
+    added(
+        "SEC-606",
+        ".github/workflows/onward.yml",
+        " jobs.planted.steps=run:set +e",
+        WORKFLOW.replace("make check", "|\n          set +e\n          make check\n"),
+    ),
+    added(
+        "SEC-606",
+        ".github/workflows/expression.yml",
+        " jobs.planted.continue-on-error=",
+        WORKFLOW.replace("    runs-on", "    continue-on-error: ${{ true }}\n    runs-on"),
     ),
     added(
         "SEC-604",
@@ -589,6 +635,12 @@ GITLAB = [
         "",
         "by-hand:\n  when: manual\n  script: [make check]\n",
     ),
+    Fault(
+        {"SEC-606": ".gitlab-ci.yml lenient.allow_failure.exit_codes=1"},
+        ".gitlab-ci.yml",
+        "",
+        "lenient:\n  allow_failure: {exit_codes: [1]}\n  script: [make check]\n",
+    ),
 ]
 WORDS = "hunter" + "2"  # a line with both halves would be a finding of the template's own scan
 SECRETS = [
@@ -612,6 +664,12 @@ SECRETS = [
     added("SEC-201", "tests/unit/h.py", ":quoted-password:1", f'password = "{WORDS}"\n'),
     added(
         "SEC-201", "config/more.env", ":bare-secret:1", "API_TOKEN=9fK2mX7qLr4TzW8v" + "B3nYcD6s\n"
+    ),
+    added(
+        "SEC-201",
+        "config/old.env",
+        ":bare-secret:1",
+        "# before: API_TOKEN=9fK2mX7qLr4TzW8v" + "B3nYcD6s\n",
     ),
     added(
         "SEC-201",
@@ -677,6 +735,13 @@ HARMLESS = [
     compose("", "", "postgres:18", "ghcr.io/somebody/tool:v1.2.3"),
     compose("", "", "postgres:18", "registry.internal:5000/tool:1.2-alpine"),
     added("", "deploy/compose.override.yaml", "", "services: {front: {mem_limit: 256m}}\n"),
+    added("", "deploy/hardened.yaml", "", SERVICE.replace("    image: postgres:18\n", "")),
+    added(
+        "",
+        "deploy/extended.yaml",
+        "",
+        "services:\n  a: {image: 'nginx:1.29', extends: {file: hardened.yaml, service: planted}}\n",
+    ),
     pod("", "", "memory: 64Mi", "memory: 128Mi"),
     pod("", "", "spec:\n", "spec:\n  volumes: [{name: tmp, emptyDir: {}}]\n"),
     pod("", "", "name: only", "name: only\n      ports: [{containerPort: 8000}]"),

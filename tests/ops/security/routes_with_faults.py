@@ -19,7 +19,8 @@ from uuid import UUID
 
 import jwt
 import vitals
-from fastapi import BackgroundTasks, Body, Cookie, Depends, FastAPI, Form, Header, HTTPException
+from fastapi import APIRouter, BackgroundTasks, Body, Cookie, Depends, FastAPI, Form, Header
+from fastapi import HTTPException
 from fastapi import Path as InPath
 from fastapi import Query, Request, Response, Security, UploadFile, WebSocket
 from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, PlainTextResponse
@@ -161,6 +162,24 @@ def unguarded(app: FastAPI) -> None:
     # SEC-101 /socket
     @app.websocket("/socket")
     async def socket(s: WebSocket): ...
+
+    # SEC-101 /rooms/socket
+    # SEC-101 GET /second/included
+    router = APIRouter()
+    router.add_api_websocket_route("/socket", socket)
+    app.include_router(router, prefix="/rooms")
+    router = APIRouter()
+    router.add_api_route("/included", hidden)
+    app.include_router(router, prefix="/first", dependencies=READ)
+    app.include_router(router, prefix="/second")
+
+    # SEC-101 GET /of-another-host
+    other = FastAPI(openapi_url=None)
+    other.add_api_route("/of-another-host", hidden)
+    app.host("other.internal", other)
+
+    # SEC-101 GET HEAD /pages
+    app.frontend("/pages", directory=".", fallback=None)
 
     # SEC-101 /files
     # SEC-208 GET /files/{path} pyproject.toml
@@ -453,6 +472,15 @@ def answered(app: FastAPI, settings: vitals.Settings) -> None:
     @app.get("/message", openapi_extra=PUBLIC)
     def message(q: Name = ""):
         raise HTTPException(404, f"there is no {q}")
+
+    # SEC-208 GET /metrics query
+    # SEC-208 GET /status query
+    # SEC-208 GET /status.json query
+    questions = vitals.counter("questions_total", "questions", "text")
+
+    @app.get("/counted", openapi_extra=PUBLIC)
+    def counted(q: Name = ""):
+        questions.add(text=q)
 
     # SEC-208 GET /stream APP_OPS_TOKEN
     @app.get("/stream", openapi_extra=PUBLIC)

@@ -44,21 +44,18 @@ def wanted(name: str) -> list[tuple[str, str]]:
     return [pair for fault in PATCHES[name] for pair in fault.finds.items()]
 
 
-def plant(project: Path, name: str) -> list[tuple[str, str]]:
-    """Plant the faults of a run for which the project has the files; return what must be found."""
+def plant(project: Path, name: str) -> None:
+    """Plant the faults of a run into a project with all options."""
     if name == "routes":
         plant_routes(project, FAULTY)
-        return wanted(name)
-    faults = [f for f in PATCHES[name] if not f.was or (project / f.file).exists()]
-    planted.apply(project, faults)
-    return [pair for fault in faults for pair in fault.finds.items()]
+    else:
+        planted.apply(project, PATCHES[name])
 
 
 def plant_harmless(project: Path) -> None:
     """Plant the neighbours of the faults, which are none."""
     plant_routes(project, HARMLESS)
-    neighbours = [*planted_delivery.HARMLESS, *planted_application.HARMLESS]
-    planted.apply(project, [f for f in neighbours if not f.was or (project / f.file).exists()])
+    planted.apply(project, [*planted_delivery.HARMLESS, *planted_application.HARMLESS])
 
 
 def plant_routes(project: Path, routes: Path) -> None:

@@ -43,7 +43,6 @@ def project(repository: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     subprocess.run(["git", "add", "--all"], cwd=repository, check=True)
     ids = {"SEC-102": service.__name__, "SEC-201": "another", "SEC-607": "another"}
     monkeypatch.setattr(security, "CHECKS", [check(*each) for each in ids.items()])
-    monkeypatch.setattr(security, "LONG", {})
     monkeypatch.setattr(security, "_said", lambda *_: "")
     looked.clear()
     found.clear()

@@ -1,6 +1,5 @@
 """What the checklist asks other programs and reads from files, and that no unread input passes."""
 
-import json
 import shutil
 import subprocess
 from pathlib import Path
@@ -8,7 +7,8 @@ from pathlib import Path
 import pytest
 
 from tests import baking
-from vitals.ops.check.security import containers, manifests, tools
+from vitals.ops.check.security import checklist, gather, manifests, tools
+from vitals.ops.check.security.__main__ import CHECKS
 from vitals.ops.check.security.checklist import NotRun
 from vitals.ops.run import git, shell
 from vitals.ops.run.steps import Refused
@@ -44,11 +44,12 @@ def leak(project: Path) -> str:
 
 def test_a_secret_is_found_in_the_history_when_it_is_gone_from_the_tree(project: Path) -> None:
     leaked = leak(project)
+    checks = [check for check in CHECKS if check.id in ("SEC-201", "SEC-202")]
 
-    assert tools.secrets_in_the_tree() == []
-    assert tools.secrets_in_the_history() == [
-        (f"{leaked}:deploy.pem:private-key-header:1", "a private key")
-    ]
+    report = checklist.run(checks, gather.Evidence())
+
+    assert list(report.findings) == [("SEC-202", f"{leaked}:deploy.pem:private-key-header:1")]
+    assert report.failed == {}
 
 
 def test_a_release_ends_the_history_unless_all_of_it_is_asked_for(
@@ -152,25 +153,25 @@ def workflow(project: Path, text: str) -> None:
     (folder / "a.yml").write_text(text)
 
 
-@pytest.mark.parametrize(
-    ("locations", "place"),
-    [
-        ([{"key": {"Local": {"verbatim_path": ".github/a.yml"}}, "row": 3}], ".github/a.yml:x:4"),
-        ([{"key": {"Local": {"given_path": ".github/a.yaml"}}}], ".github/a.yaml:x:0"),
-        ([{"row": 1}, {"kind": "Primary", "path": ".github/b.yml", "row": 8}], ".github/b.yml:x:9"),
-        ([{"key": {"Remote": {"slug": "some/where"}}}], ".github:x:0"),
-        ([], ".github:x:0"),
-    ],
-)
-def test_a_finding_about_a_workflow_has_a_place_wherever_that_stands(
-    project: Path, monkeypatch: pytest.MonkeyPatch, locations: list[object], place: str
+def test_a_finding_about_a_workflow_has_its_file_rule_and_line(project: Path) -> None:
+    steps = "[{run: make check}, {uses: docker/login-action@v3}]"
+    workflow(project, f"on: push\njobs:\n  a:\n    runs-on: self-hosted\n    steps: {steps}\n")
+
+    places = [place for place, _ in tools.workflows()]
+
+    assert ".github/workflows/a.yml:unpinned-uses:5" in places
+    assert ".github/workflows/a.yml:self-hosted-runner:4" in places  # a rule of auditors
+    assert [place for place in places if "anonymous-definition" in place] == []
+
+
+def test_words_of_zizmor_that_name_no_finding_are_no_pass(
+    project: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     workflow(project, "on: push\n")
-    kind = {"determinations": {"persona": "Regular"}}
-    finding = {"ident": "x", "desc": "a moving tag", "locations": locations, **kind}
-    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(0, json.dumps([finding])))
+    monkeypatch.setattr(shell, "run", lambda _: shell.Finished(0, "another format"))
 
-    assert tools.workflows() == [(place, "a moving tag")]
+    with pytest.raises(Refused, match="zizmor failed"):
+        tools.workflows()
 
 
 @pytest.mark.parametrize("text", ["on: [push\n", "on: push\njobs: {a: {steps: 3}}\n"])
@@ -202,7 +203,7 @@ def test_tags_of_other_programs_are_read(project: Path) -> None:
     )
     (project / "compose.yaml").write_text(text)
 
-    places = [place for place, facts, _ in containers.subjects() if "user=root" in facts]
+    places = [place for place, facts, _ in manifests.subjects() if "user=root" in facts]
 
     assert places == ["compose.yaml a", "compose.yaml"]
 
@@ -211,4 +212,4 @@ def test_services_that_extend_themselves_are_no_endless_loop(project: Path) -> N
     (project / "compose.yaml").write_text("services: {a: {extends: a, image: x}}\n")
 
     with pytest.raises(RecursionError):
-        containers.subjects()
+        manifests.subjects()

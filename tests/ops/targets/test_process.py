@@ -1,4 +1,3 @@
-import json
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -6,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from vitals.ops.deploy import smoke
-from vitals.ops.deploy.targets import caddy
+from vitals.ops.deploy.targets import caddy, process
 from vitals.ops.deploy.targets.process import Processes
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell
@@ -96,6 +95,30 @@ def test_a_migration_runs_in_the_folder_of_the_release_and_with_its_code(
     assert "no such column" in refused.value.output
 
 
+def test_another_python_gets_packages_of_its_own(
+    release: Release, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    used: list[str] = []
+    (release.folder / "requirements.txt").touch()
+    monkeypatch.setattr(process, "RUNTIMES", tmp_path / "runtimes")
+    monkeypatch.setattr("vitals.ops.project.setup.uv", lambda: "uv")
+
+    def uv(command: list[str | Path], *_: object) -> str:
+        if command[1] == "venv":
+            Path(command[-1]).mkdir(parents=True)
+            used.append(str(command[-1]))
+        return ""
+
+    monkeypatch.setattr("vitals.ops.run.shell.check_output", uv)
+    with ExitStack() as stack:
+        place = Processes(tmp_path, {}, {}, stack)
+        for version in ("3.14.0", "3.14.0", "3.11.2"):
+            monkeypatch.setattr("sys.version", version)
+            place.prepare(release)
+
+    assert len(used) == len(set(used)) == 2
+
+
 def test_what_is_switched_is_what_is_live(place: Processes) -> None:
     assert place.state() == ("", "")
 
@@ -120,11 +143,10 @@ def test_every_secret_gets_a_file_the_known_and_the_random(
 
 
 def test_the_proxy_of_the_rehearsal_is_that_of_a_host_on_other_addresses() -> None:
-    front = json.loads((shell.ROOT / "deploy" / "caddy.json").read_text())
+    template = shell.ROOT / "deploy" / "caddy.json"
 
-    here = caddy.adapted(front, "http://127.0.0.1:9", Path("/f"))
+    text = caddy.adapted(template, "http://127.0.0.1:9", Path("/f"))
 
-    text = json.dumps(here)
     assert "127.0.0.1:{file./f/slot}" in text
     assert '"listen": ["127.0.0.1:9"]' in text
     assert "/run/live" not in text

@@ -2,7 +2,16 @@
 
 from decimal import Decimal
 
-from sqlalchemy import BigInteger, ForeignKey, Integer, LargeBinary, String, delete, select
+from sqlalchemy import (
+    BigInteger,
+    ForeignKey,
+    Integer,
+    LargeBinary,
+    String,
+    bindparam,
+    delete,
+    select,
+)
 from sqlalchemy.orm import Mapped, mapped_column
 
 from app.items.models import Attachment, Item, NewItem
@@ -21,8 +30,11 @@ class ItemRow(Base):
     price_cents: Mapped[int] = mapped_column(BigInteger)
 
 
-# For what is only read: columns, which cost far less than objects whose changes are tracked.
+# For what is only read: columns, which cost far less than objects whose changes are tracked, in
+# statements that are built once.
 ITEMS = select(ItemRow.id, ItemRow.name, ItemRow.price_cents)
+ITEM = ITEMS.where(ItemRow.id == bindparam("item_id"))
+PAGE = ITEMS.where(ItemRow.id > bindparam("after")).order_by(ItemRow.id).limit(bindparam("limit"))
 
 
 class AttachmentRow(Base):
@@ -44,13 +56,13 @@ class DatabaseItems:
         self._database = database
 
     async def page(self, limit: int, after: int) -> list[Item]:
-        query = ITEMS.where(ItemRow.id > after).order_by(ItemRow.id).limit(limit)
         async with self._database.transaction() as session:
-            return [_item(*row) for row in await session.execute(query)]
+            rows = await session.execute(PAGE, {"after": after, "limit": limit})
+            return [_item(*row) for row in rows]
 
     async def get(self, item_id: int) -> Item | None:
         async with self._database.transaction() as session:
-            row = (await session.execute(ITEMS.where(ItemRow.id == item_id))).first()
+            row = (await session.execute(ITEM, {"item_id": item_id})).first()
             return _item(*row) if row else None
 
     async def add(self, new: NewItem) -> Item:

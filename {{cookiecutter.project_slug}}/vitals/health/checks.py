@@ -71,11 +71,14 @@ class Checks:
     """
 
     def __init__(self, checks: Iterable[Check], required: Collection[str]) -> None:
-        self._checks = {check.name: check for check in checks}
+        self._checks: dict[str, Check] = {}
+        for check in checks:
+            if self._checks.setdefault(check.name, check) is not check:
+                fix = "Fix: set another `name`, such as that of what is behind it"
+                raise ValueError(f"checks: two have the name {check.name!r}. {fix}")
         if unknown := set(required) - set(self._checks):
-            raise ValueError(
-                f"required: no such check: {sorted(unknown)}; there are {sorted(self._checks)}"
-            )
+            known = sorted(self._checks)
+            raise ValueError(f"required: no such check: {sorted(unknown)}; there are {known}")
         self._required = required
         self._states = {"starting": CheckState("starting", True, False, NO_LIFESPAN)}
         self._changes: deque[CheckState] = deque(maxlen=CHANGES_KEPT)
@@ -102,7 +105,6 @@ class Checks:
         self._changes.append(self._states["draining"])
 
     def states(self) -> list[CheckState]:
-        """The state of each check now."""
         return [state.current() for state in self._states.values()]
 
     def failing(self) -> list[str]:
@@ -143,7 +145,8 @@ class Checks:
             reason = str(failure)
         except Exception as error:  # any error is the result of the check
             reason = f"{type(error).__name__}: {error}"
-        self._store(check.name, " ".join(reason.split())[:MAX_REASON], started)
+        text = " ".join(reason.split()).encode(errors="backslashreplace").decode()
+        self._store(check.name, text[:MAX_REASON], started)
 
     def _store(self, name: str, reason: str, started: float) -> None:
         required, remedy = name in self._required, self._checks[name].remedy

@@ -162,22 +162,23 @@ class AccessLog:
         labels = {"http_route": route}
         if stats.cache != "none":
             self.metrics.count("cache_requests_total", labels | {"result": stats.cache})
-        statements = None
+        calls, in_all, statements = 0, 0.0, None
         for kind, ms, detail in stats.calls:
             if kind == "db":
+                calls, in_all = calls + 1, in_all + ms
                 if statements is None:
                     statements = self.metrics.histogram(DB_SECONDS, DURATION_BUCKETS, labels)
                 statements.observe(ms / 1000)
             elif kind not in DATABASES_OWN:
                 of = {"kind": kind, "dependency": detail[:MAX_TEXT]}
                 self.metrics.histogram(CALL_SECONDS, DURATION_BUCKETS, of).observe(ms / 1000)
-        statement, repeats = next(iter(stats.statements()), ("", 0))
+        statement, repeats = next(iter(stats.statements() if calls else ()), ("", 0))
         if repeats >= MANY_REPEATS:
             fields = {"statement": statement, "repeats": repeats}
             log.warning("one statement ran many times in one request", extra=fields)
             if self._recent_errors is not None:
                 self._recent_errors.repeated(route, statement, repeats, stats.request_id)
-        return *stats.total("db"), repeats
+        return calls, in_all, repeats
 
     def _prepare(self, method: str, route: str, status: int) -> Prepared:
         if method not in METHODS:

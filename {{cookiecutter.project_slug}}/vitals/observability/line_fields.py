@@ -2,6 +2,7 @@
 
 import json
 from functools import lru_cache
+from math import isfinite
 
 from vitals.request_stats import MAX_TEXT, RequestStats
 
@@ -23,4 +24,9 @@ def more_fields(stats: RequestStats) -> dict[str, object]:
             more |= {f"{kind}_calls": calls, f"{kind}_ms": round(ms, 3)}
     if stats.cache_reason:
         more["cache_reason"] = stats.cache_reason
-    return more
+    return more and {name: _valid(value) for name, value in more.items()}
+
+
+def _valid(value: object) -> object:
+    """JSON has no NaN and no infinity; with one of them there would be no line at all."""
+    return value if not isinstance(value, float) or isfinite(value) else str(value)

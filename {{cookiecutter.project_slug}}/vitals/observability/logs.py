@@ -88,11 +88,14 @@ class Writer:
             self._write(memoryview("".join(lines).encode("utf-8", "backslashreplace")))
 
     def _write(self, data: memoryview) -> None:
-        try:
-            while data:
+        while data:
+            try:
                 data = data[os.write(self._descriptor, data) :]
-        except OSError:  # the disk is full, or the reader is gone: /metrics shows it
-            self.dropped += bytes(data).count(b"\n")
+            except BlockingIOError:  # somebody else has made this pipe one that does not wait
+                time.sleep(GATHER_SECONDS)
+            except OSError:  # the disk is full, or the reader is gone: /metrics shows it
+                self.dropped += bytes(data).count(b"\n")
+                return
 
 
 stdout = Writer(descriptor=1)

@@ -1,7 +1,8 @@
-"""The engine's metrics by name, their buckets, and how labels are written."""
+"""The engine's metrics by name, their buckets, their series, and how labels are written."""
 
 from bisect import bisect_left
-from collections.abc import Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from functools import lru_cache
 from typing import Any
 
@@ -39,9 +40,9 @@ OF_PARTS = (  # given by dependencies and other parts, as gauges
     *("event_loop_lag_seconds", "operator_login_failures_total"),
 )
 Labels = Mapping[str, str]
-Sample = tuple[str, str, float]  # name, labels as in the text format, value
-# And with the bounds and the buckets of a histogram, whose sum the value is.
+# Name, labels as in the text format, bounds and buckets of a histogram, and its sum, or the value.
 Series = tuple[str, str, Sequence[object], Sequence[int], float]
+dropped = Counter[str]()  # values without a series, by metric
 
 
 class Histogram:
@@ -55,19 +56,48 @@ class Histogram:
         self.total = total or [0.0]
 
     def observe(self, value: float) -> None:
-        """Count one value."""
         self.counts[bisect_left(self.bounds, value)] += 1
         self.total[0] += value
 
 
 class Store:
-    """Keeps the values of new series, here in this process; `value[0]` is one number."""
+    """Keeps the values of new series, here in this process."""
 
-    def histogram(self, name: str, bounds: Sequence[float], labels: str) -> Histogram:  # noqa: ARG002
-        return Histogram(bounds)
+    def add(self, name: str, bounds: Sequence[float], labels: str) -> Any:  # noqa: ARG002
+        """A new histogram; without bounds a list of one value."""
+        return Histogram(bounds) if bounds else [0]
 
-    def value(self, name: str, labels: str) -> Any:  # noqa: ARG002
-        return [0]
+
+class Family:
+    """The series of one metric by their labels, at most so many."""
+
+    def __init__(self, name: str, bounds: Sequence[float], max_series: int) -> None:
+        self.name, self.bounds, self._max_series = name, bounds, max_series
+        self.series: dict[str, Any] = {}
+
+    def new(self, labels: str, store: Store) -> Any:
+        """A new series; if there are too many, one that is discarded."""
+        if len(self.series) >= self._max_series:
+            dropped[self.name] += 1
+            return Store().add(self.name, self.bounds, labels)
+        found = self.series[labels] = store.add(self.name, self.bounds, labels)
+        return found
+
+    def move(self, store: Store) -> None:
+        """Keep the values in another store from now on."""
+        for labels, before in self.series.items():
+            self.series[labels] = new = store.add(self.name, self.bounds, labels)
+            parts = [(new, before)]
+            if self.bounds:
+                parts = [(new.counts, before.counts), (new.total, before.total)]
+            for part, values in parts:
+                for at, value in enumerate(values):
+                    part[at] = value
+
+    def read(self) -> Iterator[Series]:
+        for labels, each in tuple(self.series.items()):
+            counts, value = (each.counts, each.total[0]) if self.bounds else ((), each[0])
+            yield self.name, labels, self.bounds, counts, value
 
 
 def labels_text(labels: Labels) -> str:
@@ -81,4 +111,5 @@ def _text(labels: tuple[tuple[str, str], ...]) -> str:
 
 
 def _escape(value: str) -> str:
-    return value.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")
+    text = value.encode(errors="replace").decode()  # names of files may be no text
+    return text.replace("\\", "\\\\").replace('"', '\\"').replace("\n", "\\n")

@@ -9,29 +9,26 @@ import logging
 import os
 import time
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from itertools import accumulate, chain
+from itertools import accumulate
 from pathlib import Path
 from typing import Any
-
-from fastapi import APIRouter, Response
 
 from vitals.health.checks import CheckState
 from vitals.observability import logs, own_metrics
 from vitals.observability.metric_types import (
     METRICS,
     OF_PARTS,
-    Histogram,
+    Family,
     Labels,
-    Sample,
     Series,
     Store,
+    dropped,
     labels_text,
 )
 
-MEDIA_TYPE = "text/plain; version=0.0.4; charset=utf-8"
-MAX_SERIES = 10_000  # of one histogram
+MAX_SERIES = 10_000  # of one metric
 STARTED = time.time()
 AT_A_TIME = 50  # histograms written out before other requests get their turn
 OTHER_GAUGE = ("gauge", "a gauge of a dependency")
@@ -52,33 +49,25 @@ class Metrics:
         self._about = labels_text(about)
         self._states = states
         self._gauges = tuple(gauges)
-        self._histograms: dict[str, dict[str, Histogram]] = {}
+        self._families: dict[str, Family] = {}
         self._store = Store()
-        self._counts: dict[tuple[str, str], Any] = {}
 
-    def histogram(self, name: str, bounds: Sequence[float], labels: Labels) -> Histogram:
-        """The one histogram with this name and these labels."""
-        children, key = self._histograms.setdefault(name, {}), labels_text(labels)
-        if (found := children.get(key)) is not None:
-            return found
-        if len(children) >= MAX_SERIES:
-            self.count("metric_series_dropped_total", {"metric": name})
-            return Histogram(bounds)
-        children[key] = found = self._store.histogram(name, bounds, key)
+    def histogram(self, name: str, bounds: Sequence[float], labels: Labels) -> Any:
+        """The one histogram with this name and these labels; without bounds a list of a value."""
+        family, key = self._families.get(name) or self._new(name, bounds), labels_text(labels)
+        return family.series.get(key) or family.new(key, self._store)
+
+    def _new(self, name: str, bounds: Sequence[float]) -> Family:
+        found = self._families[name] = Family(name, bounds, MAX_SERIES)
         return found
 
     def count(self, name: str, labels: Labels) -> None:
-        """Add one to a counter."""
-        self._value(name, labels_text(labels))[0] += 1
+        self.histogram(name, (), labels)[0] += 1
 
     def set_count(self, name: str, labels: str, value: float) -> None:
         """Set a counter that is kept elsewhere."""
-        self._value(name, labels)[0] = value
-
-    def _value(self, name: str, labels: str) -> Any:
-        if (found := self._counts.get((name, labels))) is None:
-            found = self._counts[name, labels] = self._store.value(name, labels)
-        return found
+        family = self._families.get(name) or self._new(name, ())
+        (family.series.get(labels) or family.new(labels, self._store))[0] = value
 
     def add_open(self, name: str, route: str, number: int = 1) -> None:
         """Add to a gauge of what is open; -1 when it is closed."""
@@ -86,19 +75,15 @@ class Metrics:
 
     def share(self, store: Store) -> None:
         """Keep values in this store from now on; counts from before the start are dropped."""
-        self._histograms.clear()
-        self._counts.clear()
+        self._families.clear()
         self._store = store
 
     def series(self) -> Iterator[Series]:
         """Each series, those of one metric one after the other."""
-        for name, children in tuple(self._histograms.items()):
-            for labels, histogram in tuple(children.items()):
-                yield name, labels, histogram.bounds, histogram.counts, histogram.total[0]
+        for family in tuple(self._families.values()):
+            yield from family.read()
         yield from own_metrics.series("histogram", "counter")
-        counts = [(*key, value[0]) for key, value in tuple(self._counts.items())]
-        for name, labels, value in sorted([*counts, *self.current()]):
-            yield name, labels, (), (), value
+        yield from sorted(self.current())
 
     async def text(self) -> str:
         """Everything in Prometheus' text format; the event loop is never held for long."""
@@ -113,13 +98,18 @@ class Metrics:
         """Raise ValueError for gauges of dependencies that can't be shown beside the others."""
         known = {*METRICS} - {*OF_PARTS}
         for gauges in self._gauges:
-            for name in gauges():
+            for name in _read(gauges):
                 if name in known or own_metrics.about(name) or not own_metrics.NAME(name):
                     raise ValueError(f"gauge {name!r}: a metric has this name, or none can have it")
                 known.add(name)
 
-    def current(self) -> Iterator[Sample]:
+    def current(self) -> Iterator[Series]:
         """What is read when asked: the gauges, and counters that others keep."""
+        yield from own_metrics.series("gauge")
+        for name, labels, value in self._values():
+            yield name, labels, (), (), value
+
+    def _values(self) -> Iterator[tuple[str, str, float]]:
         yield "app_info", self._about, 1
         yield "http_server_active_requests", "", self.active
         yield "log_lines_dropped_total", "", logs.stdout.dropped
@@ -129,15 +119,10 @@ class Metrics:
             yield "process_resident_memory_bytes", "", memory
         for (name, labels), value in self._open.items():
             yield name, labels, value
-        for name, labels, *_, value in chain(own_metrics.series("gauge"), own_metrics.dropped()):
-            yield name, labels, value
+        for name, value in tuple(dropped.items()):
+            yield "metric_series_dropped_total", labels_text({"metric": name}), value
         for gauges in self._gauges:
-            try:
-                values = gauges()
-            except Exception:  # one broken gauge must not hide the others
-                log.exception("the gauges of a dependency can't be read")
-                continue
-            for name, value in values.items():
+            for name, value in _read(gauges).items():
                 yield name, "", value
         for state in self._states():
             labels = labels_text({"check": state.name})
@@ -145,15 +130,13 @@ class Metrics:
             yield "health_check_duration_seconds", labels, state.duration_seconds
 
 
-def router(text: Callable[[], Awaitable[str]]) -> APIRouter:
-    """The path /metrics; whoever includes it adds a guard."""
-    routes = APIRouter(include_in_schema=False)
-
-    @routes.get("/metrics")
-    async def read_metrics() -> Response:
-        return Response(await text(), media_type=MEDIA_TYPE)
-
-    return routes
+def _read(gauges: Callable[[], Mapping[str, float]]) -> dict[str, float]:
+    """The gauges of a dependency; none if they are broken, which must not hide the others."""
+    try:
+        return {name: +value for name, value in gauges().items()}
+    except Exception:
+        log.exception("the gauges of a dependency can't be read")
+        return {}
 
 
 def text_of(series: Iterable[Series]) -> Iterator[str]:

@@ -135,7 +135,7 @@ class ObservedRequest(RequestStats):
     def finish(self) -> None:
         """Write the line: when the answer is over, or before what runs in the background."""
         self.closed = True
-        answers, status, seconds, counted = self.answers, self.status, 0.0, 0.0
+        answers, status, counted = self.answers, self.status, 0.0
         outcome = "error" if self.error else "completed"
         if self.gone or not self.ended or (self.error and self._is_short()):
             status, outcome = self.unfinished()

@@ -5,7 +5,6 @@ belong to the process. A metric has at most 100 series: labels are for a few kno
 """
 
 import re
-from collections import Counter as Counts
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from math import isfinite
 from threading import Lock
@@ -14,6 +13,7 @@ from typing import Any, TypeVar, cast
 from vitals.observability.metric_types import (
     DURATION_BUCKETS,
     METRICS,
+    Family,
     Series,
     Store,
     labels_text,
@@ -26,11 +26,10 @@ NAME = re.compile("[a-zA-Z_][a-zA-Z0-9_]{0,99}").fullmatch
 ENDINGS = ("_bucket", "_sum", "_count")  # of the lines of a histogram
 Declared = TypeVar("Declared", bound="OwnMetric")
 _declared: dict[str, "OwnMetric"] = {}
-_dropped = Counts[str]()
 _store = Store()
 
 
-class OwnMetric:
+class OwnMetric(Family):
     """A metric by name, with a value or a histogram for each combination of labels."""
 
     kind = "gauge"
@@ -38,34 +37,23 @@ class OwnMetric:
     def __init__(
         self, name: str, text: str, labels: Sequence[str], bounds: Sequence[float] = ()
     ) -> None:
-        self.name, self.definition = name, (text, tuple(labels), tuple(bounds))
-        self.text, self.labels, self.bounds = self.definition
-        self.series: dict[str, Any] = {}  # by labels: a list of the one value, or a histogram
+        super().__init__(name, bounds, MAX_SERIES)
+        self.text, self.labels = text, tuple(labels)
+        self.definition = (text, self.labels, tuple(bounds))
         self.lock = Lock()  # a route without `async` runs in a thread
 
     def of(self, labels: Mapping[str, object]) -> Any:
-        """The value or histogram of these labels; if there are too many, one that is discarded."""
         if {*labels} != {*self.labels}:
             expected = ", ".join(self.labels) or "none"
             raise ValueError(f"metric {self.name}: got labels {[*labels]}; expected {expected}")
         key = labels_text({name: str(labels[name])[:MAX_LABEL] for name in self.labels})
-        if key in self.series:
-            return self.series[key]
-        if is_full := len(self.series) >= MAX_SERIES:
-            _dropped[self.name] += 1
-        store = Store() if is_full or self.kind == "gauge" else _store
-        name, bounds = self.name, self.bounds
-        found = store.histogram(name, bounds, key) if bounds else store.value(name, key)
-        if not is_full:
-            self.series[key] = found
-        return found
+        return self.series.get(key) or self.new(key, Store() if self.kind == "gauge" else _store)
 
 
 class Gauge(OwnMetric):
     """A value that goes up and down."""
 
     def set(self, value: float, **labels: object) -> None:
-        """Set the value."""
         with self.lock:
             self.of(labels)[0] = float(value)
 
@@ -89,7 +77,6 @@ class OwnHistogram(OwnMetric):
     kind = "histogram"
 
     def observe(self, value: float, **labels: object) -> None:
-        """Count one value."""
         with self.lock:
             self.of(labels).observe(value)
 
@@ -145,23 +132,14 @@ def share(store: Store) -> None:
     if type(_store) is Store:
         _store = store
         for metric in _declared.values():
-            for labels, before in metric.series.items() if metric.kind == "counter" else ():
-                metric.series[labels] = store.value(metric.name, labels)
-                metric.series[labels][0] = before[0]
+            if metric.kind != "gauge":
+                metric.move(store)
 
 
 def series(*kinds: str) -> Iterator[Series]:
-    """Each series of these kinds."""
     for metric in tuple(_declared.values()):
-        for labels, each in tuple(metric.series.items()) if metric.kind in kinds else ():
-            counts, value = (each.counts, each.total[0]) if metric.bounds else ((), each[0])
-            yield metric.name, labels, metric.bounds, counts, value
-
-
-def dropped() -> Iterator[Series]:
-    """The number of values without a series."""
-    for name, value in tuple(_dropped.items()):
-        yield "metric_series_dropped_total", labels_text({"metric": name}), (), (), value
+        if metric.kind in kinds:
+            yield from metric.read()
 
 
 def values(series: Iterable[Series]) -> dict[str, object]:

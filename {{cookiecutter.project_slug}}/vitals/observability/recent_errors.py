@@ -45,13 +45,11 @@ class RecentErrors:
         self._repeats: dict[tuple[str, str], Repeats] = {}
 
     def failed(self, method: str, route: str, status: int, error: str, request_id: str) -> None:
-        """Add a request that ended in a server error."""
         if route not in self._ignored:
             at, method = datetime.now(UTC), method[:MAX_METHOD]
             self._failures.append(Failure(at, method, route, status, error, request_id))
 
     def repeated(self, route: str, statement: str, times: int, request_id: str) -> None:
-        """Add a statement that one request ran many times."""
         key, now = (route, statement[:MAX_TEXT]), datetime.now(UTC)
         new = Repeats(*key, times, since=now, last=now, request_id=request_id)
         before = self._repeats.pop(key, new)  # the latest comes last
@@ -60,7 +58,6 @@ class RecentErrors:
         self._repeats[key] = replace(new, since=before.since)
 
     def failures(self) -> list[Failure]:
-        """Return the last failures, newest first."""
         return list(reversed(self._failures))
 
     def repeats(self) -> list[Repeats]:

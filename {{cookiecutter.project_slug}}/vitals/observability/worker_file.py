@@ -45,28 +45,19 @@ class WorkerFile(Store):
         os.register_at_fork(after_in_child=self._held.close)
         hidden.rename(self.path)
 
-    def histogram(self, name: str, bounds: Sequence[float], labels: str) -> Histogram:
-        """A new histogram, in the file while there is space."""
-        if (at := self.add(name, bounds, labels)) is None:
-            return Histogram(bounds)
-        end = at + len(bounds) + 1
-        return Histogram(bounds, self.integers[at:end], self.floats[end : end + 1])
-
-    def value(self, name: str, labels: str) -> Any:
-        """A new counter, likewise."""
-        at = self.add(name, (), labels)
-        return [0] if at is None else self.floats[at : at + 1]
-
-    def add(self, name: str, bounds: Sequence[float], labels: str) -> int | None:
-        """The place of a new series; None, after one line in the log, if there is no space."""
+    def add(self, name: str, bounds: Sequence[float], labels: str) -> Any:
+        """A new series, in the file while there is space; after that one line is in the log."""
         size = len(bounds) + 2 if bounds else 1
         line = "\t".join((name, ",".join(map(str, bounds)), labels)).encode() + b"\n"
         with self._adding:
-            at = self._used
-            if not self._is_full and not self._appended(line, at + size):
+            at, end = self._used, self._used + size
+            if not self._is_full and not self._appended(line, end):
                 self._is_full = True  # a torn line stays the last one
                 log.warning("%s: no space is left, new series are not counted", self.path)
-            return None if self._is_full else at
+            if self._is_full:
+                return super().add(name, bounds, labels)
+        total = self.floats[end - 1 : end]
+        return Histogram(bounds, self.integers[at : end - 1], total) if bounds else total
 
     def _appended(self, line: bytes, end: int) -> bool:
         """Write a line and reserve its values up to `end`; False without space."""

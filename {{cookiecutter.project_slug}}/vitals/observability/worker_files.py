@@ -14,7 +14,6 @@ from contextlib import contextmanager, suppress
 from fcntl import LOCK_EX, LOCK_NB, LOCK_SH, flock
 from operator import add
 from pathlib import Path
-from typing import Any
 
 from vitals.observability.worker_file import CAPACITY, WORKER, WorkerFile
 
@@ -22,7 +21,7 @@ PAST = "past"
 FOLDED = "#"  # begins the line of the workers whose values are in `past`
 MAX_PAST = 50_000  # series of dead workers, whose labels may be other ones each time
 WAIT_SECONDS = 2.0  # for another worker, which may be stopped
-Sums = dict[str, Any]  # by the line of a series: its value, or a list of its buckets and sum
+Sums = dict[str, list[float]]  # by the line of a series: its buckets, if it has any, and its value
 log = logging.getLogger(__name__)
 
 
@@ -98,7 +97,7 @@ class Folder:
         new = self._past.with_suffix(".new")
         with new.open("wb") as file:
             for line in lines:
-                *counts, value = found[line] if isinstance(found[line], list) else [found[line]]
+                *counts, value = found[line]
                 file.write(array("q", counts).tobytes() + array("d", [value]).tobytes())
             file.seek(CAPACITY * 8)
             names = [FOLDED + " ".join(path.stem for path in dead), *lines]
@@ -155,11 +154,8 @@ def _add(path: Path, found: Sums) -> str:
         raw = file.read(sum(sizes) * 8)
     integers, floats, at = array("q", raw), array("d", raw), 0
     for line, size in zip(lines, sizes, strict=True):
-        before, end = found.get(line), at + size - 1
-        if end == at:
-            found[line] = floats[at] + (before or 0)
-        else:
-            values = [*integers[at:end], floats[end]]
-            found[line] = values if before is None else [*map(add, before, values)]
-        at = end + 1
+        end = at + size - 1
+        values = [*integers[at:end], floats[end]]
+        found[line] = [*map(add, found[line], values)] if line in found else values
+        at += size
     return folded

@@ -4,7 +4,7 @@ The rules are those of the Site Reliability Workbook (chapter 5), in rules/objec
 """
 
 import tomllib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -16,26 +16,39 @@ RULES = "deploy/prometheus/rules/budgets.yaml"
 # The histogram's bounds: only at one of them the slower requests can be counted.
 BOUNDS_MS = (5, 10, 25, 50, 75, 100, 250, 500, 750, 1000, 2500, 5000, 7500, 10000)
 P95_BUDGET = 0.05  # 5 of 100 requests may be slower
-KEYS = {"route", "request", "rate", "p95_ms", "availability"}
+VALID: dict[str, tuple[Callable[[Any], bool], str]] = {  # of an objective, and in words
+    "route": (lambda found: isinstance(found, str), "a path"),
+    "request": (lambda found: isinstance(found, str), "a method and a path"),
+    "rate": (lambda found: isinstance(found, int | float) and found > 0, "requests per second"),
+    "p95_ms": (lambda found: found in BOUNDS_MS, f"one of {BOUNDS_MS}"),
+    "availability": (
+        lambda found: isinstance(found, int | float) and 0 < found < 100,
+        "above 0, below 100",
+    ),
+}
 
 
 def table(folder: Path) -> dict[str, Any]:
     """All of config/slo.toml; nothing where there is no such file."""
     file = folder / SOURCE
-    return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    try:
+        return tomllib.loads(file.read_text(encoding="utf-8")) if file.is_file() else {}
+    except tomllib.TOMLDecodeError as error:
+        raise Refused(f"{SOURCE}: {error}", "TOML") from error
 
 
 def read(folder: Path) -> list[dict[str, Any]]:
     """The objectives. Raises `Refused` for one that can't be held or measured."""
     routes: list[dict[str, Any]] = table(folder).get("route", [])
+    if isinstance(routes, dict):
+        raise Refused(f"{SOURCE}: [route]", "[[route]], one for each")
     for route in routes:
         name = f"{SOURCE}: {route.get('route', 'a route without a name')}"
-        if wrong := route.keys() - {"as"} ^ KEYS:
-            raise Refused(f"{name}: {sorted(wrong)} missing or unknown", str(KEYS))
-        if route["p95_ms"] not in BOUNDS_MS:
-            raise Refused(f"{name}: p95_ms = {route['p95_ms']}", f"one of {BOUNDS_MS}")
-        if not 0 < route["availability"] < 100:
-            raise Refused(f"{name}: availability = {route['availability']}", "above 0, below 100")
+        if wrong := route.keys() - {"as"} ^ VALID.keys():
+            raise Refused(f"{name}: {sorted(wrong)} missing or unknown", ", ".join(VALID))
+        for key, (is_valid, expected) in VALID.items():
+            if not is_valid(route[key]):
+                raise Refused(f"{name}: {key} = {route[key]}", expected)
     return routes
 
 

@@ -38,14 +38,12 @@ def unguarded(
 
 
 def requires_a_token(app: Any) -> Iterator[str]:
-    """The routes that require a token."""
     for path, route, needs in _every_route(app):
         if any(isinstance(call, CallerDependency) for call in _calls(needs)):
             yield _name(path, route)
 
 
 def websockets(app: Any) -> list[str]:
-    """The paths of the websockets of an application."""
     every = _every_route(app)
     return [path for path, route, _ in every if isinstance(_original(route), WebSocketRoute)]
 

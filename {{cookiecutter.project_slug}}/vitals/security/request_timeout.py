@@ -12,7 +12,6 @@ import logging
 import math
 from collections.abc import Awaitable, Callable
 from time import monotonic
-from typing import cast
 
 from starlette.requests import HTTPConnection
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -56,7 +55,7 @@ class InFlight:
         self._send = send
         self.expires = expires
         self.state = scope.setdefault("state", {})
-        self.task = cast("asyncio.Task[None]", asyncio.current_task())
+        self.task: asyncio.Task[None] = asyncio.current_task()  # type: ignore[assignment]
         self.end = ""
 
     def send(self, message: Message) -> Awaitable[None]:
@@ -88,6 +87,7 @@ class RequestTimeout:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
+            self._sweeper = None  # an earlier one may belong to another event loop
             await self.app(scope, receive, send)
             return
         request = InFlight(scope, send, monotonic() + self._seconds)

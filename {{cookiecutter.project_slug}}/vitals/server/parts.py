@@ -36,7 +36,7 @@ class Parts:
         self._unread, self._at, self.waiting = data, 0, len(data)
 
     def next(self, *, in_body: bool) -> bytes:
-        """Take the next part; it is empty if there are bytes, but too many before a body."""
+        """Take the next part. It is empty when more bytes came than a head or a line may have."""
         unread, at = self._unread, self._at
         if self.left:
             part = unread[at : at + self.left]
@@ -55,7 +55,7 @@ class Parts:
         return part
 
     def take(self, size: int | None = None) -> bytes:
-        """Take bytes that are no part of a message: all, or the first."""
+        """Take bytes that belong to no message: all of them, or the first `size`."""
         end = None if size is None else self._at + size
         taken = self._unread[self._at : end]
         self._at += len(taken)

@@ -63,7 +63,7 @@ def _refuse(refusal: SettingsRefused) -> int:
 def _require_websockets(app: FastAPI) -> None:
     """Refuse websockets whose handshakes nothing here would answer."""
     paths = guard.websockets(app)
-    if paths and not any(find_spec(name) for name in ("websockets", "wsproto")):
+    if paths and not find_spec("websockets"):  # of wsproto nothing would bound a message
         fix = "add websockets to the dependencies in pyproject.toml, then make lock"
         raise SettingsRefused([f"{paths[0]}: a websocket needs a library. Fix: {fix}"])
 

@@ -29,7 +29,7 @@ CANCEL_GRACE_SECONDS = 0.6  # for requests that were cancelled
 LIFESPAN_SECONDS = 1.5  # for everything to be closed
 STOP_SECONDS = 2.8  # for all that comes after the time for running requests
 HURRY_SECONDS = 0.9  # for everything, after a second signal
-NO_NEWS = (
+REPEATED = (
     *("ASGI callable returned without completing", "Invalid UTF-8 sequence"),
     *('%s - "WebSocket %s"', "connection open", "connection closed"),  # with the query
 )
@@ -62,10 +62,10 @@ def connections(wanted: int) -> tuple[int, int]:
     return allowed, min(BACKLOG, soft // 8)
 
 
-def _is_news(record: logging.LogRecord) -> bool:
-    """Whether a line of uvicorn says more than ours, and is no client's doing."""
+def _says_more(record: logging.LogRecord) -> bool:
+    """False for lines of uvicorn that repeat ours, and for those that any client can cause."""
     cancelled = record.exc_info and record.exc_info[0] is asyncio.CancelledError
-    return not cancelled and not record.msg.startswith(NO_NEWS)
+    return not cancelled and not str(record.msg).startswith(REPEATED)
 
 
 class Server(uvicorn.Server):
@@ -79,7 +79,7 @@ class Server(uvicorn.Server):
             uvicorn.Config(
                 app,
                 http=type("LimitedConnection", (Connection,), limits),
-                ws="auto" if guard.websockets(app) else "none",
+                ws="websockets-sansio" if guard.websockets(app) else "none",
                 ws_max_size=settings.max_body_bytes,
                 lifespan="on",
                 log_config=None,
@@ -89,7 +89,7 @@ class Server(uvicorn.Server):
                 backlog=queue,
             )
         )
-        logging.getLogger("uvicorn.error").addFilter(_is_news)
+        logging.getLogger("uvicorn.error").addFilter(_says_more)
         self._drain_seconds = settings.drain_seconds
         self._shutdown_seconds = settings.shutdown_seconds
         self._begin_drain = app.state.vitals.begin_drain

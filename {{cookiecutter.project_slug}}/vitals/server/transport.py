@@ -13,7 +13,7 @@ MIN_BYTES_PER_SECOND = 1_024  # of an answer that a client reads
 
 
 class Transport:
-    """Counts what is written and can be held; its connection closes it and hands it over."""
+    """Counts written bytes and can stop reading; closing is left to the connection."""
 
     def __init__(self, wrapped: asyncio.Transport, connection: Any) -> None:
         self.wrapped, self.written, self._write = wrapped, 0, wrapped.write
@@ -57,7 +57,7 @@ class Transport:
         return self.written - waiting
 
     def hold(self, *, held: bool) -> None:
-        """Read nothing until it is no longer held, whoever resumes."""
+        """Stop reading while it is held, even if uvicorn resumes reading."""
         self.held = held
         self._apply()
 

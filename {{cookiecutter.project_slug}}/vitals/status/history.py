@@ -98,7 +98,6 @@ class History:
         self._ticking: asyncio.Task[None] | None = None
 
     async def open(self) -> None:
-        """Start reading every 15 s."""
         await self._service.refresh()
         self.update()  # what was counted before is no traffic of now
         self._past = deque([self._now] * SLOTS, maxlen=SLOTS)
@@ -111,7 +110,6 @@ class History:
             await asyncio.wait([self._ticking])
 
     def update(self) -> None:
-        """Read the current totals."""
         for _ in self._read():
             pass
 

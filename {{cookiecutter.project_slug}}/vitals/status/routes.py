@@ -1,4 +1,4 @@
-"""The routes /status and /status.json.
+"""The routes /status, /status.json and /metrics.
 
 The content security policy lets only the page's own style and script run, and only requests to
 this service leave the page.
@@ -21,6 +21,7 @@ TEMPLATE, STYLE, CHARTS, PAGE = (
     for name in ("page.html", "page.css", "charts.js", "page.js")
 )
 HARMLESS = str.maketrans({char: f"\\u{ord(char):04x}" for char in "<>&"})  # JSON is ASCII
+METRICS_TYPE = "text/plain; version=0.0.4; charset=utf-8"
 NO_STORE = {"Cache-Control": "no-store"}
 SCOPES = ("one process, from its own memory, since its start", "all workers on this machine")
 POLICY = (
@@ -30,7 +31,7 @@ POLICY = (
 
 
 def router(reporter: StatusReporter) -> APIRouter:
-    """Return the routes; the caller guards them when it includes them."""
+    """The routes for operators; who includes them guards them."""
     routes = APIRouter(include_in_schema=False)
 
     async def data() -> str:
@@ -53,6 +54,10 @@ def router(reporter: StatusReporter) -> APIRouter:
     @routes.get("/status.json")
     async def status_json() -> Response:
         return Response(await data(), 200, NO_STORE, "application/json")
+
+    @routes.get("/metrics")
+    async def read_metrics() -> Response:
+        return Response(await reporter.service.text(), media_type=METRICS_TYPE)
 
     return routes
 

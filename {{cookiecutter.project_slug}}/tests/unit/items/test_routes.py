@@ -1,10 +1,14 @@
 """The paths under /items."""
 
+from collections.abc import AsyncIterator
+
 import httpx
 import pytest
 from fastapi import FastAPI
 
 import vitals
+from app.items.routes import router
+from app.items.store import MemoryItems
 from app.settings import Settings
 from vitals import testing
 
@@ -102,6 +106,20 @@ async def test_an_invalid_item_is_refused_with_the_name_of_its_field(
     assert answer.json()["errors"][0]["field"] == field
 
 
+@pytest.fixture(scope="module")
+async def reader() -> AsyncIterator[httpx.AsyncClient]:
+    """A client whose caller may only read."""
+
+    async def verify(token: str) -> vitals.Caller:
+        return vitals.Caller(token, frozenset({"items:read"}))
+
+    app = FastAPI()
+    app.include_router(router(MemoryItems()))
+    vitals.install(app, Settings(environment="test"), verify=verify)
+    async with testing.client(app) as client:
+        yield client
+
+
 @pytest.mark.parametrize(
     ("method", "path", "status"),
     [
@@ -115,14 +133,10 @@ async def test_an_invalid_item_is_refused_with_the_name_of_its_field(
     ],
 )
 async def test_all_but_list_and_read_need_the_scope_items_write(
-    app: FastAPI, method: str, path: str, status: int
+    reader: httpx.AsyncClient, method: str, path: str, status: int
 ) -> None:
-    async def verify(token: str) -> vitals.Caller:
-        return vitals.Caller(token, frozenset({"items:read"}))
-
-    vitals.install(app, Settings(environment="test"), verify=verify)
     headers = {"Authorization": "Bearer somebody"}
-    async with testing.client(app) as client:
-        answer = await client.request(method, path, headers=headers)
+
+    answer = await reader.request(method, path, headers=headers)
 
     assert answer.status_code == status

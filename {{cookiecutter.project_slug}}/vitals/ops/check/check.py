@@ -52,7 +52,7 @@ def programs(commands: list[str]) -> str:
 
     Raises `Refused` with the output of the first that fails.
     """
-    outputs = (shell.check_output(_call(line), PROGRAMS) for line in commands)
+    outputs = (shell.check_output(_call(line), PROGRAMS, with_errors=True) for line in commands)
     return "; ".join(filter(None, map(_summary, outputs)))
 
 

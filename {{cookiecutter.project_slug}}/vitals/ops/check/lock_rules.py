@@ -47,7 +47,7 @@ def is_installed() -> bool:
 def broken(sql: Mapping[str, str], tables: Iterable[str]) -> Iterator[str]:
     """Read SQL by its file's name; yield the statements that lock a large one of the tables."""
     limits, found = Limits.read(shell.ROOT), dict[tuple[str, str], str]()
-    large = [name for name in tables if limits.rows.get(name, limits.rows_otherwise) >= LARGE]
+    large = [name for name in tables if limits.rows_of(name) >= LARGE]
     for each in _read(sql):
         name = Path(each["file"]).stem
         line = sum(map(len, sql[name].splitlines(keepends=True)[: each["line"]]))

@@ -24,7 +24,8 @@ def run(release: Release) -> str:
     command = str(project_file.table().get("backup", ""))
     if not command:
         return "no backup command in [tool.vitals]"
-    environment = {"ENV": release.environment, "PATH": _path()}
+    ours = f"{Path(shell.PYTHON).parent}{os.pathsep}{os.environ.get('PATH', '')}"  # its `python`
+    environment = {"ENV": release.environment, "PATH": ours}
     code = shell.run(["/bin/sh", "-c", command], environment).code
     if code == NONE:
         return f"no backup command for {release.environment}"
@@ -35,11 +36,6 @@ def run(release: Release) -> str:
     return "done"
 
 
-def _path() -> str:
-    """Return a PATH on which `python` is ours."""
-    return f"{Path(shell.PYTHON).parent}{os.pathsep}{os.environ.get('PATH', '')}"
-
-
 def dump(environment: str) -> Path:
     """Write a dump of compose staging's database, readable for us alone; keep the last three."""
     state.make(home := state.folder(environment))
@@ -47,15 +43,18 @@ def dump(environment: str) -> Path:
     folder.mkdir(mode=0o700, exist_ok=True)
     container = f"{targets.project_name()}-{environment}-database-1"
     file = folder / f"{history.now().replace(':', '')}.dump"
-    with os.fdopen(os.open(file, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
+    aside = folder / "unfinished"  # takes no older dump's place
+    aside.unlink(missing_ok=True)
+    with os.fdopen(os.open(aside, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as output:
         dump = "exec pg_dump --username=app --format=custom app 2>/dev/null"  # data only
         command = ["docker", "exec", container, "sh", "-c", dump]
         with shell.Program(command, output=output) as program:
             code = program.wait()
     if code:
-        file.unlink()
+        aside.unlink()
         found = f"pg_dump in {container} ended with {code}"
         raise Refused(found, fix=f"`docker exec {container} pg_dump -U app app` shows why")
+    aside.rename(file)
     for old in sorted(folder.glob("*.dump"))[:-KEPT]:
         old.unlink()
     return file

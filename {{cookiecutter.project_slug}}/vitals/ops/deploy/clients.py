@@ -7,9 +7,7 @@ The new version must answer with the same class of status, and as that descripti
 import json
 import secrets
 from collections.abc import Iterator
-from contextlib import suppress
 from itertools import islice
-from typing import TYPE_CHECKING
 
 import httpx
 
@@ -28,16 +26,7 @@ from vitals.ops.release import notes
 from vitals.ops.release.releases import Release
 from vitals.ops.run.steps import Refused
 
-if TYPE_CHECKING:
-    from vitals.ops.deploy.rehearsal import Rehearsal
-
 CONFLICT = 409  # with what was stored through the other version
-
-
-def answer_old_clients(rehearsal: "Rehearsal") -> str:
-    """A step of the rehearsal: both versions answer what clients of the last release send."""
-    staging, before = rehearsal.staging, rehearsal.before
-    return compare(staging.target, before, rehearsal.session, rehearsal.issuer)
 
 
 def compare(target: Target, before: Release, session: Session, issuer: Issuer) -> str:
@@ -105,10 +94,7 @@ def _of_each_operation(
     for sent in islice(requests.all(operations, 0), len(operations)):
         name, method = sent.operation.name, sent.operation.method
         if method != "DELETE" or name.partition(" ")[2].partition("/{")[0] in requests.created:
-            yield name, (answer := observe.receive(client, sent))
-            if method == "POST" and answer.status < 300:
-                with suppress(ValueError):
-                    requests.created[sent.request.url.path] = json.loads(answer.text)
+            yield name, observe.receive(client, sent)
 
 
 def _differences(old: Answer, new: Answer, description: Schema) -> Iterator[str]:

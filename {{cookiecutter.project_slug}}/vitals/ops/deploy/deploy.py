@@ -153,19 +153,23 @@ def _switch(target: Target, entries: list[Entry]) -> Step:
 
 
 def _in_turn(*todo: Step) -> None:
-    """Run the steps until one fails. Raises `Refused` then."""
-    *_, last = steps.in_turn(todo)
-    if not last.ok:
-        found = f"stopped at {last.name}: what was live is still live"
-        raise Refused(found, fix="repair it; the same command is safe to repeat")
+    width = max(len(step.name) for step in todo)
+    for step in todo:
+        if not steps.report([step], width=width)[0].ok:
+            found = f"stopped at {step.name}: what was live is still live"
+            raise Refused(found, fix="repair it; the same command is safe to repeat")
+
+
+def given_environment(verb: str) -> str:
+    """Return ENV. Raises `Refused` where it is none."""
+    if (environment := os.environ.get("ENV", "")) in ENVIRONMENTS:
+        return environment
+    found = f"ENV={environment}" if environment else "no ENV"
+    raise Refused(found, " or ".join(ENVIRONMENTS), f"`make {verb} ENV=staging`")
 
 
 def main() -> None:
-    """Deploy, roll back or print what is live, as the command says."""
-    verb, environment = sys.argv[1], os.environ.get("ENV", "")
-    if environment not in ENVIRONMENTS:
-        found = f"ENV={environment}" if environment else "no ENV"
-        raise Refused(found, " or ".join(ENVIRONMENTS), f"`make {verb} ENV=staging`")
+    environment = given_environment(verb := sys.argv[1])
     target, unasked = targets.of_project(environment), bool(os.environ.get("YES"))
     lifted = os.environ.get("LIFT", "")
     if verb == "live" and not lifted:

@@ -61,19 +61,15 @@ def fill(
 
 def insert(table: sa.Table) -> str:
     """The statement that fills a table. Raises ValueError for a column of an unknown type."""
-    columns = [c for c in table.columns if c.computed is None]
-    values = {c.name: _value(c) for c in columns}
-    values = {n: value for n, value in values.items() if value or not _may_be_left_out(table, n)}
-    if unknown := [n for n, value in values.items() if not value]:
-        raise ValueError(f"column {unknown[0]} is {table.columns[unknown[0]].type!r}")
+    values = dict[str, str]()
+    for column in table.columns:
+        if value := _value(column) if column.computed is None else "":
+            values[column.name] = value
+        elif not column.nullable and column.server_default is None:
+            raise ValueError(f"column {column.name} is {column.type!r}")
     quoted, made = (", ".join(part) for part in (map('"{}"'.format, values), values.values()))
     into = f'INSERT INTO "{table.name}" ({quoted}) OVERRIDING SYSTEM VALUE'
     return f"{into} SELECT {made} FROM generate_series(1, :rows) g"  # noqa: S608  our own names
-
-
-def _may_be_left_out(table: sa.Table, name: str) -> bool:
-    column = table.columns[name]
-    return bool(column.nullable or column.server_default is not None)
 
 
 def _value(column: sa.Column[Any]) -> str:

@@ -9,8 +9,12 @@ import json
 import os
 import socket
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, fields, replace
+from dataclasses import field
 from datetime import UTC, datetime
+from typing import Any
+
+from pydantic import ConfigDict
+from pydantic.dataclasses import dataclass
 
 from vitals.ops.run.steps import Refused
 
@@ -30,7 +34,7 @@ def user() -> str:
     return f"{name}@{socket.gethostname()}"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, config=ConfigDict(extra="allow"))  # what a newer engine wrote stays
 class Entry:
     what: str
     version: str
@@ -43,7 +47,6 @@ class Entry:
     reason: str = ""
     image: str = ""  # by digest; nothing where the host built it
     watch: Mapping[str, object] = field(default_factory=dict)  # while open: what it needs
-    unknown: Mapping[str, object] = field(default_factory=dict)  # what a newer engine wrote
 
     @property
     def is_open(self) -> bool:
@@ -61,16 +64,14 @@ class Entry:
         )
 
 
-KNOWN = {each.name for each in fields(Entry)} - {"unknown"}
+def with_watch(entry: Entry, **watch: object) -> Entry:
+    changed: dict[str, Any] = {**vars(entry), "watch": watch}
+    return Entry(**changed)
 
 
 def read(text: str, live_slot: str) -> list[Entry]:
     """Return the entries up to the one that is live, the oldest first."""
-    entries = []
-    for found in json.loads(text or "[]"):
-        known = {name: value for name, value in found.items() if name in KNOWN}
-        unknown = {name: value for name, value in found.items() if name not in KNOWN}
-        entries.append(Entry(**known, unknown=unknown))
+    entries = [Entry(**found) for found in json.loads(text or "[]")]
     while entries and entries[-1].slot != live_slot:
         entries.pop()
     return entries
@@ -81,13 +82,8 @@ def written(entries: Sequence[Entry]) -> str:
 
     A watch is open no longer once something else went live.
     """
-    ended = [replace(e, watch={"complete": False}) if e.is_open else e for e in entries[-KEPT:-1]]
-    return json.dumps([_fields(each) for each in (*ended, *entries[-1:])])
-
-
-def _fields(entry: Entry) -> dict[str, object]:
-    known = {name: value for name, value in vars(entry).items() if name in KNOWN}
-    return {**entry.unknown, **known}
+    ended = [with_watch(e, complete=False) if e.is_open else e for e in entries[-KEPT:-1]]
+    return json.dumps([vars(each) for each in (*ended, *entries[-1:])])
 
 
 def bad(entries: Sequence[Entry]) -> set[str]:

@@ -12,15 +12,14 @@ import re
 from collections.abc import Iterable
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, Self
+
+from pydantic import BaseModel, ValidationError
 
 from vitals.ops import services, slo
-from vitals.ops.run import project_file, shell
+from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 from vitals.ops.services import postgres
-
-if TYPE_CHECKING:
-    from vitals.ops.deploy.rehearsal import Rehearsal
 
 # The locks that traffic waits for, the strongest first, and who waits (PostgreSQL manual, 13.3).
 WAITING = {
@@ -56,35 +55,30 @@ WAYS = {  # expand and contract, by the statement; the first that fits
 }
 
 
-class Limits(NamedTuple):
+class TableLimits(BaseModel, extra="forbid"):
+    rows: int = 0
+    fill: str = ""
+
+
+class Limits(BaseModel, extra="forbid"):
     """What config/slo.toml says of migrations."""
 
-    lock_seconds: float
-    rows: dict[str, int]  # of the tables that it names
-    rows_otherwise: int
-    fill: dict[str, str]
+    lock_seconds: float = 2
+    rows: int = 10_000_000
+    table: dict[str, TableLimits] = {}
 
     @classmethod
-    def read(cls, folder: Path) -> "Limits":
-        """Read them. Raises `Refused` for what is unknown."""
-        given: dict[str, Any] = slo.table(folder).get("migrations", {})
-        tables: dict[str, dict[str, Any]] = given.get("table", {})
-        unknown = given.keys() - {"lock_seconds", "rows", "table"}
-        unknown |= {key for each in tables.values() for key in each} - {"rows", "fill"}
-        if unknown:
-            found = f"{slo.SOURCE}: [migrations] {', '.join(sorted(unknown))}"
-            raise Refused(found, "lock_seconds, rows; and of a table rows, fill")
-        rows = {name: int(each["rows"]) for name, each in tables.items() if "rows" in each}
-        fill = {name: str(each["fill"]) for name, each in tables.items() if "fill" in each}
-        seconds = float(given.get("lock_seconds", 2))
-        return cls(seconds, rows, int(given.get("rows", 10_000_000)), fill)
+    def read(cls, folder: Path) -> Self:
+        """Read them. Raises `Refused` for what is unknown or no number."""
+        try:
+            return cls.model_validate(slo.table(folder).get("migrations", {}))
+        except ValidationError as error:
+            wrong = sorted(".".join(map(str, each["loc"])) for each in error.errors())
+            found = f"{slo.SOURCE}: [migrations] {', '.join(wrong)}"
+            raise Refused(found, "lock_seconds, rows; and of a table rows, fill") from error
 
-
-def hold_no_long_lock(rehearsal: "Rehearsal") -> str:
-    """A step of the rehearsal: no migration keeps the last release's traffic waiting for long."""
-    if "metadata" not in project_file.table():
-        return "no database"
-    return rehearse_locks(rehearsal.before.folder, rehearsal.this.folder)
+    def rows_of(self, table: str) -> int:
+        return self.table.get(table, TableLimits()).rows or self.rows
 
 
 def rehearse_locks(before: Path, this: Path) -> str:
@@ -103,7 +97,8 @@ def rehearse_locks(before: Path, this: Path) -> str:
     if not touched:
         return f"{len(new)} migrations, none of a table that the last release uses"
     heads = [script.revision for script in schema.scripts(before) if script.is_head]
-    run = partial(_run, this, heads, touched, limits.fill)
+    fill = {name: each.fill for name, each in limits.table.items() if each.fill}
+    run = partial(_run, this, heads, touched, fill)
     (not_filled, few), (_, many) = run(FEW), run(MANY, with_traffic=True)
     for _ in range(AGAIN):  # without traffic, which costs a short lock some milliseconds
         if any(each.is_doubtful for each in _held(few, many, limits)):
@@ -117,12 +112,10 @@ def rehearse_locks(before: Path, this: Path) -> str:
 
 
 def named_in(sql: str, tables: Iterable[str]) -> list[str]:
-    """Return the tables that the SQL names."""
     return [name for name in tables if re.search(rf"\b{re.escape(name)}\b", sql)]
 
 
 def way(statement: str) -> str:
-    """Return how to do without a statement that locks for long."""
     return WAYS[next(each for each in WAYS if re.match(each, statement, re.IGNORECASE))]
 
 
@@ -149,7 +142,7 @@ class _Held:
         self._seconds, self._few_seconds = found["seconds"], few_seconds
         waited = ", ".join(f"{who} waited {found['waited'][who]:.3f} s" for who in found["waited"])
         self._waited = f" ({waited})" if waited else ""
-        self._rows = limits.rows.get(self.table, limits.rows_otherwise)
+        self._rows = limits.rows_of(self.table)
         scaled = self._seconds * self._rows / MANY
         may_be_too_long = self._seconds >= LEAST_SECONDS and scaled > limits.lock_seconds
         grows = self._seconds >= GROWTH * few_seconds

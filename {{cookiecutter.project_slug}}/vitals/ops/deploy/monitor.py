@@ -1,22 +1,16 @@
 """Monitoring beside the service on a Docker host: starts it anew and touches nothing else."""
 
-import os
 import shutil
 
 from vitals.ops.deploy import deploy, targets
 from vitals.ops.deploy.targets import compose
-from vitals.ops.env_files import ENVIRONMENTS
 from vitals.ops.run import steps
-from vitals.ops.run.steps import Refused
 
 PROFILES = {"monitoring": ("prometheus", "alertmanager"), "dashboards": ("grafana",)}
 
 
 def main() -> None:
-    """Start Prometheus, Alertmanager and Grafana with the live release's rules and dashboards."""
-    environment = os.environ.get("ENV", "")
-    if environment not in ENVIRONMENTS:
-        raise Refused(f"ENV={environment}", " or ".join(ENVIRONMENTS), "`make monitor ENV=staging`")
+    environment = deploy.given_environment("monitor")
     target = compose.target(environment)
     with target.alone():
         live = deploy.live(target)[-1]

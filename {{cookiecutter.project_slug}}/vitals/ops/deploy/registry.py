@@ -16,11 +16,9 @@ from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 
 TIMEOUT = 20  # seconds for each answer
-INDEXES = (
+MANIFESTS = (
     "application/vnd.oci.image.index.v1+json",
     "application/vnd.docker.distribution.manifest.list.v2+json",
-)
-MANIFESTS = (
     "application/vnd.oci.image.manifest.v1+json",
     "application/vnd.docker.distribution.manifest.v2+json",
 )
@@ -39,11 +37,15 @@ def resolve(image: str, tag: str) -> str:
 
 def commit(image: str, digest: str) -> str:
     """Return the commit that the image says it was built from; empty where it says none."""
-    manifest = _get(image, f"manifests/{digest}").json()
-    if "manifests" in manifest:  # of several platforms; an attestation has none
-        each = [m for m in manifest["manifests"] if m["platform"].get("os") != "unknown"]
-        manifest = _get(image, f"manifests/{each[0]['digest']}").json()
-    config = _get(image, f"blobs/{manifest['config']['digest']}").json()
+    try:
+        manifest = _get(image, f"manifests/{digest}").json()
+        for each in manifest.get("manifests", ()):  # of several platforms; an attestation has none
+            if each.get("platform", {}).get("os") != "unknown":
+                manifest = _get(image, f"manifests/{each['digest']}").json()
+                break
+        config = _get(image, f"blobs/{manifest['config']['digest']}").json()
+    except (ValueError, KeyError, AttributeError) as error:
+        raise Refused(f"{image}@{digest} is no image: {error!r}", "a manifest of one") from error
     environment = config.get("config", {}).get("Env") or []
     return next((each.removeprefix(COMMIT) for each in environment if each.startswith(COMMIT)), "")
 
@@ -51,7 +53,7 @@ def commit(image: str, digest: str) -> str:
 def _get(image: str, what: str) -> httpx.Response:
     host, _, name = image.partition("/")
     url = f"{'http' if LOCAL.fullmatch(host) else 'https'}://{host}/v2/{name}/{what}"
-    headers = {"Accept": ", ".join((*INDEXES, *MANIFESTS))}
+    headers = {"Accept": ", ".join(MANIFESTS)}
     try:
         with httpx.Client(timeout=TIMEOUT, follow_redirects=True, headers=headers) as client:
             answer = client.get(url)
@@ -90,7 +92,13 @@ def _known_user(host: str) -> str:
     if auth := config.get("auths", {}).get(host, {}).get("auth"):
         return f"Basic {auth}"
     if helper := config.get("credHelpers", {}).get(host) or config.get("credsStore"):
-        program = ["/bin/sh", "-c", 'echo "$1" | "$0" get', f"docker-credential-{helper}", host]
+        program = [
+            "/bin/sh",
+            "-c",
+            'echo "$1" | "$0" get 2>/dev/null',
+            f"docker-credential-{helper}",
+            host,
+        ]
         found = shell.run(program)
         if found.code == 0:
             said = json.loads(found.output)

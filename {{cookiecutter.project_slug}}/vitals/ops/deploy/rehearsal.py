@@ -1,10 +1,8 @@
 """What a rehearsal needs: a throw-away staging, two builds, a broken one, and what both can do."""
 
 import shutil
-import tempfile
 from collections.abc import Iterator
-from contextlib import ExitStack, contextmanager
-from pathlib import Path
+from contextlib import contextmanager
 from typing import NamedTuple
 
 from vitals.ops.deploy import staging
@@ -13,7 +11,6 @@ from vitals.ops.deploy.traffic import PLANTED_STATUS
 from vitals.ops.measure import load
 from vitals.ops.measure.load import Load
 from vitals.ops.measure.session import Session
-from vitals.ops.project.token import Issuer
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import project_file
@@ -48,24 +45,18 @@ class Rehearsal(NamedTuple):
     failing: Release  # passes the smoke test
     known: Load  # what both can be sent
     session: Session
-    issuer: Issuer
 
 
 @contextmanager
 def prepared(mode: str, tree: str) -> Iterator[Rehearsal]:
-    """Prepare all that a rehearsal needs, in folders that are deleted with it."""
-    issuer = Issuer()
-    with ExitStack() as stack:
-        private = tempfile.TemporaryDirectory(prefix="rehearsal-", ignore_cleanup_errors=True)
-        folder = Path(stack.enter_context(private))
-        this = Release(Build("this-tree", tree), folder / "this", ENVIRONMENT)
+    with staging.start(mode) as started:
+        this = Release(Build("this-tree", tree), started.folder / "this", ENVIRONMENT)
         releases.unpack(tree, this.folder)
         broken = _with_fault(this, "broken", 0)
         failing = _with_fault(this, "failing", SMOKE_TEST_REQUESTS)
-        started = stack.enter_context(staging.start(mode, folder, issuer))
         known = _known(before := _last_release(tree), this)
-        session = Session(known, issuer.token(known.scopes, minutes=60))
-        yield Rehearsal(started, before, this, broken, failing, known, session, issuer)
+        session = Session(known, started.issuer.token(known.scopes, minutes=60))
+        yield Rehearsal(started, before, this, broken, failing, known, session)
 
 
 def _with_fault(this: Release, version: str, after: int) -> Release:

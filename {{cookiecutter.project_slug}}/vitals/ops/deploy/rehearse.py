@@ -9,9 +9,7 @@ import time
 from collections.abc import Callable, Mapping
 from functools import partial
 
-from vitals.ops.deploy import deploy, rehearsal, smoke, staging, targets
-from vitals.ops.deploy.clients import answer_old_clients
-from vitals.ops.deploy.locks import hold_no_long_lock
+from vitals.ops.deploy import clients, deploy, locks, rehearsal, smoke, staging, targets
 from vitals.ops.deploy.rehearsal import Rehearsal
 from vitals.ops.deploy.staging import ENVIRONMENT
 from vitals.ops.deploy.targets import Target
@@ -32,6 +30,17 @@ def find_what_a_rollback_could_not_live_with(_: Rehearsal) -> str:
     from vitals.ops.check import schema
 
     return schema.check()
+
+
+def hold_no_long_lock(about: Rehearsal) -> str:
+    if "metadata" not in project_file.table():
+        return "no database"
+    return locks.rehearse_locks(about.before.folder, about.this.folder)
+
+
+def answer_old_clients(about: Rehearsal) -> str:
+    target, issuer = about.staging.target, about.staging.issuer
+    return clients.compare(target, about.before, about.session, issuer)
 
 
 def deploy_the_last_release(about: Rehearsal) -> None:
@@ -88,9 +97,8 @@ STEPS = (
 
 def rehearse(mode: str) -> int:
     """Run all steps until one fails, and record the outcome for this tree; return the exit code."""
-    tree = git.tree_hash()
-    if tree is None:
-        raise git.no_repository()
+    git.need_repository()
+    tree = str(git.tree_hash())
     with rehearsal.prepared(mode, tree) as about:
         steps.say(f"rehearsing {about.before.build.version} → this tree, mode {mode}")
         steps.say(f"  with {about.staging.rehearsed}")

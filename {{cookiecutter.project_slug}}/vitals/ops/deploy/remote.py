@@ -16,7 +16,6 @@ HOST = re.compile(r"[a-z_][a-z0-9_-]*@[A-Za-z0-9.:-]+")
 
 
 def main() -> int:
-    """Deploy; return the exit code of what did it."""
     if missing := [
         name for name in ("ENV", "VERSION", "DIGEST", "KEY") if not os.environ.get(name)
     ]:
@@ -38,13 +37,13 @@ def over_ssh(key: Path) -> list[str | Path]:
     known = shell.ROOT / "deploy" / "known_hosts"
     if not any(line and line[0] != "#" for line in known.read_text().splitlines()):
         raise Refused(f"{known.name} is empty", "the host's public key", "see its first lines")
-    options = {"UserKnownHostsFile": known, "StrictHostKeyChecking": "yes", "BatchMode": "yes"}
+    options = {"IdentitiesOnly": "yes", "UserKnownHostsFile": known, "BatchMode": "yes"}
+    options |= {"StrictHostKeyChecking": "yes", "ServerAliveInterval": 15, "ServerAliveCountMax": 8}
     words = [word for name, value in options.items() for word in ("-o", f"{name}={value}")]
     request = f"deploy {os.environ['VERSION']} {os.environ['DIGEST']}"
     for name in ("WATCH", "SUPERSEDE"):
         request += f" {name.lower()}={os.environ[name]}" if os.environ.get(name) else ""
-    keeps = ("-o", "ServerAliveInterval=15", "-o", "ServerAliveCountMax=8")
-    return ["ssh", "-i", key, "-o", "IdentitiesOnly=yes", *keeps, *words, host, request]
+    return ["ssh", "-i", key, *words, host, request]
 
 
 if __name__ == "__main__":

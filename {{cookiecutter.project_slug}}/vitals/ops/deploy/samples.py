@@ -7,7 +7,7 @@ within that bound) and "calls 3" (requests with at most 3 database calls); "inf"
 import re
 from collections import Counter
 from collections.abc import Iterable, Mapping
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 from vitals.probes import POLLED
 
@@ -32,7 +32,8 @@ class Sample(NamedTuple):
 def read(text: str) -> Sample:
     """Return what a text of /metrics says; probes and operators' paths are left out."""
     routes, gauges = Routes(), {MEMORY: 0.0, STARTED: 0.0}
-    for name, part, written, value in filter(None, map(_parts, text.splitlines())):
+    for found in filter(None, map(LINE.fullmatch, text.splitlines())):
+        name, part, written, value = found.groups()
         labels = dict(LABEL.findall(written or ""))
         if name in gauges:
             gauges[name] = float(value)
@@ -45,11 +46,6 @@ def read(text: str) -> Sample:
                 counts["requests"] += int(value)
                 counts["errors"] += int(value) * (labels["http_response_status_code"] >= "500")
     return Sample(routes, gauges[MEMORY], gauges[STARTED])
-
-
-def _parts(line: str) -> tuple[str, ...] | None:
-    found = LINE.fullmatch(line)
-    return found.groups() if found else None
 
 
 def merged(samples: Iterable[Sample]) -> Sample:
@@ -71,7 +67,6 @@ def add(to: Routes, now: Routes, before: Mapping[str, Counter[str]]) -> None:
 
 
 def bounds(counts: Counter[str], kind: str) -> list[float]:
-    """Return the bounds of a histogram, the lowest first."""
     return sorted(float(key.split()[1]) for key in counts if key.startswith(kind))
 
 
@@ -79,9 +74,3 @@ def within(counts: Counter[str], kind: str, share: float) -> float:
     """Return the lowest bound that at most `share` of the values exceed."""
     most = counts[f"{kind} inf"] * (1 - share)
     return next((b for b in bounds(counts, kind) if counts[f"{kind} {b:g}"] >= most), float("inf"))
-
-
-def stored(fields: Mapping[str, Any]) -> Sample:
-    """Return the sample that was written as JSON."""
-    routes = {route: Counter[str](counts) for route, counts in fields["routes"].items()}
-    return Sample(routes, fields["memory_bytes"], fields["started"])

@@ -5,6 +5,7 @@ A new question is a function in CHECKS. Real work is the first GET of the releas
 
 import time
 from collections.abc import Callable, Iterator
+from contextlib import suppress
 from functools import partial
 
 import httpx
@@ -64,7 +65,6 @@ def slot_ready(target: Target, release: Release, slot: str) -> None:
 
 
 def check_slot(target: Target, release: Release, slot: str) -> str:
-    """Ask a slot all questions, as `check` does."""
     with target.reach(slot) as url:
         return check(url, release)
 
@@ -78,7 +78,7 @@ def is_warm(target: Target, release: Release, slot: str) -> bool:
 
 
 def is_that_build(client: httpx.Client, release: Release) -> Iterator[str]:
-    health = client.get("/health").json()
+    health = _members(client.get("/health"))
     for key, expected in zip(("version", "releaseId"), release.build, strict=True):
         if health.get(key) != expected:
             yield f"/health: found {key} {health.get(key)!r}; expected {expected!r}"
@@ -99,7 +99,7 @@ def explains_errors(client: httpx.Client, _: Release) -> Iterator[str]:
         yield f"/no-such-path: found {answer.status_code}; expected 404"
     elif "json" not in (kind := answer.headers.get("content-type", "")):
         yield "/no-such-path: found no JSON"
-    elif "problem" in kind and (missing := MEMBERS - answer.json().keys()):
+    elif "problem" in kind and (missing := MEMBERS - _members(answer).keys()):
         yield f"/no-such-path: the problem lacks {', '.join(sorted(missing))}"
 
 
@@ -111,6 +111,14 @@ def sends_its_headers(client: httpx.Client, release: Release) -> Iterator[str]:
     for name, expected in HEADERS.items():
         if headers.get(name) != expected:
             yield f"{path}: found {name}: {headers.get(name)}; expected {expected}"
+
+
+def _members(answer: httpx.Response) -> dict[str, object]:
+    """Return the members of a JSON object; none of another answer."""
+    with suppress(ValueError):
+        if isinstance(found := answer.json(), dict):
+            return found
+    return {}
 
 
 def first_read(release: Release) -> str:

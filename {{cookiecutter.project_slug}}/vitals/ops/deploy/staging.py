@@ -4,8 +4,9 @@
 """
 
 import importlib
-from collections.abc import Callable
-from contextlib import AbstractContextManager
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import NamedTuple
 
@@ -23,6 +24,8 @@ class ThrowawayStaging(NamedTuple):
     proxy_url: Callable[[], str]
     rehearsed: str
     not_rehearsed: str
+    folder: Path
+    issuer: Issuer
 
 
 def demanded_mode() -> str:
@@ -34,15 +37,14 @@ def demanded_mode() -> str:
     return mode
 
 
-def start(
-    mode: str, folder: Path, issuer: Issuer, **settings: str
-) -> AbstractContextManager[ThrowawayStaging]:
+@contextmanager
+def start(mode: str, **settings: str) -> Iterator[ThrowawayStaging]:
     """Start a staging of that mode with nothing deployed; all of it is gone after the block.
 
     These settings replace those of a real staging, where the mode can do that.
     """
-    publish(folder / "issuer", issuer)
     module = importlib.import_module(f"{targets.__name__}.{targets.STAGINGS[mode]}")
-    staging: AbstractContextManager[ThrowawayStaging]
-    staging = module.throwaway_staging(folder, issuer, **settings)
-    return staging
+    with tempfile.TemporaryDirectory(prefix="staging-", ignore_cleanup_errors=True) as private:
+        publish(Path(private, "issuer"), issuer := Issuer())
+        with module.throwaway_staging(Path(private), issuer, **settings) as staging:
+            yield staging

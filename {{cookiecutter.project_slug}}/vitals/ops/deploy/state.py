@@ -5,12 +5,12 @@ clone of the project can deploy. Containers read it: modes never depend on the u
 """
 
 import fcntl
-import getpass
 import os
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+from vitals.ops.deploy import history
 from vitals.ops.deploy.targets import project_name
 from vitals.ops.run import project_file
 from vitals.ops.run.steps import Refused
@@ -35,7 +35,7 @@ def make(folder: Path) -> None:
     except OSError as error:
         raise Refused(f"{folder}: {error.strerror}", *_way(folder)) from error
     if not os.access(folder, os.W_OK | os.X_OK):
-        raise Refused(f"{folder} can't be written by {getpass.getuser()}", *_way(folder))
+        raise Refused(f"{folder} can't be written by {history.user()}", *_way(folder))
 
 
 def write(file: Path, text: str) -> None:
@@ -55,13 +55,14 @@ def alone(folder: Path, who: str) -> Iterator[None]:
     make(folder)
     lock = os.open(folder, os.O_RDONLY)
     try:
-        fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            holder = (folder / HOLDER).read_text() if (folder / HOLDER).exists() else "somebody"
+            found = f"{folder.name} is being changed: {holder}"
+            raise Refused(found, fix="wait for its end, then repeat the command") from error
         write(folder / HOLDER, who)
         yield
-    except BlockingIOError as error:
-        holder = (folder / HOLDER).read_text() if (folder / HOLDER).exists() else "somebody"
-        found = f"{folder.name} is being changed: {holder}"
-        raise Refused(found, fix="wait for its end, then repeat the command") from error
     finally:
         os.close(lock)
 

@@ -10,12 +10,14 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager, suppress
-from dataclasses import replace
 from typing import Any
+
+from pydantic import TypeAdapter
 
 from vitals.ops import slo
 from vitals.ops.deploy import history, samples, targets, watch_read
 from vitals.ops.deploy.history import Entry
+from vitals.ops.deploy.samples import Sample
 from vitals.ops.deploy.targets import Target
 from vitals.ops.deploy.watch_looks import Seen, Watched
 from vitals.ops.deploy.watch_progress import Progress
@@ -72,7 +74,7 @@ def begin(target: Target, release: Release, entries: list[Entry], minutes: float
     started = {name: each.sample.started for name, each in new.items() if each.sample}
     now = time.time()
     record = {"began": now, "ends": now + 60 * minutes, "started": started, "old": old._asdict()}
-    entries[-1] = replace(entries[-1], watch=record)
+    entries[-1] = history.with_watch(entries[-1], **record)
     requests = sum(counts["requests"] for counts in old.routes.values())
     return f"{requests:,} requests of {watch.old.build.version}"
 
@@ -96,7 +98,7 @@ def to_its_end(target: Target, release: Release, go_back: Callable[[str], Entry]
                 raise Refused(f"{now.version} was made live meanwhile: the watch has ended")
             if worse:
                 raise _gone_back(target, release, worse, go_back)
-            entries[-1] = replace(now, watch={"complete": complete})
+            entries[-1] = history.with_watch(now, complete=complete)
             target.switch(entry.slot, history.written(entries))
             target.tidy(entries)
             return entries[-1]
@@ -130,7 +132,8 @@ def _watched(watch: Watch, entry: Entry) -> bool:
     It is not where somebody else switched meanwhile, or Ctrl-C left the version as it is.
     """
     record: dict[str, Any] = dict(entry.watch)
-    watched = Watched(samples.stored(record["old"]), watch_read.rows(watch.new), record["started"])
+    before = TypeAdapter(Sample).validate_python(record["old"])
+    watched = Watched(before, watch_read.rows(watch.new), record["started"])
     ends = max(record["ends"], time.time() + WINDOW_SECONDS)
     progress = Progress(watch.new.build.version, ends)
     outage = False

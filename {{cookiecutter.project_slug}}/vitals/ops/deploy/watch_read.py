@@ -8,7 +8,6 @@ import httpx
 
 from vitals.ops import slo
 from vitals.ops.deploy import samples, smoke
-from vitals.ops.deploy.samples import Sample
 from vitals.ops.deploy.targets import Target
 from vitals.ops.deploy.watch_looks import Look, Seen
 from vitals.ops.deploy.watch_rule import Row
@@ -39,7 +38,9 @@ def seen(target: Target, slot: str, release: Release) -> dict[str, Seen]:
     with target.replicas(slot) as replicas:
         for name, url, limit in replicas:
             with load.client(url, release, timeout=TIMEOUT_SECONDS) as client:
-                found[name] = Seen(_is_ready(client), _sample(client, headers), limit)
+                ready, text = _good(client, "/readyz", {}), _good(client, "/metrics", headers)
+                sample = None if text is None else samples.read(text)
+                found[name] = Seen(ready is not None, sample, limit)
     return found
 
 
@@ -88,16 +89,9 @@ def rows(release: Release) -> dict[str, Row]:
     return found
 
 
-def _is_ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/readyz").is_success
-    except httpx.TransportError:
-        return False
-
-
-def _sample(client: httpx.Client, headers: dict[str, str]) -> Sample | None:
-    try:
-        answer = client.get("/metrics", headers=headers)
-    except httpx.TransportError:
-        return None
-    return samples.read(answer.text) if answer.is_success else None
+def _good(client: httpx.Client, path: str, headers: dict[str, str]) -> str | None:
+    """Return the text of a good answer; None where there is none."""
+    with suppress(httpx.TransportError):
+        answer = client.get(path, headers=headers)
+        return answer.text if answer.is_success else None
+    return None

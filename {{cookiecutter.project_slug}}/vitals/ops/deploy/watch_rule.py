@@ -128,19 +128,11 @@ def _is_worse(failed: int, requests: int, allowed: float) -> bool:
 
 
 def tail(failed: int, requests: int, share: float) -> float:
-    """Return the exact chance that so many of the requests fail, or more (binomial).
-
-    From `failed` above the mean on the terms fall, so that the sum ends where they add nothing.
-    """
-    left = requests - failed
-    term = exp(_log_choose(requests, failed) + failed * log(share) + left * log1p(-share))
-    total = 0.0
-    for k in range(failed, requests + 1):
-        total += term
-        term *= (requests - k) / (k + 1) * share / (1 - share)
-        if term < total * 1e-17:
-            break
-    return total
+    """Return the exact chance that so many of the requests fail, or more (binomial)."""
+    return sum(
+        exp(_log_choose(requests, k) + k * log(share) + (requests - k) * log1p(-share))
+        for k in range(failed, requests + 1)
+    )
 
 
 def luck(failed: int, requests: int, errors: int, before: int) -> float:
@@ -149,12 +141,9 @@ def luck(failed: int, requests: int, errors: int, before: int) -> float:
     It is Fisher's exact test: the old side had `errors` of `before` requests.
     """
     both = failed + errors
+    ways = _log_choose(requests + before, both)
     return sum(
-        exp(
-            _log_choose(requests, k)
-            + _log_choose(before, both - k)
-            - _log_choose(requests + before, both)
-        )
+        exp(_log_choose(requests, k) + _log_choose(before, both - k) - ways)
         for k in range(failed, min(requests, both) + 1)
     )
 

@@ -1,1 +1,0 @@
-"""Measurements of what requests cost: `make baseline` and `make compare`."""

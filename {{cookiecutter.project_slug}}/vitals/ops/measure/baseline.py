@@ -17,7 +17,6 @@ ENOUGH = 0.9  # of the rate
 
 
 def baseline() -> None:
-    """Measure, print a table and store the result."""
     plan = load.read(shell.ROOT)
     if not plan.routes:
         steps.say(load.NOTHING)
@@ -92,3 +91,7 @@ def _print(measured: dict[str, list[RequestCost]], shares: dict[str, dict[str, f
         figures = " ".join(f"{vital.of(costs):{len(head)}.2f}" for head, vital in columns.items())
         cache = ", ".join(f"{answer} {share:g} %" for answer, share in shares[name].items())
         steps.say(f"{name:<{width}} {len(costs):8} {figures}  {cache}")
+
+
+if __name__ == "__main__":
+    steps.exit_with(baseline)

@@ -7,17 +7,18 @@ affects both. Each has a database and a cache of its own, with the same contents
 import os
 import re
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import ExitStack
 from typing import NamedTuple
 
+from vitals.ops import services
 from vitals.ops.deploy import staging
-from vitals.ops.measure import chart, confounders, difference, load, result, service, vitals
+from vitals.ops.measure import chart, difference, load, result, service, vitals
 from vitals.ops.measure.difference import Row
 from vitals.ops.measure.load import Route
 from vitals.ops.measure.service import Service
 from vitals.ops.measure.vitals import VITALS, RequestCost
-from vitals.ops.release import releases
+from vitals.ops.release import notes, releases
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import git, shell, steps
 from vitals.ops.run.steps import Refused
@@ -25,6 +26,7 @@ from vitals.ops.run.steps import Refused
 FEWEST_ROUNDS = 10  # also where they need longer than SECONDS
 BLOCK_MS = 50
 MOST_IN_BLOCK = 5
+RUNS = ("app", "config", "migrations", "requirements.txt", "vitals")
 
 Pair = tuple[list[RequestCost], list[RequestCost]]  # of BASE and of this tree, in one round
 
@@ -38,14 +40,13 @@ class Cell(NamedTuple):
 
 
 def compare() -> None:
-    """Measure both, print what differs and store the result as JSON and as a picture."""
     given = os.environ.get("BASE", "")
     base, seconds = _base(given), _seconds()
     plan = load.read(shell.ROOT)
     if not plan.routes:
         steps.say(load.NOTHING)
         return
-    warnings = confounders.warnings(base.build.commit)
+    warnings = confounders(base.build.commit)
     with ExitStack() as stack:
         pair = [
             stack.enter_context(service.deployed(release, plan))()
@@ -62,9 +63,28 @@ def compare() -> None:
     steps.say(f"stored in {picture.relative_to(shell.ROOT)}")
 
 
+def changed(files: Iterable[str]) -> list[str]:
+    """Name the features and folders whose files these are; what does not run is left out."""
+    found = set()
+    for file in files:
+        first, *rest = file.split("/")
+        if first in RUNS and file != "config/slo.toml" and not file.startswith("vitals/ops/"):
+            found.add(f"app/{rest[0]}" if first == "app" and len(rest) > 1 else first)
+    return sorted(found)
+
+
+def confounders(base: str) -> list[str]:
+    """Warn of what changed too: with two changes at once, a difference belongs to neither."""
+    found = changed(notes.difference(base, str(git.tree_hash())))
+    doubts = [f"more than one thing changed: {', '.join(found)}"] if len(found) > 1 else []
+    given = [each.given_by for each in services.known() if each.given_by in os.environ]
+    if given:
+        doubts.append(f"both use the server at {', '.join(given)}: its changes are not seen")
+    return doubts
+
+
 def _base(given: str) -> Release:
-    if not git.is_repository():
-        raise git.no_repository()
+    git.need_repository()
     commit = f"{given}^{{commit}}"
     if not git.succeeds("rev-parse", "--verify", "--quiet", "--end-of-options", commit):
         fix = f"`make compare BASE={releases.last_version() or 'HEAD'}`"
@@ -88,7 +108,8 @@ def _cells(pair: Sequence[Service], routes: Sequence[Route]) -> Iterator[Cell]:
             answers = f"{before.status} and {after.status}"
             steps.say(f"{route.name}: left out, as it was answered {answers}")
             continue
-        times = max(1, min(MOST_IN_BLOCK, int(BLOCK_MS / max(before.ms, after.ms, 1))))
+        slower_ms = max(before.duration_ms, after.duration_ms, 1)
+        times = max(1, min(MOST_IN_BLOCK, int(BLOCK_MS / slower_ms)))
         uses_cache = vitals.uses_cache(before) or vitals.uses_cache(after)
         for state in ("cold", "warm") if uses_cache else ("",):
             yield Cell(route, state, times)
@@ -110,9 +131,7 @@ def _take_turns(
         rounds += 1
     before, after = (each.costs() for each in pair)
     return {
-        cell: [
-            ([before[name] for name in one], [after[name] for name in two]) for one, two in names
-        ]
+        cell: [([before[n] for n in one], [after[n] for n in two]) for one, two in names]
         for cell, names in sent.items()
     }
 
@@ -154,3 +173,7 @@ def _print(rows: Sequence[Row], warnings: Sequence[str]) -> None:
         steps.say(f"{row.metric:<{width}} {figures}  {row.verdict}")
     steps.say(f"\n{difference.summary(rows)}")
     steps.say("".join(f"warning: {warning}\n" for warning in warnings), end="")
+
+
+if __name__ == "__main__":
+    steps.exit_with(compare)

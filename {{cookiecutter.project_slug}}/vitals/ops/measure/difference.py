@@ -43,7 +43,6 @@ class Row(NamedTuple):
 
 
 def summary(rows: Sequence[Row]) -> str:
-    """Say how many rows differ."""
     seen = sum(row.seen for row in rows)
     return f"{seen} of {len(rows)} differ" if seen else NONE
 

@@ -55,11 +55,12 @@ def read(folder: Path) -> Load:
         slo.read(folder)
     table = slo.table(folder)
     try:
-        seeds = [seed for each in table.get("seed", []) for seed in _seeds(each)]
+        seeds = [r for each in table.get("seed", []) for r in [_request(each)] * int(each["times"])]
         routes = [_route(each, folder) for each in table.get("route", [])]
         login = _login(table["login"]) if "login" in table else None
-    except KeyError as error:
-        found = f"{slo.SOURCE}: a seed, a route or a log-in without {error}"
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        what = f" without {error}" if isinstance(error, KeyError) else f": {error}"
+        found = f"{slo.SOURCE}: a seed, a route or a log-in{what}"
         raise Refused(found, "request and times; route, request and rate; request") from error
     return Load(seeds, routes, table.get("scopes", ""), login)
 
@@ -75,10 +76,6 @@ def _request(table: dict[str, Any]) -> Request:
     if (sender := table.get("as", "anonymous")) != "anonymous":
         raise Refused(f"{slo.SOURCE}: as = {sender!r}", "'anonymous', or nothing for the token's")
     return Request(method, path, table.get("body"), table.get("form"), "as" in table)
-
-
-def _seeds(table: dict[str, Any]) -> list[Request]:
-    return [_request(table)] * int(table["times"])
 
 
 def _login(table: dict[str, Any]) -> Login:

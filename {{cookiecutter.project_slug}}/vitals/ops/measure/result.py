@@ -12,7 +12,7 @@ FOLDER = shell.ROOT / "build" / "measurements"
 
 def commit() -> str:
     """Name what is measured here: the commit, with a mark if files differ from it."""
-    if not git.is_repository() or not git.succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
+    if not git.has_commit():
         return "no-commit"
     same = git.tree_hash() == git.git("rev-parse", "HEAD^{tree}")
     return git.git("rev-parse", "--short=12", "HEAD") + ("" if same else "-changed")

@@ -4,9 +4,8 @@ The cost of a request is what the service's own access log says: its histograms 
 change of 5 %.
 """
 
-import itertools
 import json
-import tempfile
+import secrets
 import time
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
@@ -19,7 +18,6 @@ from vitals.ops.measure import load
 from vitals.ops.measure.load import Load, Request
 from vitals.ops.measure.session import Session
 from vitals.ops.measure.vitals import RequestCost
-from vitals.ops.project.token import Issuer
 from vitals.ops.release import releases
 from vitals.ops.release.releases import Build, Release
 from vitals.ops.run import shell, steps
@@ -40,7 +38,6 @@ class Service:
         self._client, self._session = client, session
         self._log = log
         self._ops = {"Authorization": f"Bearer {ops_token}"}
-        self._numbers = itertools.count()
         self._measured: list[str] = []
 
     def send(self, request: Request, headers: dict[str, str] | None = None) -> int:
@@ -52,10 +49,8 @@ class Service:
             raise Refused(found, "an answer", "read the log of the service") from error
 
     def measure(self, request: Request) -> str:
-        """Send a request that is measured; return its ID."""
-        name = f"{MARK}{id(self):x}-{next(self._numbers)}"
+        self._measured.append(name := f"{MARK}{secrets.token_hex(8)}")
         self.send(request, {"X-Request-ID": name})
-        self._measured.append(name)
         return name
 
     def costs(self) -> dict[str, RequestCost]:
@@ -85,7 +80,8 @@ class Service:
         whole = self._log.read_text(errors="replace").rpartition("\n")[0]
         lines = (line for line in whole.splitlines() if f'"request_id":"{MARK}' in line)
         requests = (line for line in map(json.loads, lines) if line["event"] == "request")
-        return {line["request_id"]: RequestCost.logged(line) for line in requests}
+        names = RequestCost._fields
+        return {line["request_id"]: RequestCost(*(line[n] for n in names)) for line in requests}
 
 
 @contextmanager
@@ -95,22 +91,17 @@ def deployed(release: Release, plan: Load) -> Iterator[Callable[[], Service]]:
     Yield a function that opens a connection. Raises `Refused` with its log when the deployment
     fails, and when it refuses a seed.
     """
-    issuer = Issuer()
-    with ExitStack() as stack:
-        private = tempfile.TemporaryDirectory(prefix="measured-", ignore_cleanup_errors=True)
-        folder = Path(stack.enter_context(private))
-        started = stack.enter_context(staging.start("process", folder, issuer, **READABLE_LOG))
+    with staging.start("process", **READABLE_LOG) as started, ExitStack() as stack:
         steps.say(f"starting {release.build.version} with {started.rehearsed}")
         slot = deploy.deploy(started.target, release).slot
         url = stack.enter_context(started.target.reach(slot))
-        secrets = releases.secret_files(release)
-        ops_token = (folder / "secrets" / secrets["APP_OPS_TOKEN"]).read_text()
-        session = Session(plan, issuer.token(plan.scopes, minutes=60))
-        with load.client(url, release) as client:
-            session.seed(client)
+        files = releases.secret_files(release)
+        ops_token = started.target.token(files["APP_OPS_TOKEN"])
+        session = Session(plan, started.issuer.token(plan.scopes, minutes=60))
+        session.seed(stack.enter_context(load.client(url, release)))
 
         def connect() -> Service:
-            log, caches = folder / f"{slot}.log", "APP_CACHE_URL" in secrets
+            log, caches = started.folder / f"{slot}.log", "APP_CACHE_URL" in files
             client = stack.enter_context(load.client(url, release))
             return Service(client, log, ops_token, caches, session)
 
@@ -118,5 +109,4 @@ def deployed(release: Release, plan: Load) -> Iterator[Callable[[], Service]]:
 
 
 def working_tree() -> Release:
-    """Return the files as they lie here."""
     return Release(Build("this-tree", "unknown"), shell.ROOT, staging.ENVIRONMENT)

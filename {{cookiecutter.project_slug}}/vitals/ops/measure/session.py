@@ -94,12 +94,7 @@ class Session:
 
 def _values(answer: Any) -> Iterator[tuple[str, object]]:
     """The members of an answer that are texts or numbers; the outer ones come last, and win."""
-    parts = answer if isinstance(answer, list) else answer.values() if _is_object(answer) else ()
-    for part in parts:
+    members = answer if isinstance(answer, dict) else {}
+    for part in answer if isinstance(answer, list) else members.values():
         yield from _values(part)
-    if _is_object(answer):
-        yield from ((n, each) for n, each in answer.items() if isinstance(each, str | int | float))
-
-
-def _is_object(answer: Any) -> bool:
-    return isinstance(answer, dict)
+    yield from ((n, each) for n, each in members.items() if isinstance(each, str | int | float))

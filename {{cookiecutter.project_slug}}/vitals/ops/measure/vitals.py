@@ -1,24 +1,20 @@
 """The vitals that a measurement shows: one row each, made from the cost of single requests."""
 
+import math
 import statistics
-from collections.abc import Callable, Mapping, Sequence
-from typing import Any, NamedTuple, Self
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import NamedTuple
 
 
 class RequestCost(NamedTuple):
-    """What one request cost, as the service itself reports it."""
+    """What one request cost: these fields of its line in the access log."""
 
-    ms: float
+    duration_ms: float
     status: int
     cache: str
     db_calls: int
     db_ms: float
-
-    @classmethod
-    def logged(cls, line: Mapping[str, Any]) -> Self:
-        """Read the access log's line of a request: exact to a microsecond."""
-        names = ("duration_ms", "status", "cache", "db_calls", "db_ms")
-        return cls(*(line[name] for name in names))
 
 
 class Vital(NamedTuple):
@@ -33,13 +29,9 @@ class Vital(NamedTuple):
         return self.of_many([self.of_one(cost) for cost in costs])
 
 
-def quantile(share: float) -> Callable[[Sequence[float]], float]:
-    """Return what finds the value that `share` of all values do not exceed."""
-
-    def found(values: Sequence[float]) -> float:
-        return sorted(values)[max(0, -int(-share * len(values) // 1) - 1)]
-
-    return found
+def quantile(percent: int, values: Sequence[float]) -> float:
+    """Return the value that so many percent of all values do not exceed."""
+    return sorted(values)[max(0, math.ceil(percent * len(values) / 100) - 1)]
 
 
 def uses_cache(cost: RequestCost) -> bool:
@@ -48,9 +40,9 @@ def uses_cache(cost: RequestCost) -> bool:
 
 median, mean = statistics.median, statistics.fmean
 VITALS = [
-    Vital("p50", "ms", lambda cost: cost.ms, median),
-    Vital("p95", "ms", lambda cost: cost.ms, quantile(0.95)),
-    Vital("p99", "ms", lambda cost: cost.ms, quantile(0.99)),
+    Vital("p50", "ms", lambda cost: cost.duration_ms, median),
+    Vital("p95", "ms", lambda cost: cost.duration_ms, partial(quantile, 95)),
+    Vital("p99", "ms", lambda cost: cost.duration_ms, partial(quantile, 99)),
     Vital("errors", "%", lambda cost: 100.0 * (cost.status >= 500), mean),
     Vital("cache hits", "%", lambda cost: 100.0 * (cost.cache == "hit"), mean, uses_cache, True),
     Vital("database calls", "", lambda cost: cost.db_calls, mean, lambda cost: cost.db_calls),

@@ -13,8 +13,6 @@ from vitals.ops.run.steps import Refused
 WRITTEN = "migrations/versions/*.py"
 READ_IT = "read it before you use it; a renamed column looks like a removed one"
 EMPTY = "empty, as the database has all tables of the code; change one first, or write it by hand"
-    "empty, as the database has all tables of the code; change a table first, or write it by hand"
-)
 
 
 def apply(environment: Mapping[str, str] | None = None) -> str:
@@ -42,9 +40,8 @@ def write(name: str) -> str:
 
 def _alembic(*words: str, environment: Mapping[str, str] | None = None) -> str:
     where = {"APP_ENVIRONMENT": os.environ.get("APP_ENVIRONMENT", "local")}
-    return shell.check_output(
-        [shell.PYTHON, "-m", "alembic", *words], where | dict(environment or {})
-    )
+    command = [shell.PYTHON, "-m", "alembic", *words]
+    return shell.check_output(command, where | dict(environment or {}), with_errors=True)
 
 
 def main() -> None:

@@ -24,7 +24,6 @@ def one(version: str) -> str:
 
 
 def main() -> None:
-    """Print the notes of VERSION, or of all versions."""
     wanted = os.environ.get("VERSION", "")
     steps.say(one(wanted) if wanted else everything())
 

@@ -129,7 +129,6 @@ def _figures(row: dict[str, object]) -> str:
 
 
 def _owner() -> str:
-    """Return the project's owner; nothing in the template itself."""
     answers = shell.ROOT / ".vitals.json"
     return json.loads(answers.read_bytes())["answers"]["owner"] if answers.exists() else ""
 
@@ -151,7 +150,6 @@ def _to_fill_in(title: str, path: Path) -> str:
 
 
 def main() -> None:
-    """Write the record that TITLE names."""
     path = write(os.environ.get("TITLE", ""))
     steps.say(f"{named(path)}: fill it in; `make notes` checks it")
 

@@ -54,12 +54,10 @@ def since(release: str | None) -> Since:
 
 
 def difference(earlier: str, later: str) -> set[str]:
-    """Return the files that differ between two commits or trees."""
     return set(_lines("diff", "--no-renames", "--name-only", earlier, later))
 
 
 def text(found: Since, release: str | None = None) -> str:
-    """Return the notes of a release, as its tag contains them."""
     entries = [_entry(name, files) for name, files in found.records.items()]
     moved = packages(release)
     entries += ["- Packages\n" + "\n".join(f"  {line}" for line in moved)] if moved else []
@@ -101,7 +99,6 @@ def complete(release: str | None) -> Since:
 
 
 def breaking(found: Since) -> list[str]:
-    """Return the records that say what breaks clients."""
     return [name for name in found.records if "breaks" in changes.read(shell.ROOT / name)[0]]
 
 
@@ -141,7 +138,6 @@ def _shortened(files: list[str]) -> str:
 
 
 def main() -> None:
-    """Say how many records there are."""
     steps.say(check())
 
 

@@ -51,7 +51,6 @@ def release(level: str, dry: bool, unasked: bool) -> int:
 
 
 def may_leave(state: RepositoryState) -> bool:
-    """Run all checks, and print each that fails with its fix."""
     checks = preflight.LOCAL if state.no_answer else (*preflight.LOCAL, *preflight.REMOTE)
     todo = [Step(check.__name__.replace("_", " "), partial(check, state)) for check in checks]
     results = steps.report(todo)
@@ -106,7 +105,6 @@ def cut_off(state: RepositoryState) -> str | None:
 
 
 def main() -> int:
-    """Release as LEVEL, DRY and YES say."""
     given = os.environ.get
     return release(given("LEVEL", ""), given("DRY") == "1", given("YES") == "1")
 

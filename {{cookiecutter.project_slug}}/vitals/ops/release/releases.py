@@ -52,9 +52,7 @@ def released(version: str, environment: str, folder: Path | None = None) -> Rele
 
 def last_version() -> str | None:
     """Return the newest version in this history, or None before the first."""
-    if not git.is_repository() or not git.succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
-        return None
-    return versions.newest(git.git("tag", "--merged", "HEAD").split())
+    return versions.newest(git.git("tag", "--merged", "HEAD").split()) if git.has_commit() else None
 
 
 def of(version: str, environment: str, folder: Path | None = None) -> Release:
@@ -96,12 +94,10 @@ def folder_name(build: Build) -> str:
 
 
 def migrations(folder: Path) -> set[str]:
-    """Return the names of the files that a release migrates a schema with."""
     return {file.name for file in folder.glob("migrations/versions/*.py")}
 
 
 def host(release: Release) -> str:
-    """Return a host name that the service answers to there."""
     hosts = Configuration(release.folder).values(release.environment).get("APP_ALLOWED_HOSTS", "")
     return hosts.split(",")[0].removeprefix("*.") or "localhost"
 

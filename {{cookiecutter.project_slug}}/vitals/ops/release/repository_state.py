@@ -73,5 +73,4 @@ def objects(refs: dict[str, str]) -> dict[str, str]:
 
 
 def commits(refs: dict[str, str]) -> dict[str, str]:
-    """Return the commit of each version among these refs."""
     return {tag: refs.get(f"refs/tags/{tag}^{{}}", found) for tag, found in objects(refs).items()}

@@ -30,19 +30,26 @@ def git(*words: str, index: Path | None = None) -> str:
 
     Raises `Refused` with git's message when it fails.
     """
-    environment = {**os.environ, "GIT_INDEX_FILE": str(index)} if index else None
-    finished = subprocess.run(
+    finished = _run(*words, index=index)
+    if finished.returncode:
+        raise Refused(f"git {words[0]} failed", output=finished.stderr)
+    return finished.stdout.rstrip("\n")
+
+
+def succeeds(*words: str) -> bool:
+    return _run(*words).returncode == 0
+
+
+def _run(*words: str, index: Path | None = None) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
         [*GIT, *words],
         cwd=shell.ROOT,
-        env=environment,
+        env={**os.environ, "GIT_INDEX_FILE": str(index)} if index else None,
         capture_output=True,
         text=True,
         errors="surrogateescape",  # names of files that are no UTF-8
         check=False,
     )
-    if finished.returncode:
-        raise Refused(f"git {words[0]} failed", output=finished.stderr)
-    return finished.stdout.rstrip("\n")
 
 
 def is_repository() -> bool:
@@ -52,27 +59,31 @@ def is_repository() -> bool:
     """
     if not (shell.ROOT / ".git").exists():
         return False
-    if shutil.which("git") is None:
-        raise no_git()
+    _need_git()
     return Path(git("rev-parse", "--show-toplevel")).resolve() == shell.ROOT.resolve()
 
 
-def no_repository() -> Refused:
-    """The refusal of a command that needs a repository."""
-    found = Refused("no git repository of its own here", fix="`git init -b main`, then commit")
-    return found if shutil.which("git") else no_git()
+def need_repository() -> None:
+    """Raise `Refused` unless there is git, and this folder is a repository of its own."""
+    _need_git()
+    if not is_repository():
+        raise Refused("no git repository of its own here", fix="`git init -b main`, then commit")
 
 
-def no_git() -> Refused:
-    """The refusal where there is no git."""
-    return Refused("no git on this machine", fix="install git, then `git init -b main`")
+def _need_git() -> None:
+    if shutil.which("git") is None:
+        raise Refused("no git on this machine", fix="install git, then `git init -b main`")
+
+
+def has_commit() -> bool:
+    """Whether this is a repository, and a commit is checked out."""
+    return is_repository() and succeeds("rev-parse", "--verify", "--quiet", "HEAD")
 
 
 def head() -> str:
     """The commit that is checked out. Raises `Refused` where there is none."""
-    if not is_repository():
-        raise no_repository()
-    if not succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
+    need_repository()
+    if not has_commit():
         raise Refused("no commit yet", fix="`git add --all && git commit`")
     return git("rev-parse", "HEAD")
 
@@ -97,14 +108,8 @@ def history() -> str:
     """All refs, the commit that is checked out, and whether commits are missing here."""
     if not is_repository():
         return ""
-    head = ["HEAD"] if succeeds("rev-parse", "--verify", "--quiet", "HEAD") else []
+    head = ["HEAD"] if has_commit() else []
     return git("for-each-ref") + git("rev-parse", "--is-shallow-repository", *head)
-
-
-def succeeds(*words: str) -> bool:
-    """Whether git ends with exit code 0."""
-    command = [*GIT, *words]
-    return not subprocess.run(command, cwd=shell.ROOT, capture_output=True, check=False).returncode
 
 
 def remote_refs(remote: str, *patterns: str) -> dict[str, str]:
@@ -112,24 +117,17 @@ def remote_refs(remote: str, *patterns: str) -> dict[str, str]:
 
     Asks for no password. Raises `Refused` when there is no answer within 10 s.
     """
-    with (
-        tempfile.TemporaryFile() as output,
-        shell.Program(
-            ["git", "-C", shell.ROOT, "ls-remote", remote, *patterns], output=output
-        ) as listing,
-    ):
-        listing.wait_until(lambda: False, ANSWER_SECONDS)
-        code = listing.code
-        output.seek(0)
-        answer = output.read().decode(errors="replace")
-    if code != 0:
+    command = ["git", "-C", shell.ROOT, "ls-remote", remote, *patterns]
+    listing = shell.run(command, within_seconds=ANSWER_SECONDS)
+    if listing.code:
+        ended_by_us = f"gave no answer within {ANSWER_SECONDS} s"
         raise Refused(
-            f"{remote} {'refused' if code else f'gave no answer within {ANSWER_SECONDS} s'}",
+            f"{remote} {'refused' if listing.code > 0 else ended_by_us}",
             "its branches and tags, without a prompt",
             f"`git ls-remote {remote}` shows why",
-            answer,
+            listing.output,
         )
-    return _listed(answer)
+    return _listed(listing.output)
 
 
 def local_refs(*patterns: str) -> dict[str, str]:
@@ -155,12 +153,7 @@ def tag_object(name: str, message: str) -> str:
         (aside / "reference-transaction").chmod(0o700)
         command = ["git", "-C", shell.ROOT, "-c", f"core.hooksPath={aside}", "tag", "--annotate"]
         command += ["--cleanup=whitespace", f"--file={aside / 'message'}", name]
-        with (
-            (aside / "said").open("wb") as output,
-            shell.Program(command, output=output, folder=aside) as tagging,
-        ):
-            code = tagging.wait()
-        said = (aside / "said").read_text(errors="replace")
+        code, said = shell.run(command, folder=aside)
         if code == 0:
             git("update-ref", "-d", f"refs/tags/{name}")
             expected = "git 2.28 or newer, and a folder for temporary files that may hold programs"

@@ -38,6 +38,5 @@ def load(key: str) -> Any:
 
 
 def load_settings_type() -> "type[Settings]":
-    """The service's own class of settings."""
     settings_type: type[Settings] = load("settings")
     return settings_type

@@ -5,6 +5,7 @@ the program is to stop, and when this process dies, even by `kill -9`; then the 
 program and its children, kills what is left after 10 s, and deletes the program's folder.
 """
 
+import math
 import os
 import shutil
 import signal
@@ -15,10 +16,10 @@ import tempfile
 import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
-from typing import IO, NamedTuple, Self
+from typing import IO, Any, NamedTuple, Self
 
 from vitals.ops.run.steps import Refused, interrupted
 
@@ -56,10 +57,13 @@ class Program:
         *,
         environment: Mapping[str, str] | None = None,
         output: IO[bytes] | None = None,
+        errors: IO[bytes] | None = None,
         folder: Path | None = None,
         user: int | None = None,
     ) -> None:
         """Start it; `environment` extends this process's, `folder` is deleted at its end.
+
+        Its errors are a part of its output, unless they have a file of their own.
 
         Raises `Refused` when there is no such program.
         """
@@ -72,7 +76,7 @@ class Program:
                 env={**os.environ, **(environment or {})},
                 stdin=subprocess.DEVNULL,
                 stdout=output,
-                stderr=subprocess.STDOUT if output else None,
+                stderr=errors or (subprocess.STDOUT if output else None),
                 start_new_session=True,  # Ctrl-C reaches it once, from the guard
                 user=user,
                 group=None if user is None else user,
@@ -95,13 +99,12 @@ class Program:
         """The exit code, or None while it runs."""
         return self._process.poll()
 
-    def wait(self) -> int:
-        """Wait for its end, or for Ctrl-C; return its exit code."""
-        while self.code is None and not interrupted.is_set():
-            try:
-                self._process.wait(0.5)
-            except subprocess.TimeoutExpired:
-                continue
+    def wait(self, within_seconds: float = math.inf) -> int:
+        """Wait for its end, for Ctrl-C, or until the time is over; then end it.
+
+        Return its exit code, which is negative where a signal of ours ended it.
+        """
+        self.wait_until(lambda: False, within_seconds)
         return self.stop()
 
     def wait_until(self, ready: Callable[[], bool], within_seconds: float) -> bool:
@@ -110,7 +113,8 @@ class Program:
         while self.code is None and time.monotonic() < deadline and not interrupted.is_set():
             if ready():
                 return self.code is None
-            time.sleep(0.02)
+            with suppress(subprocess.TimeoutExpired):
+                self._process.wait(0.02)
         return False
 
     def kill(self) -> None:
@@ -139,13 +143,13 @@ def run(
     command: Sequence[str | Path],
     environment: Mapping[str, str] | None = None,
     user: int | None = None,
+    within_seconds: float = math.inf,
+    **files: Any,
 ) -> Finished:
-    """Run a program to its end; return its exit code and output."""
-    with (
-        tempfile.TemporaryFile() as output,
-        Program(command, environment=environment, output=output, user=user) as program,
-    ):
-        code = program.wait()
+    """Run a program to its end; return its exit code and output. `files` are those of `Program`."""
+    files |= {"environment": environment, "user": user}
+    with tempfile.TemporaryFile() as output, Program(command, output=output, **files) as program:
+        code = program.wait(within_seconds)
         output.seek(0)
         return Finished(code, output.read().decode(errors="replace"))
 
@@ -160,13 +164,21 @@ def check_output(
     command: Sequence[str | Path],
     environment: Mapping[str, str] | None = None,
     user: int | None = None,
+    *,
+    with_errors: bool = False,
 ) -> str:
-    """Run a program; return its output. Raises `Refused` with the output when it fails."""
-    finished = run(command, environment, user)
-    if finished.code:
-        called = " ".join(Path(word).name for word in map(str, command[:3]))
-        raise Refused(f"`{called}` ended with {finished.code}", output=finished.output)
-    return finished.output
+    """Run a program; return its output, which a warning among its errors must not change.
+
+    Raises `Refused` with the output and the errors when it fails.
+    """
+    with tempfile.TemporaryFile() as errors:
+        code, output = run(command, environment, user, errors=None if with_errors else errors)
+        if code:
+            errors.seek(0)
+            called = " ".join(Path(word).name for word in map(str, command[:3]))
+            output += errors.read().decode(errors="replace")
+            raise Refused(f"`{called}` ended with {code}", output=output)
+        return output
 
 
 @contextmanager

@@ -158,17 +158,6 @@ def report(
     return results
 
 
-def in_turn(steps: Sequence[Step]) -> list[Result]:
-    """Run the steps one after the other, up to the first that fails."""
-    width = max(len(step.name) for step in steps)
-    results: list[Result] = []
-    for step in steps:
-        results += report([step], width=width)
-        if not results[-1].ok:
-            break
-    return results
-
-
 def exit_with(main: Callable[[], int | None]) -> None:
     """End the process with what `main` returns: 1 after a refusal, 130 after Ctrl-C."""
     if isinstance(sys.stdout, TextIOWrapper):

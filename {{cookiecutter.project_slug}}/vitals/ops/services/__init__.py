@@ -7,7 +7,7 @@ started from a Python wheel, without containers or root. A new kind is a module 
 import importlib
 import os
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
 from typing import NamedTuple
 
@@ -31,7 +31,8 @@ class Service(NamedTuple):
     setting: str
     throw_away: Callable[[], AbstractContextManager[Server]]
     version: Callable[[str], str]  # of a server that is given; raises `Refused` without an answer
-    prepare: Callable[[Mapping[str, str]], object] = dict
+    given: Callable[[str], AbstractContextManager[str]] = nullcontext  # the part of it to use
+    prepare: Callable[[Mapping[str, str]], object] = dict  # an empty server, for the app
 
 
 class RunningServices(NamedTuple):
@@ -50,8 +51,8 @@ def _every() -> list[Service]:
 
 
 @contextmanager
-def running(prepared: bool = True) -> Iterator[RunningServices]:
-    """Run every service, `prepared` for the app; yield the settings that point to them.
+def running() -> Iterator[RunningServices]:
+    """Run every service, empty; yield the settings that point to them.
 
     Raises `Refused` when a throw-away server does not start.
     """
@@ -60,14 +61,19 @@ def running(prepared: bool = True) -> Iterator[RunningServices]:
         described: list[str] = []
         for service in known():
             if url := os.environ.get(service.given_by):
+                url = stack.enter_context(service.given(url))
                 described.append(f"{service.name}: the one at {service.given_by}")
             else:
                 url, version = stack.enter_context(throw_away(service))
                 described.append(f"{service.name}: {version}, throw-away")
             environment[service.setting] = url
-            if prepared:
-                service.prepare(environment)
         yield RunningServices(environment, described)
+
+
+def prepare(environment: Mapping[str, str]) -> None:
+    """Make the services that the settings point to ready for the app, as a deployment does."""
+    for service in known():
+        service.prepare(environment)
 
 
 def versions() -> str:

@@ -5,8 +5,6 @@ exceptions.
 """
 
 import datetime as dt
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 
 # importing a group registers its checks
 from vitals.ops.check import passes
@@ -15,6 +13,7 @@ from vitals.ops.check.security import (
     configuration,
     gather,
     repository,
+    rules,
     service,
     source,
     tools,
@@ -22,13 +21,8 @@ from vitals.ops.check.security import (
 from vitals.ops.run import git, shell, steps
 from vitals.ops.run.steps import Refused
 
-GROUPS = (configuration, repository, service, source)
+GROUPS = (configuration, repository, rules, service, source, tools)
 OF_THE_SERVICE = (configuration.__name__, service.__name__)
-LONG: dict[str, tuple[Callable[[], object], ...]] = {  # look-ups that each part starts with
-    "service": (gather.running_service,),
-    "repository": (tools.secrets_in_the_tree, tools.secrets_in_the_history, tools.workflows),
-    "advisories": (tools.advisories,),
-}
 CHECKS = sorted(checklist.CHECKS)
 ACCEPTED = "config/security-accepted.toml"
 
@@ -46,11 +40,8 @@ def look() -> str:
     found = {part: passes.find(key) for part, key in keys.items()}
     stored = {part: result for part, result in found.items() if result is not None}
     todo = [check for check in CHECKS if part_of(check) not in stored]
-    with ThreadPoolExecutor() as pool:
-        first = (look for part in LONG if part not in stored for look in LONG[part])
-        seen = gather.Evidence(pool, first)
-        report = checklist.run(todo, seen)
-        said = stored["service"]["said"] if "service" in stored else _said(report, seen)
+    report = checklist.run(todo, seen := gather.Evidence())
+    said = stored["service"]["said"] if "service" in stored else _said(report, seen)
     for result in stored.values():
         report.findings.update({(id_, place): line for id_, place, line in result["findings"]})
     lines = sorted(checklist.left(report, exceptions, dt.datetime.now(dt.UTC).date()))

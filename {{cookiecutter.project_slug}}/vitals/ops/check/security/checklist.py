@@ -9,14 +9,16 @@ The first line of its docstring is its title. A check that raises fails, and its
 import datetime as dt
 import tomllib
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
-from typing import NamedTuple
+from typing import NamedTuple, TypeVar
 
 from vitals.ops.check.security.gather import Evidence
 from vitals.ops.run.steps import Refused, printable
 
 Findings = Iterator[tuple[str, str]]  # the place, and what is wrong there
-Look = Callable[[Evidence], Findings]
+Look = Callable[[Evidence], Iterable[tuple[str, str]]]
+L = TypeVar("L", bound=Look)
 LONGEST = dt.timedelta(days=366)  # of an exception
 
 
@@ -52,10 +54,10 @@ class Accepted(NamedTuple):
 CHECKS: list[Check] = []
 
 
-def check(id_: str, expected: str, fix: str, reference: str) -> Callable[[Look], Look]:
+def check(id_: str, expected: str, fix: str, reference: str) -> Callable[[L], L]:
     """Add the function below to the checks."""
 
-    def add(look: Look) -> Look:
+    def add(look: L) -> L:
         title = (look.__doc__ or "").split("\n")[0]
         CHECKS.append(Check(id_, title, look, expected, fix, reference))
         return look
@@ -63,12 +65,14 @@ def check(id_: str, expected: str, fix: str, reference: str) -> Callable[[Look],
     return add
 
 
-def run(checks: Iterable[Check], seen: Evidence) -> Report:
-    """Run the checks. One that fails, or that crashes, stops none of the others."""
+def run(checks: Sequence[Check], seen: Evidence) -> Report:
+    """Run the checks at once. One that fails, or that crashes, stops none of the others."""
     report = Report({}, {}, {})
-    for each in checks:
+    with ThreadPoolExecutor(len(checks) or 1) as pool:
+        every = [(each, pool.submit(lambda look: [*look(seen)], each.look)) for each in checks]
+    for each, found in every:
         try:
-            for place, text in each.look(seen):
+            for place, text in found.result():
                 where, rest = printable(place.replace(": ", ":")), f"expected {each.expected}"
                 line = f"{each.id} {where}: {text}; {rest}. Fix: {each.fix} ({each.reference})"
                 report.findings.setdefault((each.id, where), printable(line))

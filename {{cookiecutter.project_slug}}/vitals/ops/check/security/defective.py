@@ -60,6 +60,9 @@ def describe(app: FastAPI) -> None:
     public = {*options.public, *(line.partition(": ")[0] for line in silent)}
     with warnings.catch_warnings(action="ignore"):  # names that are given twice
         every = list(operations(app, public))
+    # Of a frontend, and of what a mounted application adds itself, only the folder is known.
+    folders = {f"GET {each}/{{path}}" for each in options.public} - {each.name for each in every}
+    every += [Operation(name, parameters=[ANY_FILE]) for name in sorted(folders)]
     found = {"unguarded": silent, "operations": every, "defects": len(errors(app))}
     found["own_tokens"] = options.verify is not None
     found["own_errors"] = options.error_response is not None

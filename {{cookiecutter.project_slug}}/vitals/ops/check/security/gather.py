@@ -1,13 +1,14 @@
 """The evidence that the checks look at: the settings, the files, and what is looked up once."""
 
 import tempfile
-from collections.abc import Callable, Iterable, Mapping
-from concurrent.futures import Executor, Future
+from collections.abc import Callable, Mapping
+from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
+from threading import Lock
 from typing import Any, TypeVar
 
 from vitals.ops.check import config
-from vitals.ops.check.security.observe import Observed, dummy_secrets, observe
+from vitals.ops.check.security.observe import Observed, dummy_secrets, running_service
 from vitals.ops.env_files import ENVIRONMENTS, Configuration
 from vitals.ops.run import files, project_file, shell
 from vitals.ops.run.steps import Refused
@@ -19,17 +20,15 @@ T = TypeVar("T")
 class Evidence:
     """What the checks look at. A look-up is done once; each check that asks gets what it raised."""
 
-    def __init__(self, pool: Executor, first: Iterable[Callable[[], object]] = ()) -> None:
-        """Start the look-ups in `first`, which take long."""
-        self._pool = pool
-        self._found: dict[Callable[[], Any], Future[Any]] = {
-            look: pool.submit(look) for look in first
-        }
+    def __init__(self) -> None:
+        self._pool, self._lock = ThreadPoolExecutor(), Lock()
+        self._found: dict[Callable[[], Any], Future[Any]] = {}
 
     def once(self, look: Callable[[], T]) -> T:
         """What a function returns, which is called once for all checks."""
-        if look not in self._found:
-            self._found[look] = self._pool.submit(look)
+        with self._lock:
+            if look not in self._found:
+                self._found[look] = self._pool.submit(look)
         result: T = self._found[look].result()
         return result
 
@@ -49,11 +48,6 @@ class Evidence:
         """A file of the repository; empty if it is not there."""
         path = shell.ROOT / file
         return path.read_text(encoding="utf-8", errors="replace") if path.is_file() else ""
-
-
-def running_service() -> Observed:
-    """The service as production runs it."""
-    return observe(Configuration(shell.ROOT).values("production"))
 
 
 def settings() -> dict[str, Settings]:

@@ -1,7 +1,8 @@
 """The YAML files of the repository as facts: lines such as "securityContext.privileged=true".
 
 The facts of a document are sorted, so that one pattern can ask for two of them. A mapping in a
-list is one fact, such as "ports=containerPort:8000,name:http".
+list is one fact, such as "ports=containerPort:8000,name:http". A container without an image is a
+patch of another: what it leaves out is elsewhere.
 """
 
 import os.path
@@ -11,6 +12,7 @@ from typing import Any
 
 import yaml
 
+from vitals.ops.deploy.targets import project_name
 from vitals.ops.run import files, shell
 from vitals.ops.run.steps import Refused
 
@@ -119,3 +121,39 @@ def _laid(base: Any, over: Any) -> Any:
 
 def _beside(file: str, other: str) -> str:
     return os.path.normpath(os.path.join(os.path.dirname(file), other))  # noqa: PTH118, PTH120
+
+
+def subjects() -> list[tuple[str, str, bool]]:
+    """What a finding can be about: its place, its facts, and whether it is a container."""
+    found, ours = documents(), re.compile(rf"(.*/)?{re.escape(project_name())}([:@].*)?")
+    composed = {file: each for file, each in found if isinstance(each.get("services"), dict)}
+    named = [
+        (f"{file} {name}", {"of": "compose", **service(file, name, composed)}, name)
+        for file, document in composed.items()
+        for name in document["services"]
+    ]
+    for file, each in found:
+        kind, name = each.get("kind"), (each.get("metadata") or {}).get("name", "")
+        named.append((place := f"{file} {kind}/{name}" if kind else file, each, ""))
+        inside = [container for pod in pods(each) for container in _of_pod(pod)]
+        named += [(f"{place} {one['name']}", one, one["name"]) for one in inside]
+    return [(place, _lines(each, name, ours), bool(name)) for place, each, name in named]
+
+
+def _of_pod(pod: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    """The containers of a pod, each with what the pod says for all."""
+    token = {k: v for k, v in pod.items() if k == "automountServiceAccountToken"}
+    for key in ("initContainers", "containers", "ephemeralContainers"):
+        for each in pod.get(key) or ():
+            context = (pod.get("securityContext") or {}) | (each.get("securityContext") or {})
+            yield {"name": "patch", **each, "of": "pod", "securityContext": context, **token}
+
+
+def _lines(each: dict[str, Any], name: str, ours: re.Pattern[str]) -> str:
+    """The facts, and for a container its image as it is written, without defaults."""
+    found = [*facts(each)]
+    if name and "image" in each:
+        found.append(f"written={str(each['image']).replace('$', '%')}")
+        by_name = re.fullmatch(r"app-(blue|green)|migrate|service", name)
+        found += ["ours="] if by_name or ours.fullmatch(str(each["image"])) else []
+    return "\n".join(sorted(found, reverse=bool(name))) + "\n"

@@ -20,6 +20,7 @@ import httpx
 from vitals.ops.check import config
 from vitals.ops.check.security.operations import Operation
 from vitals.ops.check.security.requests import DESCRIPTION, PUBLIC, VALID, Requests, Sent
+from vitals.ops.env_files import Configuration
 from vitals.ops.measure import load
 from vitals.ops.project.token import Issuer, publish
 from vitals.ops.run import project_file, shell
@@ -103,12 +104,12 @@ def dummy_secrets(folder: Path) -> tuple[dict[str, str], dict[str, str]]:
     return settings, canaries
 
 
-def observe(values: Mapping[str, str]) -> Observed:
-    """Start the service with `values`, send it all requests, stop it, read its log.
+def running_service() -> Observed:
+    """Start the service as production runs it, send it all requests, stop it, read its log.
 
     Raises Refused when it does not start, or ends meanwhile.
     """
-    issuer = Issuer()
+    values, issuer = Configuration(shell.ROOT).values("production"), Issuer()
     host = (values.get("APP_ALLOWED_HOSTS") or "localhost").split(",")[0].replace("*", "any")
     with tempfile.TemporaryDirectory() as private:
         folder = Path(private)
@@ -128,8 +129,10 @@ def observe(values: Mapping[str, str]) -> Observed:
             described = json.loads((folder / "all").read_text())
             operations = [Operation(*each) for each in described["operations"]]
             requests = Requests(client, issuer, canaries, load.read(shell.ROOT))
-            names = dict[str, str]()
-            answers = list(_answers(client, requests, operations, described["defects"], names))
+            names, answers = dict[str, str](), list[Answer]()
+            for sent in requests.all(operations, described["defects"]):
+                names[sent.request.headers["X-Request-ID"]] = sent.operation.name
+                answers.append(receive(client, sent))
             served.program.stop()
             lines = filter(None, served.log.read_text(errors="replace").split("\n"))
         log_lines = [(names.get(_request_id(line), ""), line) for line in lines]
@@ -138,24 +141,11 @@ def observe(values: Mapping[str, str]) -> Observed:
         return Observed(canaries, silent, operations, answers, log_lines, *own)
 
 
-def _answers(
-    client: httpx.Client,
-    requests: Requests,
-    operations: list[Operation],
-    defects: int,
-    names: dict[str, str],
-) -> Iterator[Answer]:
-    """Send all requests; add the operations to `names` by the ids of their requests."""
-    for sent in requests.all(operations, defects):
-        names[sent.request.headers["X-Request-ID"]] = sent.operation.name
-        yield (answer := receive(client, sent))
-        if sent.operation.method == "POST" and sent.kind in (VALID, PUBLIC) and answer.status < 300:
-            with suppress(ValueError):
-                requests.created[sent.request.url.path] = json.loads(answer.text)
-
-
 def receive(client: httpx.Client, sent: Sent) -> Answer:
-    """Send a request; of an answer that is long or has no end, take the beginning."""
+    """Send a request; of an answer that is long or has no end, take the beginning.
+
+    What a POST has created is used in the requests that are made after it.
+    """
     body, end = b"", time.monotonic() + BODY_SECONDS
     try:
         response = client.send(sent.request, stream=True)
@@ -168,6 +158,9 @@ def receive(client: httpx.Client, sent: Sent) -> Answer:
             if len(body) > MOST or time.monotonic() > end:
                 break
     text = body.decode(errors="replace")
+    if sent.operation.method == "POST" and sent.kind in (VALID, PUBLIC) and response.is_success:
+        with suppress(ValueError):
+            sent.created[sent.request.url.path] = json.loads(text)
     return Answer(sent.operation, sent.kind, response.status_code, response.headers, text)
 
 

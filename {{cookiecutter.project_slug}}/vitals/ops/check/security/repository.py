@@ -1,15 +1,15 @@
-"""Checks of the repository: secrets, pipelines, images and what is put into them."""
+"""Checks of the repository: local files, pipelines, images and what is put into them."""
 
 import re
 from collections.abc import Iterator
 
-from vitals.ops.check.security import containers, tools
+from vitals.ops.check.security import manifests, rules
 from vitals.ops.check.security.checklist import Findings, check
 from vitals.ops.check.security.gather import Evidence
-from vitals.ops.check.security.source import DOCKERFILE, SUPPLY_CHAIN
+from vitals.ops.check.security.rules import DOCKERFILE
 
-PIPELINES = "OWASP CI/CD Security Risks"
-STORED, CIS = "OWASP ASVS 13.3.1", "CIS Docker Benchmark 4"
+PIPELINES, SUPPLY_CHAIN = "OWASP CI/CD Security Risks", "OWASP A03:2025 supply chain"
+CIS = "CIS Docker Benchmark 4"
 PIPELINE = re.compile(r"\.github/workflows/|\.git\w+-ci\.yml").match
 LOCAL = re.compile(
     r"(.*/)?(\.env(\.(?!example|sample|template).*)?|\.netrc|\.pypirc|id_(rsa|dsa|ecdsa|ed25519)"
@@ -26,13 +26,6 @@ EXACT = re.compile(r".+:v?\d(?!.*latest)[\w.-]*|.+@sha256:[0-9a-f]{64}").fullmat
 BY_DEPLOY = ("none", "service:v0.0.0")
 IMAGES = r"^(?:.*\.)?image(?:\.name)?=(.+)|^images=(?:.*,)?newTag:(?!v?\d)(.*)"
 GITLAB = r"^(?:.*\.)?(?:image(?:\.name)?|services)=(?:.*name:)?([^,$\n]+|.*:latest)$"
-GOES_ON = (  # of a step or a job that runs `make check`
-    r"^(?:.*(?:continue-on-error:true|if:false),.*make check.*"
-    r"|(?:.*[=:])?make check *(?:\||;).*"
-    r"|(?P<by_hand>.+)\.script=make check.*(?=(?:\n.*)*\n(?P=by_hand)\.when=manual\n)"
-    r"|(?P<job>.+)\.(?:(?:allow_failure|continue-on-error)=true|if=false)"
-    r"(?=(?:\n.*)*\n(?P=job)\.(?:script|steps|run)\b.*make check))$"
-)
 LETS_IN = re.compile(
     r"!/?(\*+|\.|\./|\*\*/.*|\.(git|env|venv)\b.*|(config|build|tests)/?)"
 ).fullmatch
@@ -46,19 +39,6 @@ def _dockerfiles(seen: Evidence) -> Iterator[tuple[str, str]]:
         yield file, re.sub(r"\$\{?(\w+)(?::-[^}]*)?\}?", lambda x, of=of: of.get(x[1], x[0]), text)
 
 
-@check("SEC-201", "none", "replace it; if it is none, end the line with gitleaks:allow", STORED)
-def the_tree_holds_no_secret(seen: Evidence) -> Findings:
-    """The repository holds no secret"""
-    yield from seen.once(tools.secrets_in_the_tree)
-
-
-@check("SEC-202", "none", "replace it: it is known, also without that commit", STORED)
-def the_history_holds_no_secret(seen: Evidence) -> Findings:
-    """No secret was committed since the last release; HISTORY=all looks at all commits"""
-    yield from seen.once(tools.secrets_in_the_history)
-    yield from ((file, "hides secrets") for file in seen.files if file == ".gitleaksignore")
-
-
 @check("SEC-206", "none, and .env in .gitignore", "remove it", "OWASP ASVS 13.3")
 def local_files_stay_local(seen: Evidence) -> Findings:
     """Files of local settings, keys and databases are not in the repository"""
@@ -68,30 +48,13 @@ def local_files_stay_local(seen: Evidence) -> Findings:
     yield from ((file, "is in the repository") for file in filter(LOCAL, seen.files))
 
 
-@check("SEC-604", "none", "`zizmor --offline .github` explains it", "GitHub security hardening")
-def workflows_are_sound(seen: Evidence) -> Findings:
-    """Workflows of GitHub have no weakness that zizmor knows"""
-    yield from seen.once(tools.workflows)
-
-
 @check("SEC-606", "`make check`, without exception", "see how the template has it", PIPELINES)
 def pipelines_check(seen: Evidence) -> Findings:
     """Pipelines run `make check`, and fail where it does"""
-    pipelines = [
-        (place, text) for place, text, _ in seen.once(containers.subjects) if PIPELINE(place)
-    ]
-    for place, text in pipelines:
-        yield from (
-            (f"{place} {x[0]}", "goes on") for x in re.finditer(GOES_ON, text, re.MULTILINE)
-        )
+    yield from rules.in_facts(seen, rules.RULES["SEC-606"])
+    pipelines = [each[:2] for each in seen.once(manifests.subjects) if PIPELINE(each[0])]
     if pipelines and not any(re.search(r"\bmake check\b", text) for _, text in pipelines):
         yield pipelines[0][0], "does not run it"
-
-
-@check("SEC-607", "none", "make upgrade", "OWASP A06:2021")
-def no_advisory_is_open(seen: Evidence) -> Findings:
-    """No advisory is open for a package that is shipped"""
-    yield from seen.once(tools.advisories)
 
 
 @check("SEC-608", "a number other than 0", "USER 10001:10001 in the last stage", CIS)
@@ -112,7 +75,7 @@ def images_are_exact(seen: Evidence) -> Findings:
         stages = re.findall(r"^FROM .*\bAS\s+(\S+)", text, re.MULTILINE | re.IGNORECASE)
         images = re.findall(r"(?:^FROM\s+(?:--\S+\s+)*|--from=)(\S+)", text, re.MULTILINE)
         named += [(file, x) for x in images if x not in [*stages, "scratch"] and not x.isdigit()]
-    for place, text, is_container in seen.once(containers.subjects):
+    for place, text, is_container in seen.once(manifests.subjects):
         if not is_container and not place.startswith(".github"):  # zizmor looks at those
             pattern = GITLAB if place.startswith(".gitlab") else IMAGES
             named += [

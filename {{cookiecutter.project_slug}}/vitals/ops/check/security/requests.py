@@ -5,14 +5,11 @@ import time
 from base64 import b64encode
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
-from urllib.parse import quote
 
 import httpx
 import jwt
 
-from vitals.ops.check.security.bodies import body_of
-from vitals.ops.check.security.operations import Operation
-from vitals.ops.check.security.schemas import resolve, value
+from vitals.ops.check.security.operations import ORDER, PLACES, Operation
 from vitals.ops.measure.load import EMPTY, Load
 from vitals.ops.measure.session import Session
 from vitals.ops.project.token import Issuer
@@ -22,15 +19,15 @@ PUBLIC, VALID, ANOTHER_SCOPE = "without a token", "with a valid token", "with an
 MALFORMED, TRAP, FOR_OPERATORS = "malformed", "with a trap", "for operators"
 OPERATORS = ("/health", "/metrics", "/status", "/status.json")
 NOTHING_THERE = ("/no-such-path", "/docs", "/redoc", "/openapi.json")
-FILES = ("../" * 9 + "etc/passwd", "pyproject.toml")
+FILES = ("../" * 9 + "etc/passwd", "pyproject.toml", "openapi.json")
 FOREIGN = "https://foreign.example"
-ORDER = ("POST", "PUT", "PATCH", "GET")  # what creates data first, what deletes it last
 
 
 class Sent(NamedTuple):
     operation: Operation
     kind: str
     request: httpx.Request
+    created: dict[str, Any]
 
 
 class Requests:
@@ -69,8 +66,6 @@ class Requests:
         for path in OPERATORS:
             token = bearer(canaries["APP_OPS_TOKEN"])
             yield self._of(Operation(f"GET {path}"), FOR_OPERATORS, token)
-        preflight = {"Access-Control-Request-Method": "GET"}
-        yield self._of(Operation("OPTIONS /no-such-path"), PUBLIC, preflight)
 
     def _wrong(self, operation: Operation, scopes: set[str]) -> dict[str, dict[str, str]]:
         """The headers of callers that must be refused, by what is wrong with each."""
@@ -108,49 +103,28 @@ class Requests:
     def _of(
         self, operation: Operation, kind: str, headers: Mapping[str, str], trap: str = ""
     ) -> Sent:
-        canaries, path = self._canaries, operation.name.partition(" ")[2]
-        query = {"canary": canaries["query"]}
-        sent = {"X-Canary": canaries["header"], "Cookie": canaries["header"], "Origin": FOREIGN}
-        sent |= {**headers, "X-Request-ID": f"check-{secrets.token_hex(8)}"}
-        for each in operation.parameters:
-            name, place = each["name"], each["in"]
-            texts = {"body": canaries.get(place, "1"), "password": canaries["password"]}
-            given = value(each["schema"], operation.schemas, texts, name)
+        canaries, path, values = self._canaries, operation.path, operation.values(self._canaries)
+        for place, name in [(each, name) for each in PLACES for name in values[each]]:
+            given = values[place][name]
             if trap and isinstance(given, str) and (place == "query" or trap in FILES):
                 given = trap
             elif kind == MALFORMED and place == "query":
                 given = canaries["query"]
-            if place == "path":
+            elif place == "path":
                 made = self.created.get(path.partition(f"/{{{name}}}")[0])
                 if isinstance(made, dict) and not trap:
                     given = made.get(name) or made.get("id") or given
-                path = path.replace(f"{{{name}}}", quote(str(given), safe=""))
-            elif place == "query":
-                query[name] = given
-            elif place == "cookie":
-                sent["Cookie"] += f"; {name}={given}"
-            elif name.lower() not in map(str.lower, sent):
-                sent[name] = str(given)
-        content = self._content(operation, kind, sent)
-        request = self._client.build_request(
-            operation.method, path, params=query, headers=sent, **content
-        )
-        return Sent(operation, kind, request)
-
-    def _content(self, operation: Operation, kind: str, sent: dict[str, str]) -> dict[str, Any]:
-        """The body; of a text that is no form, also the header that says so."""
-        body = self._canaries["body"]
-        for media_type, content in operation.content.items():
-            schema = resolve(content.get("schema", {}), operation.schemas)
-            made = value(schema, operation.schemas, self._canaries)
-            if kind == MALFORMED:
-                made = {name: [body] for name in ("canary", *(made if type(made) is dict else ()))}
-            file_name = "a.png" if kind == MALFORMED else "a.txt"
-            if encoded := body_of(media_type, schema, made, file_name):
-                return encoded
-            sent["Content-Type"] = media_type
-            return {"content": body}
-        return {}
+                path = path.replace(f"{{{name}}}", str(given))
+            values[place][name] = given
+        if kind == MALFORMED and "body" in values:
+            names = values["body"] if isinstance(values["body"], dict) else ()
+            values["body"] = {name: [canaries["body"]] for name in ("canary", *names)}
+        values["query"] = {"canary": canaries["query"]} | values["query"]
+        sent = {"X-Canary": canaries["header"], "Cookie": canaries["header"], "Origin": FOREIGN}
+        sent |= {**headers, "X-Request-ID": f"check-{secrets.token_hex(8)}"}
+        file_name = "a.png" if kind == MALFORMED else "a.txt"
+        request = operation.request(self._client, values, sent, file_name)
+        return Sent(operation, kind, request, self.created)
 
 
 def bearer(token: str) -> dict[str, str]:

@@ -110,13 +110,9 @@ def value(
     schema: Schema, schemas: Schema, canaries: Mapping[str, str], name: str = "", deep: int = 0
 ) -> Any:
     """A value that fits the schema."""
-    schema = resolve(schema, schemas)
-    if "const" in schema:
-        return schema["const"]
-    for key in ("enum", "anyOf", "oneOf"):
-        if key in schema:
-            first = schema[key][0]
-            return first if key == "enum" else value(first, schemas, canaries, name, deep)
+    schema = alternatives(schema, schemas)[0]
+    if "enum" in schema:
+        return schema["enum"][0]
     match schema.get("type"):
         case "object":
             fields = schema.get("properties", {})

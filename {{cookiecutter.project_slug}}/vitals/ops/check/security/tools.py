@@ -1,4 +1,4 @@
-"""Findings of other programs: gitleaks about secrets, zizmor about workflows, pip-audit."""
+"""Checks by other programs: gitleaks about secrets, zizmor about workflows, pip-audit."""
 
 import json
 import os
@@ -7,28 +7,37 @@ import secrets
 import shutil
 import sys
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-from vitals.ops.check.security.checklist import NotRun
+from vitals.ops.check.security.checklist import NotRun, check
+from vitals.ops.check.security.gather import Evidence
 from vitals.ops.run import files, git, shell
 from vitals.ops.run.steps import Refused
 
 BIN = Path(sys.executable).parent
-RULES = ".gitleaks.toml"
+RULES, IGNORED = ".gitleaks.toml", ".gitleaksignore"
+STORED = "OWASP ASVS 13.3.1"
 IN_FOLDER = ["sh", "-c", 'cd "$1" && shift && exec "$@"', "sh"]
 QUIET = ["--no-banner", "--log-level", "error", "--exit-code", "0", "--redact"]
+QUIET += ["--report-format", "json", "--report-path", "-"]
 WORKFLOW = re.compile(r"\.github/(workflows/[^/]+|dependabot)\.ya?ml|(.*/)?action\.ya?ml").fullmatch
 ZIZMOR = ["--offline", "--no-config", "--no-ignores", "--strict-collection", "--no-exit-codes"]
-ZIZMOR += ["--quiet", "--no-progress", "--persona", "auditor", "--format", "json"]
-SERIOUS = ("artipacked", "excessive-permissions", "self-hosted-runner")  # in each of their forms
+ZIZMOR += ["--quiet", "--no-progress", "--format", "github", "--persona"]
+PERSONAS = {  # and the rules that are looked at in each of their forms; regular: all
+    "regular": (),
+    "auditor": ("artipacked", "excessive-permissions", "self-hosted-runner"),
+}
+ANNOTATION = re.compile(r"::\w+ file=(.*),line=(\d+),title=([\w-]+)::(?:.*?:\d+: )?(.*)").fullmatch
 # A package with an advisory that is in every database: an answer without it is no answer.
 KNOWN_BAD = "jinja2==2.4.1"
 AUDIT_SECONDS = 5
 
 
-def secrets_in_the_tree() -> list[tuple[str, str]]:
-    """The place and the rule of each secret in the files of the repository.
+@check("SEC-201", "none", "replace it; if it is none, end the line with gitleaks:allow", STORED)
+def secrets_in_the_tree(_: Evidence | None = None) -> list[tuple[str, str]]:
+    """The repository holds no secret
 
     Each folder gets a secret of ours: an answer without it is no answer.
     """
@@ -52,12 +61,12 @@ def secrets_in_the_tree() -> list[tuple[str, str]]:
     ]
 
 
-def secrets_in_the_history() -> list[tuple[str, str]]:
-    """The place and the rule of each secret that was committed since the last release.
-
-    HISTORY=all looks at each commit of each branch, as the weekly audit does.
-    """
-    if not git.is_repository() or not git.succeeds("rev-parse", "--verify", "--quiet", "HEAD"):
+@check("SEC-202", "none", "replace it: it is known, also without that commit", STORED)
+def secrets_in_the_history(_: Evidence | None = None) -> list[tuple[str, str]]:
+    """No secret was committed since the last release; HISTORY=all looks at all commits"""
+    if (shell.ROOT / IGNORED).exists():
+        return [(IGNORED, "hides secrets")]
+    if not git.has_commit():
         return []
     if git.git("rev-parse", "--is-shallow-repository") != "false":
         fix = "`git fetch --unshallow --tags`; in a pipeline, fetch all commits"
@@ -75,43 +84,37 @@ def secrets_in_the_history() -> list[tuple[str, str]]:
 
 def _gitleaks(at: str | Path, *command: str) -> list[dict[str, Any]]:
     """What gitleaks finds in a folder. Raises Refused when it could not look."""
-    with tempfile.TemporaryDirectory() as folder:
-        report = Path(folder, "report.json")
-        options = [*QUIET, "--config", shell.ROOT / RULES, "--gitleaks-ignore-path", folder]
-        options += ["--report-format", "json", "--report-path", report]
+    with tempfile.TemporaryDirectory() as nothing:  # a file in its place could hide findings
+        options = [*QUIET, "--config", shell.ROOT / RULES, "--gitleaks-ignore-path", nothing]
         done = shell.run([*IN_FOLDER, at, BIN / "gitleaks", *command, *options])
-        if done.code or done.output.strip() or not report.exists():
-            raise Refused("gitleaks failed", f"a readable repository and {RULES}", "", done.output)
-        found: list[dict[str, Any]] = json.loads(report.read_text(encoding="utf-8"))
-        return found
+    with suppress(ValueError):
+        if not done.code:
+            return list(json.loads(done.output))
+    raise Refused("gitleaks failed", f"a readable repository and {RULES}", output=done.output)
 
 
-def workflows() -> list[tuple[str, str]]:
-    """The place and the rule of each finding of zizmor; none where there is no workflow."""
-    if not (here := [file for file in files.of_the_repository() if WORKFLOW(file)]):
-        return []
-    done = shell.run([BIN / "zizmor", *ZIZMOR, *here])
-    if done.code:
-        said = done.output.partition("\n\nStack backtrace")[0]
-        raise Refused("zizmor failed", "workflows that are valid", output=said)
-    return [
-        _finding(each)
-        for each in json.loads(done.output)
-        if each["determinations"]["persona"] == "Regular" or each["ident"] in SERIOUS
-    ]
+@check("SEC-604", "none", "`zizmor --offline .github` explains it", "GitHub security hardening")
+def workflows(_: Evidence | None = None) -> list[tuple[str, str]]:
+    """Workflows of GitHub have no weakness that zizmor knows"""
+    here = [file for file in files.of_the_repository() if WORKFLOW(file)]
+    found = list[tuple[str, str]]()
+    for persona, rules in PERSONAS.items() if here else ():
+        done = shell.run([BIN / "zizmor", *ZIZMOR, persona, *here])
+        lines = [ANNOTATION(line) for line in done.output.splitlines()]
+        if done.code or None in lines:
+            said = done.output.partition("\n\nStack backtrace")[0]
+            raise Refused("zizmor failed", "workflows that are valid", output=said)
+        each = [line.groups() for line in lines if line]
+        found += [(f"{x[0]}:{x[2]}:{x[1]}", x[3]) for x in each if not rules or x[2] in rules]
+    return found
 
 
-def _finding(each: dict[str, Any]) -> tuple[str, str]:
-    """What was found and where; how its JSON names the file depends on the kind of finding."""
-    spots = each.get("locations") or [{}]
-    spot = json.dumps(next((s for s in spots if '"Primary"' in json.dumps(s)), spots[0]))
-    file, row = re.search(r'[^"]+\.ya?ml', spot), re.search(r'"row": (\d+)', spot)
-    line = int(row[1]) + 1 if row else 0
-    return f"{file[0] if file else '.github'}:{each.get('ident')}:{line}", str(each.get("desc"))
+@check("SEC-607", "none", "make upgrade", "OWASP A06:2021")
+def advisories(_: Evidence | None = None) -> list[tuple[str, str]]:
+    """No advisory is open for a package that is shipped
 
-
-def advisories() -> list[tuple[str, str]]:
-    """The open advisories of packages that are shipped. Raises NotRun without an answer."""
+    Raises NotRun without an answer.
+    """
     with tempfile.NamedTemporaryFile("w", suffix=".txt") as pinned:
         lines = (shell.ROOT / "requirements.txt").read_text(encoding="utf-8").split("\n")
         pins = [line.removesuffix(" \\") for line in lines if re.match(r"\S+==", line)]

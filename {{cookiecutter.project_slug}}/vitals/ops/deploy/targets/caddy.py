@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 
 def serving(template: Path, domain: str) -> str:
@@ -21,9 +20,10 @@ def domain(file: Path) -> str:
     return str(route["match"][0]["host"][0]) if route.get("match") else ""
 
 
-def adapted(configuration: Any, proxy_url: str, folder: Path) -> Any:
-    """Return Caddy's configuration for processes of this machine."""
+def adapted(template: Path, proxy_url: str, folder: Path) -> str:
+    """Return it for processes of this machine."""
+    configuration = json.loads(template.read_text())
     server = configuration["apps"]["http"]["servers"]["front"]
     server["listen"] = [proxy_url.removeprefix("http://")]
     server["routes"][0]["handle"][0]["upstreams"] = [{"dial": f"127.0.0.1:{{file.{folder}/slot}}"}]
-    return configuration
+    return json.dumps(configuration)

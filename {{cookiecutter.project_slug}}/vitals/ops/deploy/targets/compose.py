@@ -76,13 +76,13 @@ class Compose:
         if release.image:
             shell.check_output(["docker", "pull", "--quiet", release.image])
             return f"pulled {release.image}"
-        built = docker.inspected(self._image(release), "{{.Config.Env}}")
-        if f"APP_COMMIT={release.build.commit}" in built:
-            return "built before"
         version, commit = release.build
+        image = self._image("", version)
+        if f"APP_COMMIT={commit}" in docker.inspected(image, "{{.Config.Env}}"):
+            return "built before"
         build = ["docker", "build", "--quiet", "--file", release.folder / "deploy" / "Dockerfile"]
         build += ["--build-arg", f"VERSION={version}", "--build-arg", f"COMMIT={commit}"]
-        shell.check_output([*build, "--tag", self._image(release), release.folder])
+        shell.check_output([*build, "--tag", image, release.folder])
         return "built on this host: [tool.vitals] names no image to pull"
 
     def migrate(self, release: Release) -> None:
@@ -129,7 +129,8 @@ class Compose:
         if self.releases is None:  # a rehearsal's, whose end removes all
             return
         lasting = history.lasting(entries)
-        for image in {self._reference(e) for e in entries} - {self._reference(e) for e in lasting}:
+        had, needed = ({self._image(e.image, e.version) for e in x} for x in (entries, lasting))
+        for image in had - needed:
             shell.run(["docker", "image", "rm", image])
         names = {releases.folder_name(Build(each.version, each.commit)) for each in lasting}
         for folder in self.releases.glob("*"):  # none yet where an older engine deployed
@@ -144,7 +145,8 @@ class Compose:
     def compose(self, release: Release, *words: str) -> None:
         """Run compose with the release's files and this environment's variables."""
         files = (release.folder / docker.FILE, *self._overlays)
-        environment = {"IMAGE": self._image(release), "ENVIRONMENT": release.environment}
+        environment = {"ENVIRONMENT": release.environment}
+        environment["IMAGE"] = self._image(release.image, release.build.version)
         called = [*docker.command(*files), "--project-name", self.project, *words]
         shell.check_output(called, {**self._given, **environment})
 
@@ -168,11 +170,8 @@ class Compose:
     def _name(self, service: str) -> str:
         return f"{self.project}-{service}-1"
 
-    def _image(self, release: Release) -> str:
-        return release.image or f"{self.built}:{release.build.version}"
-
-    def _reference(self, entry: Entry) -> str:
-        return entry.image or f"{self.built}:{entry.version}"
+    def _image(self, by_digest: str, version: str) -> str:
+        return by_digest or f"{self.built}:{version}"
 
 
 def target(environment: str) -> Compose:

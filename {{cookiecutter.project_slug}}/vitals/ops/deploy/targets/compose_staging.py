@@ -38,8 +38,10 @@ def throwaway_staging(folder: Path, issuer: Issuer) -> Iterator[ThrowawayStaging
         yield ThrowawayStaging(
             target,
             lambda: target.address(PROXY, "80"),
-            rehearsed="Docker, the image, deploy/compose.yaml",
-            not_rehearsed=f"TLS, the values of {', '.join(changed)}",
+            "Docker, the image, deploy/compose.yaml",
+            f"TLS, the values of {', '.join(changed)}",
+            folder,
+            issuer,
         )
     finally:
         steps.interrupted.clear()
@@ -56,8 +58,18 @@ def _end_what_was_killed() -> None:
     found = shell.check_output(["docker", "ps", "--all", "--format", label])
     for project in sorted(set(found.split())):
         number = project.removeprefix(_rehearsals())
-        if project != number and number.isdecimal() and not Path("/proc", number).exists():
+        if project != number and number.isdecimal() and not _runs(int(number)):
             _end(project)
+
+
+def _runs(process: int) -> bool:
+    try:
+        os.kill(process, 0)  # a Mac has no /proc
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass  # another user's
+    return True
 
 
 def _end(project: str) -> None:

@@ -26,8 +26,7 @@ def keep_data(project: str, release: Release, compose: Callable[..., None]) -> N
     """Let a server of another version go on; raise `Refused` where only its data are left."""
     container, volume = f"{project}-{SERVICE}-1", f"{project}_{SERVICE}"
     if container in docker.containers():
-        inspect = ["docker", "inspect", "--format", "{{.Config.Image}}", container]
-        there = shell.check_output(inspect).strip()
+        there = docker.inspected(container, "{{.Config.Image}}")
         services = docker.read(release.folder, release.environment)["services"]
         if (named := services.get(SERVICE, {}).get("image", there)) != there:
             steps.say(f"{container} goes on with {there}, not {named}: {MOVE}")

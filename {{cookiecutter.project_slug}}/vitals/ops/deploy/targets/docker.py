@@ -1,10 +1,12 @@
 """Docker's command line: what compose.yaml says, and which containers there are."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
 from vitals.ops.run import shell
+from vitals.ops.run.steps import Refused
 
 FILE = Path("deploy", "compose.yaml")
 
@@ -16,8 +18,9 @@ def containers() -> list[str]:
 
 def inspected(name: str, template: str) -> str:
     """Return what a template says of a container or an image; nothing where there is none."""
-    found = shell.run(["docker", "inspect", "--format", template, name])
-    return "" if found.code else found.output.strip()
+    with suppress(Refused):
+        return shell.check_output(["docker", "inspect", "--format", template, name]).strip()
+    return ""
 
 
 def read(root: Path, environment: str) -> dict[str, Any]:

@@ -9,6 +9,7 @@ from base64 import b64decode
 from collections.abc import Iterator, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, suppress
 from pathlib import Path
+from typing import Any
 
 from vitals.ops.deploy import history
 from vitals.ops.deploy.history import Entry
@@ -24,6 +25,7 @@ HISTORY = "trail"  # the annotation of live environments keeps its name
 LEASE = "deployment"  # says who changes the environment; what decides is the Service's version
 ROLLOUT_SECONDS, MIGRATION_SECONDS = 180, 330
 APPLIED = "kubectl.kubernetes.io/last-applied-configuration"
+NO_SERVICE: dict[str, Any] = {"spec": {"selector": {}}, "metadata": {}}
 KINDS = "deployment,hpa,pdb,networkpolicy,job,configmap"
 
 
@@ -65,10 +67,7 @@ class Kubernetes:
             self._kubectl.check("create", "--filename", str(release.folder / FOLDER / "front"))
 
     def state(self) -> tuple[str, str]:
-        service = self._kubectl.get("service", self._name) or {
-            "spec": {"selector": {}},
-            "metadata": {},
-        }
+        service = self._kubectl.get("service", self._name) or NO_SERVICE
         slot = str(service["spec"]["selector"].get("slot", "none"))
         text = service["metadata"].get("annotations", {}).get(HISTORY, "")
         found = ("", "") if slot == "none" else (slot, str(text))
@@ -189,7 +188,6 @@ class Kubernetes:
 
 
 def target(environment: str) -> Kubernetes:
-    """Return the environment in the cluster that kubectl points to."""
     return Kubernetes(project_name(), str(project_file.table()["image"]), environment)
 
 

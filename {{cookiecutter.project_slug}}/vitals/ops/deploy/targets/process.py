@@ -6,8 +6,8 @@ Everything ends with this process.
 
 import hashlib
 import importlib.metadata
-import json
 import secrets
+import sys
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from pathlib import Path
@@ -65,10 +65,8 @@ class Processes:
                 (folder / file).write_text(text)
         if "proxy" not in self._programs:
             file = self._folder / "caddy.json"
-            text = (release.folder / "deploy" / "caddy.json").read_text()
-            file.write_text(
-                json.dumps(caddy.adapted(json.loads(text), self.proxy_url, self._folder))
-            )
+            template = release.folder / "deploy" / "caddy.json"
+            file.write_text(caddy.adapted(template, self.proxy_url, self._folder))
             self._run("proxy", [_caddy(), "run", "--config", file], {})
 
     def state(self) -> tuple[str, str]:
@@ -144,11 +142,16 @@ class Processes:
 def throwaway_staging(folder: Path, issuer: Issuer, **settings: str) -> Iterator[ThrowawayStaging]:
     """Start a staging of processes, on throw-away servers or those that are given."""
     changed = issuer.settings(folder / "issuer") | settings
-    with services.running(prepared=False) as backend, ExitStack() as stack:
+    with services.running() as backend, ExitStack() as stack:
         target = Processes(folder, changed, backend.environment, stack)
-        rehearsed = ", ".join(["Caddy", *backend.described])
-        left_out = f"the image, the files that start it, TLS, the values of {', '.join(changed)}"
-        yield ThrowawayStaging(target, lambda: target.proxy_url, rehearsed, left_out)
+        yield ThrowawayStaging(
+            target,
+            lambda: target.proxy_url,
+            ", ".join(["Caddy", *backend.described]),
+            f"the image, the files that start it, TLS, the values of {', '.join(changed)}",
+            folder,
+            issuer,
+        )
 
 
 def _caddy() -> Path:
@@ -162,7 +165,8 @@ def _caddy() -> Path:
 def _python(release: Release) -> Path:
     """Return the Python of a .venv with what the release's lock names and nothing else."""
     lock = release.folder / "requirements.txt"
-    runtime = RUNTIMES / hashlib.sha256(lock.read_bytes()).hexdigest()[:16]
+    inputs = lock.read_bytes() + f"{sys.version} {sys.base_prefix}".encode()
+    runtime = RUNTIMES / hashlib.sha256(inputs).hexdigest()[:16]
     python, complete = runtime / "bin" / "python", runtime / "complete"
     if not complete.exists():
         uv = setup.uv()
