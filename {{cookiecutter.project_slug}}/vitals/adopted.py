@@ -31,11 +31,9 @@ class Adopted:
         """The application closes it."""
 
     def checks(self) -> list[Check]:
-        names = [self.name, *(f"{self.name}-{n + 2}" for n in range(len(self._given) - 1))]
-        return [
-            Check(name, Probe(partial(self._start, each)), REMEDY)
-            for name, each in zip(names, self._given, strict=True)
-        ]
+        names = [self.name, *(f"{self.name}-{n}" for n in range(2, len(self._given) + 1))]
+        pairs = zip(names, self._given, strict=False)  # without any there is a name too many
+        return [Check(name, Probe(partial(self._start, each)), REMEDY) for name, each in pairs]
 
     def gauges(self) -> dict[str, float]:
         if self.name != "database":
@@ -44,10 +42,7 @@ class Adopted:
         pools = [pool for pool in every if hasattr(pool, "checkedout")]  # some kinds keep none
         sizes = [pool.size() + max(0, pool._max_overflow) for pool in pools]  # noqa: SLF001
         used = [pool.checkedout() for pool in pools]
-        return {
-            "db_client_connections_in_use": sum(used),
-            "db_client_connections_max": sum(sizes),
-        }
+        return {"db_client_connections_in_use": sum(used), "db_client_connections_max": sum(sizes)}
 
     def _start(self, each: Any) -> Any:
         if (found := _now(each)) is None:

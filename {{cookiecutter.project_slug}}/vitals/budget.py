@@ -40,7 +40,6 @@ class cost(RequestStats):  # noqa: N801 - used as a function
 
     @property
     def db_ms(self) -> float:
-        """The time of all statements, in milliseconds."""
         return self.total("db")[1]
 
     @property

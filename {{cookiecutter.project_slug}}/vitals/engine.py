@@ -120,12 +120,8 @@ class Engine:
 
     def _add_routes(self) -> None:
         options, settings = self._options, self._options.settings
-        about = {
-            "version": settings.version,
-            "releaseId": settings.commit,
-            "serviceId": options.name,
-        }
-        guards, prefix = [Depends(self._operators)], options.prefix
+        guards, prefix, name = [Depends(self._operators)], options.prefix, options.name
+        about = {"version": settings.version, "releaseId": settings.commit, "serviceId": name}
         health = health_routes.router(
             self.checks, self.service, about, self._process, self._operators.accepts
         )

@@ -11,12 +11,8 @@ from starlette.types import ASGIApp, Scope
 MARKS = ("endpoint", "fastapi", "path_params", "route", "router")  # of a search, in the scope
 
 
-class _Unknown:
-    """Stands in for a class that this version of FastAPI lacks."""
-
-
-# How a router stands among the routes of another one, since 0.137.
-IncludedRouter: Any = getattr(routing, "_IncludedRouter", _Unknown)
+# How a router stands among the routes of another one, since 0.137; before, no object is one.
+IncludedRouter: Any = getattr(routing, "_IncludedRouter", ())
 # The path without that of a proxy or mount.
 route_path_of = getattr(_utils, "get_route_path", lambda scope: scope["path"])
 # Tells the framework's own telemetry which route was found.
@@ -51,10 +47,8 @@ def routers(router: Any) -> list[Any]:
     """A router and all that it includes."""
     found = [router]
     for each in found:
-        inner = [
-            route.original_router for route in each.routes if isinstance(route, IncludedRouter)
-        ]
-        found += [new for new in inner if new not in found]
+        inner = [route for route in each.routes if isinstance(route, IncludedRouter)]
+        found += [r.original_router for r in inner if r.original_router not in found]
     return found
 
 

@@ -6,7 +6,7 @@ otherwise: its checks, gauges and last errors. Those of a dead worker are gone a
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ class Service:
             self._metrics.share(self.file)
             own_metrics.share(self.file)
         await self.refresh()
-        self._publishing = asyncio.create_task(self._publish_on())
+        self._publishing = asyncio.create_task(repeat(self._exchange, PUBLISH_SECONDS))
 
     async def close(self) -> None:
         """Write the last counts; the file stays until the process ends."""
@@ -120,10 +120,10 @@ class Service:
         gauges: dict[tuple[str, str], float] = {}
         for number, each in enumerate(living or self._living(), 1):
             for name, labels, *_, value in each.gauges:
-                more = f'{labels and ","}worker="{number}"' if by_worker else ""
-                before = gauges.get((name, labels + more), 0.0)
-                found = max(before, value) if name == LARGEST else before + value
-                gauges[name, labels + more] = found
+                if by_worker and ',worker="' not in f",{labels}":  # a metric's own label stays
+                    labels += f'{labels and ","}worker="{number}"'
+                before = gauges.get((name, labels), 0.0)
+                gauges[name, labels] = max(before, value) if name == LARGEST else before + value
         for (name, labels), value in sorted(gauges.items()):
             yield name, labels, (), (), value
 
@@ -159,12 +159,19 @@ class Service:
                     found[name] = self._json.validate_json(content)
         return found
 
-    async def _publish_on(self) -> None:
-        while True:
-            await asyncio.sleep(PUBLISH_SECONDS)
-            self.publish()
-            with suppress(OSError):  # such as too many open files; /metrics logs it
-                self._others = await asyncio.to_thread(self._read_others)
+    async def _exchange(self) -> None:
+        self.publish()
+        self._others = await asyncio.to_thread(self._read_others)
+
+
+async def repeat(run: Callable[[], Awaitable[None]], seconds: float) -> None:
+    """Run a function every so many seconds, also after it has failed, which is logged."""
+    while True:
+        await asyncio.sleep(seconds)
+        try:
+            await run()
+        except Exception:
+            log.exception("a task of the engine failed, and runs again in %g s", seconds)
 
 
 def _parsed(sums: Mapping[str, Any]) -> Iterator[Series]:

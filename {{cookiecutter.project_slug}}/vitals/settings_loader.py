@@ -124,10 +124,8 @@ def _placeholders(settings_type: type[BaseModel], values: Mapping[str, str]) -> 
 
 def _unknown(name: str, settings_type: type[BaseModel]) -> str:
     closest = difflib.get_close_matches(name, settings_type.model_fields, n=1, cutoff=0)[0]
-    return (
-        f"{_variable(name)}: no such setting; the closest is {_variable(closest)}. "
-        "Fix: rename or remove it"
-    )
+    found = f"{_variable(name)}: no such setting; the closest is {_variable(closest)}"
+    return f"{found}. Fix: rename or remove it"
 
 
 def _required(settings_type: type[BaseModel], name: str, when: str) -> str:

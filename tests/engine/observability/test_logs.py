@@ -5,6 +5,8 @@ import logging
 import os
 import re
 import select
+import subprocess
+import sys
 import threading
 import time
 from collections.abc import Callable, Iterator
@@ -16,6 +18,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from tests.engine.test_layers import PROJECT
 from vitals import request_stats
 from vitals.observability import logs
 from vitals.observability.logs import MAX_LINES, Writer
@@ -341,6 +344,28 @@ def test_a_pipe_that_is_full_for_a_moment_gets_every_line() -> None:
 
     assert found.decode() == "".join(lines)
     assert writer.dropped == 0
+
+
+FORKS = """
+import os
+from vitals.observability import logs
+logs.stdout.write("parent\\n")
+if os.fork():
+    os.wait()
+else:
+    logs.stdout.write("child\\n")
+    logs.stdout.close()
+    os._exit(0)
+"""
+
+
+def test_a_child_that_was_forked_writes_its_own_lines_and_no_other() -> None:
+    environment = {**os.environ, "PYTHONPATH": str(PROJECT), "PYTHONWARNINGS": "ignore"}
+    command = [sys.executable, "-c", FORKS]
+
+    output = subprocess.check_output(command, env=environment, text=True, timeout=60)
+
+    assert sorted(output.splitlines()) == ["child", "parent"]
 
 
 CONTROLS = [*range(0x20), *range(0x7F, 0xA0), *range(0x2028, 0x202F), *range(0x2066, 0x206A)]

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 
 import pytest
 
+from tests.engine.applications import until
 from tests.engine.status.counted import Counted
 from vitals.observability.metric_types import Series
 from vitals.observability.recent_errors import MAX_ERRORS, MAX_STATEMENTS, RecentErrors
@@ -126,6 +127,27 @@ async def test_an_open_history_reads_the_metrics_until_it_is_closed(
     await counted.history.close()
 
     assert asyncio.all_tasks() == running
+
+
+async def test_a_history_that_failed_once_is_read_again_and_the_log_says_so(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    monkeypatch.setattr("vitals.status.history.SLOT_SECONDS", 0.01)
+    counted, failed = Counted(), asyncio.Event()
+    await counted.history.open()
+
+    def fails() -> Iterator[Series]:
+        failed.set()
+        raise ValueError("no series")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(counted.service, "series", fails)
+        await failed.wait()
+    counted.request("/items")
+    await until(lambda: "/items" in counted.history.totals())
+    await counted.history.close()
+
+    assert "failed" in caplog.text
 
 
 def test_the_newest_failure_is_first_and_the_oldest_are_dropped() -> None:

@@ -161,9 +161,8 @@ class Checks:
             return
         self._changes.append(state)
         if before is not None and up:
-            log.info(
-                "check %s passes again after %.1f s", name, (now - before.since).total_seconds()
-            )
+            down_seconds = (now - before.since).total_seconds()
+            log.info("check %s passes again after %.1f s", name, down_seconds)
         else:
             level = logging.ERROR if required else logging.WARNING
             log.log(level, "check %s: %s: %s", name, state.status, reason)

@@ -69,6 +69,11 @@ class Writer:
             os.close(self._descriptor)
             self._descriptor = before
 
+    def renew(self) -> None:
+        """Start anew in a forked child: the thread and the lines are its parent's."""
+        self._thread, self._lock = None, threading.Lock()
+        self._lines.clear()
+
     def _start(self) -> None:
         with self._lock:
             if self._thread is None:
@@ -100,6 +105,8 @@ class Writer:
 
 stdout = Writer(descriptor=1)
 atexit.register(stdout.close)
+if hasattr(os, "register_at_fork"):  # not every system forks
+    os.register_at_fork(after_in_child=stdout.renew)
 
 
 def to_the_second(seconds: float) -> str:

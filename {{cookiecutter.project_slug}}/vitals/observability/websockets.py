@@ -52,9 +52,8 @@ class ObservedWebsocket(RequestStats):
         kind = message["type"]
         if kind == "websocket.send":
             text = message.get("text")
-            self.bytes_out += len(
-                text.encode() if text is not None else message.get("bytes") or b""
-            )
+            data = text.encode() if text is not None else message.get("bytes") or b""
+            self.bytes_out += len(data)
             self._sent += 1
             if self._sent % MESSAGES == 0:
                 await sleep(0)
@@ -110,13 +109,7 @@ class ObservedWebsocket(RequestStats):
 
 
 async def observe(
-    app: ASGIApp,
-    answers: Answers,
-    scope: Scope,
-    receive: Receive,
-    send: Send,
-    *,
-    reraise: bool,
+    app: ASGIApp, answers: Answers, scope: Scope, receive: Receive, send: Send, *, reraise: bool
 ) -> None:
     """Run an application for a websocket, and observe it."""
     websocket = ObservedWebsocket(answers, scope, receive, send)

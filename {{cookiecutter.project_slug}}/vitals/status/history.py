@@ -18,7 +18,7 @@ from operator import add
 
 from vitals.observability.metric_types import DURATION_BUCKETS
 from vitals.probes import POLLED, under
-from vitals.service import Service
+from vitals.service import Service, repeat
 
 SLOTS = 60
 SLOT_SECONDS = 15.0
@@ -102,7 +102,7 @@ class History:
         self.update()  # what was counted before is no traffic of now
         self._past = deque([self._now] * SLOTS, maxlen=SLOTS)
         self._load(self._service.read_history())
-        self._ticking = asyncio.create_task(self._tick())
+        self._ticking = asyncio.create_task(repeat(self._tick, SLOT_SECONDS))
 
     async def close(self) -> None:
         if self._ticking is not None:
@@ -145,12 +145,10 @@ class History:
         return [self._between(route, *ends) for ends in pairwise((*self._past, self._now))]
 
     async def _tick(self) -> None:
-        while True:
-            await asyncio.sleep(SLOT_SECONDS)
-            await self._service.refresh()
-            for _ in self._read():
-                await asyncio.sleep(0)
-            self.advance()
+        await self._service.refresh()
+        for _ in self._read():
+            await asyncio.sleep(0)
+        self.advance()
 
     def _dump(self) -> bytes:
         past = [(when, totals.tobytes().hex()) for when, totals in self._past]

@@ -41,9 +41,8 @@ class StatusReporter:
         self.history.update()
         totals = self.history.totals()
         slowest = sorted(totals, key=lambda route: -(totals[route].quantile_ms(0.95) or 0))
-        rows = [
-            _row(name, totals[name], self.history.points(name)) for name in slowest[:MAX_ROUTES]
-        ]
+        points = self.history.points
+        rows = [_row(name, totals[name], points(name)) for name in slowest[:MAX_ROUTES]]
         known = self.service.snapshot()
         states, repeats = known.states, known.repeats
         found = findings(states, self.history, repeats)
