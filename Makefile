@@ -98,7 +98,7 @@ FAILED := { echo "set-up could not finish. Fix: repair what is reported above, t
 	@echo "setting up .venv from requirements-generate.txt …"
 	@if command -v uv > /dev/null; then \
 	  uv venv --quiet --python "$$($(PYTHON) -c 'import sys; print(sys.executable)')" .venv; else \
-	  $(PYTHON) -m venv .venv && { said=$$(.venv/bin/pip install --disable-pip-version-check --require-hashes \
-	    -r requirements-uv.txt 2>&1) || { echo "$$said"; false; }; }; fi || $(FAILED)
+	  said=$$({ $(PYTHON) -m venv .venv && .venv/bin/pip install --disable-pip-version-check --require-hashes \
+	    -r requirements-uv.txt; } 2>&1) || { echo "$$said"; false; }; fi || $(FAILED)
 	@$(INSTALL) -r requirements-generate.txt || $(FAILED)
 	@{ cat $(GENERATE) && pwd; } > .venv/demo

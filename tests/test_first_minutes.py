@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import signal
 import subprocess
 import sys
 from pathlib import Path
@@ -73,6 +74,31 @@ def test_an_index_that_does_not_answer_is_reported_with_the_fix(bare, tmp_path):
 
     assert "Connection refused" in refusal
     assert "set-up could not finish. Fix: repair what it says above, then run the same" in refusal
+
+
+def test_ctrl_c_in_set_up_ends_it_without_a_traceback(bare, tmp_path):
+    template = tmp_path / "vitals"
+    shutil.copytree(baking.template(), template)
+    log = tmp_path / "log"
+
+    with (
+        log.open("wb") as lines,
+        subprocess.Popen(
+            ["make", "demo"],
+            cwd=template,
+            env=bare,
+            stdout=lines,
+            stderr=lines,
+            start_new_session=True,
+        ) as demo,
+    ):
+        baking.wait_until((template / ".venv" / "bin" / "python3").exists, 30)
+        os.killpg(demo.pid, signal.SIGINT)  # as a terminal does, while pip is unpacked
+
+    assert demo.returncode
+    said = log.read_text().splitlines()
+    assert said[0] == "setting up .venv from requirements-generate.txt …"
+    assert [line for line in said[1:] if not line.startswith("make")] == []
 
 
 @pytest.mark.slow

@@ -1,3 +1,4 @@
+import re
 import shutil
 import sqlite3
 import subprocess
@@ -63,3 +64,20 @@ def upgrade(project: Path, file: Path) -> None:
     )
     command = [sys.executable, "-m", "alembic", "upgrade", "head"]
     subprocess.run(command, cwd=project, env=environment, check=True)
+
+
+def test_a_new_migration_is_named_with_what_to_do_and_an_empty_one_says_why(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    project = Path(shutil.copytree(baking.bake(), tmp_path / "orders"))
+    monkeypatch.setattr(shell, "ROOT", project)
+    monkeypatch.setenv("PYTHONPATH", str(project))
+    monkeypatch.setenv("APP_DATABASE_URL", f"sqlite:///{tmp_path / 'some.db'}")
+
+    empty = migration.write("nothing")
+    models = project / "app" / "items" / "store_database.py"
+    models.write_text(models.read_text().replace("String(100)", "String(200)"))
+    written = migration.write("longer names")
+
+    assert re.fullmatch(r"migrations/versions/\w+_nothing\.py: empty, as the database .*", empty)
+    assert re.fullmatch(r"migrations/versions/\w+_longer_names\.py: read it before .*", written)

@@ -10,6 +10,10 @@ from collections.abc import Mapping
 from vitals.ops.run import shell, steps
 from vitals.ops.run.steps import Refused
 
+WRITTEN = "migrations/versions/*.py"
+READ_IT = "read it before you use it; a renamed column looks like a removed one"
+EMPTY = "empty, as the database has all tables of the code; change one first, or write it by hand"
+
 
 def apply(environment: Mapping[str, str] | None = None) -> str:
     """Bring the database that the settings name up to date. Safe to repeat.
@@ -20,14 +24,18 @@ def apply(environment: Mapping[str, str] | None = None) -> str:
 
 
 def write(name: str) -> str:
-    """Write a migration. Read it before you use it: a renamed column looks like a lost one.
+    """Write a migration; return its file and what to do with it.
 
     Raises `Refused` without a name, and when the database does not answer.
     """
     if not name.strip():
         raise Refused("no NAME", "what it does", '`make migration NAME="add a price"`')
     apply()
-    return _alembic("revision", "--autogenerate", "--message", name.strip())
+    before = set(shell.ROOT.glob(WRITTEN))
+    _alembic("revision", "--autogenerate", "--message", name.strip())
+    [new] = set(shell.ROOT.glob(WRITTEN)) - before
+    empty = "op." not in new.read_text(encoding="utf-8")
+    return f"{new.relative_to(shell.ROOT)}: {EMPTY if empty else READ_IT}"
 
 
 def _alembic(*words: str, environment: Mapping[str, str] | None = None) -> str:
