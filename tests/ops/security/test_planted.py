@@ -46,8 +46,9 @@ def look(project: Path) -> runs.Look:
 
 @pytest.fixture(scope="module")
 def faulty_routes(tmp_path_factory: pytest.TempPathFactory) -> runs.Look:
-    """What is said about the routes with faults, one of which is accepted."""
-    project = copied(tmp_path_factory.mktemp("routes"))
+    """What is said about routes with faults in a generated project; one of them is accepted."""
+    project = tmp_path_factory.mktemp("routes") / "project"
+    shutil.copytree(baking.bake(), project)
     runs.plant(project, "routes")
     until = (dt.datetime.now(dt.UTC) + dt.timedelta(days=300)).date()
     (project / "config/security-accepted.toml").write_text(ENTRY.format(until))
