@@ -112,8 +112,9 @@ def impaired(environment: dict[str, str]) -> Iterator[Impaired]:
             "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
             "OTEL_BSP_SCHEDULE_DELAY": "50",  # ms, instead of 5 s
         }
-        if "APP_CACHE_URL" in environment:
-            settings["APP_CACHE_URL"] = f"redis://127.0.0.1:{shell.free_port()}/0"
+        for name in (each for each in environment if each.endswith("CACHE_URL")):
+            scheme = environment[name].partition("://")[0]
+            settings[name] = f"{scheme}://127.0.0.1:{shell.free_port()}/0"
         with _refusal_ends_all(), serving(settings) as service:
             yield Impaired(service, received)
         server.shutdown()
