@@ -18,6 +18,7 @@ from vitals.ops.services.serving import serving
 
 kept = []
 with services.running() as running:
+    services.prepare(running.environment)
     for number in range(int(sys.argv[1])):
         with serving(running.environment) as service:
             new = {"name": f"item {number}", "price": 1}

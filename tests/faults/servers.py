@@ -15,6 +15,7 @@ HOLD = """
 import json, sys
 from vitals.ops import services
 with services.running() as running:
+    services.prepare(running.environment)
     print(json.dumps(running.environment), flush=True)
     sys.stdin.read()
 """
