@@ -1,6 +1,5 @@
 """The Caddy that a project ships, in front of one service."""
 
-import json
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -17,10 +16,10 @@ CADDY = "from vitals.ops.deploy.targets.process import _caddy; print(_caddy())"
 def front(project: Project, folder: Path, port: int) -> Iterator[int]:
     """Yield the port of a Caddy with the project's configuration."""
     ours = baking.free_port()
-    configuration = json.loads((project.folder / "deploy" / "caddy.json").read_text())
+    template = project.folder / "deploy" / "caddy.json"
     (folder / "slot").write_text(str(port))
     file = folder / "caddy.json"
-    file.write_text(json.dumps(adapted(configuration, f"http://127.0.0.1:{ours}", folder)))
+    file.write_text(adapted(template, f"http://127.0.0.1:{ours}", folder))
     program = subprocess.run(
         [project.python, "-c", CADDY], cwd=project.folder, stdout=subprocess.PIPE, check=True
     )
