@@ -31,7 +31,7 @@ op.create_table(
         sa.Column("note", sa.Text()),
         sa.Column("at", sa.DateTime(timezone=True)),
         sa.Column("unused", sa.Text()),
-        *(sa.Column(f"wide{n}", sa.Text()) for n in range(3)),
+        *(sa.Column(f"wide{n}", sa.Text()) for n in range(6)),
     )
 """
 ORDERS = """
