@@ -1,9 +1,7 @@
 """Fixtures of all tests. Servers start only for tests that use them."""
 
-import threading
 from collections.abc import Iterator
 from contextlib import contextmanager
-from http.server import BaseHTTPRequestHandler, HTTPServer
 from typing import NamedTuple
 
 import httpx
@@ -11,7 +9,6 @@ import pytest
 
 from vitals import testing
 from vitals.ops import services
-from vitals.ops.run import shell
 from vitals.ops.run.steps import Refused
 from vitals.ops.services.serving import Served, serving
 
@@ -26,13 +23,6 @@ class Started(NamedTuple):
     service: Served
     alive: httpx.Response
     ready: httpx.Response
-
-
-class Impaired(NamedTuple):
-    """A service whose cache is down, and what it sends to its receiver of traces."""
-
-    service: Served
-    received: list[tuple[str, bytes]]
 
 
 @pytest.fixture(scope="session")
@@ -81,44 +71,6 @@ def service(started: Started) -> Served:
 def client(service: Served) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=service.url) as client:
         yield client
-
-
-class Receiver(BaseHTTPRequestHandler):
-    """Collects what is sent to it."""
-
-    received: list[tuple[str, bytes]]
-
-    def do_POST(self) -> None:
-        body = self.rfile.read(int(self.headers["Content-Length"]))
-        self.received.append((self.path, body))
-        self.send_response(200)
-        self.end_headers()
-
-    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
-        pass
-
-
-@pytest.fixture(scope="session")
-def impaired(environment: dict[str, str]) -> Iterator[Impaired]:
-    """A second service, shared by the tests of what is away and of traces."""
-    received: list[tuple[str, bytes]] = []
-    handler = type("Handler", (Receiver,), {"received": received})
-    with HTTPServer(("127.0.0.1", 0), handler) as server:
-        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
-        thread.start()
-        settings = {
-            **environment,
-            "OTEL_EXPORTER_OTLP_ENDPOINT": f"http://127.0.0.1:{server.server_port}",
-            "OTEL_EXPORTER_OTLP_COMPRESSION": "none",
-            "OTEL_BSP_SCHEDULE_DELAY": "50",  # ms, instead of 5 s
-        }
-        for name in (each for each in environment if each.endswith("CACHE_URL")):
-            scheme = environment[name].partition("://")[0]
-            settings[name] = f"{scheme}://127.0.0.1:{shell.free_port()}/0"
-        with _refusal_ends_all(), serving(settings) as service:
-            yield Impaired(service, received)
-        server.shutdown()
-        thread.join()
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:

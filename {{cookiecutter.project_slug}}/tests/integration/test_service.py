@@ -1,16 +1,18 @@
 """The service with real servers: it is healthy, and its traces reach an OTLP receiver."""
 
 import json
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, HTTPServer
 
 import httpx
 import pytest
 from opentelemetry.proto.collector.trace.v1.trace_service_pb2 import ExportTraceServiceRequest
 from opentelemetry.proto.trace.v1.trace_pb2 import Span
 
-from tests.conftest import Impaired
 from vitals.ops.measure import load
 from vitals.ops.run import shell
-from vitals.ops.services.serving import Served
+from vitals.ops.services.serving import Served, serving
 
 ROUTES = load.read(shell.ROOT).routes
 TRACE = "0af7651916cd43dd8448eb211c80319c"
@@ -26,28 +28,54 @@ def test_the_service_is_alive_ready_and_healthy(service: Served, client: httpx.C
     )
 
 
+class Receiver(BaseHTTPRequestHandler):
+    """Collects what is sent to it."""
+
+    received: list[tuple[str, bytes]]
+
+    def do_POST(self) -> None:
+        body = self.rfile.read(int(self.headers["Content-Length"]))
+        self.received.append((self.path, body))
+        self.send_response(200)
+        self.end_headers()
+
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002 - the library's name
+        pass
+
+
+@pytest.fixture
+def receiver() -> Iterator[tuple[str, list[tuple[str, bytes]]]]:
+    received: list[tuple[str, bytes]] = []
+    handler = type("Handler", (Receiver,), {"received": received})
+    with HTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01})
+        thread.start()
+        yield f"http://127.0.0.1:{server.server_port}", received
+        server.shutdown()
+        thread.join()
+
+
 @pytest.mark.skipif(not ROUTES, reason=load.NOTHING)
-def test_a_request_continues_the_trace_of_its_caller_up_to_the_receiver(impaired: Impaired) -> None:
-    url, log = impaired.service.url, impaired.service.log
-    headers = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
-    httpx.get(url + ROUTES[0].request.path, headers=headers)
-    httpx.get(f"{url}/readyz", headers=headers)
+def test_a_request_continues_the_trace_of_its_caller_up_to_the_receiver(
+    environment: dict[str, str], receiver: tuple[str, list[tuple[str, bytes]]]
+) -> None:
+    url, received = receiver
+    traced = {"OTEL_EXPORTER_OTLP_ENDPOINT": url, "OTEL_EXPORTER_OTLP_COMPRESSION": "none"}
 
-    def spans() -> list[Span]:
-        return [s for path, body in impaired.received if path == "/v1/traces" for s in _spans(body)]
+    with serving(environment | traced) as service:
+        headers = {"traceparent": f"00-{TRACE}-{CALLER}-01"}
+        httpx.get(service.url + ROUTES[0].request.path, headers=headers)
+        httpx.get(f"{service.url}/readyz", headers=headers)
+        service.program.stop()
+        log = service.log.read_text()
 
-    def has_arrived() -> bool:
-        roots = (span.trace_id.hex() for span in spans() if span.kind == SERVER)
-        return TRACE in roots and TRACE in log.read_text()
-
-    assert impaired.service.program.wait_until(has_arrived, within_seconds=10)
-    requests = {span.trace_id.hex(): span for span in spans() if span.kind == SERVER}
-    assert requests[TRACE].name == ROUTES[0].name
-    assert requests[TRACE].parent_span_id.hex() == CALLER
-    assert {span.trace_id.hex() for span in spans()} == requests.keys()
-    assert not any("/readyz" in span.name for span in spans())
-    lines = [json.loads(line) for line in log.read_text().splitlines() if TRACE in line]
-    assert [line["event"] for line in lines] == ["request"]
+    spans = [span for path, body in received if path == "/v1/traces" for span in _spans(body)]
+    (request,) = [span for span in spans if span.kind == SERVER]
+    assert request.name == ROUTES[0].name
+    assert (request.trace_id.hex(), request.parent_span_id.hex()) == (TRACE, CALLER)
+    assert {span.trace_id.hex() for span in spans} == {TRACE}
+    (line,) = [line for line in map(json.loads, log.splitlines()) if line["event"] == "request"]
+    assert line["trace_id"] == TRACE
 
 
 def _spans(body: bytes) -> list[Span]:
