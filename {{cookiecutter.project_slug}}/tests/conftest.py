@@ -1,6 +1,6 @@
 """Fixtures of all tests. Servers start only for tests that use them."""
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import contextmanager
 from typing import NamedTuple
 
@@ -79,7 +79,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
 
 
 @contextmanager
-def _refusal_ends_all() -> Iterator[None]:
+def _refusal_ends_all() -> Generator[None]:
     """End the tests with the text of a refusal instead of many tracebacks."""
     try:
         yield

@@ -4,7 +4,7 @@ import asyncio
 import atexit
 import shutil
 import tempfile
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from functools import cache
 from pathlib import Path
@@ -19,7 +19,7 @@ MIGRATIONS = ROOT / "migrations"
 
 
 @asynccontextmanager
-async def database_in(folder: Path) -> AsyncIterator[Database]:
+async def database_in(folder: Path) -> AsyncGenerator[Database]:
     """A database in a file of its own, with all migrations applied."""
     file = shutil.copy(await asyncio.to_thread(migrated), folder / "test.db")
     database = Database(f"sqlite:///{file}", migrations=MIGRATIONS, pool_size=5, deadline_seconds=5)
