@@ -123,7 +123,7 @@ def installed_with_traces(shape: Shape) -> FastAPI:
 
     os.environ["OTEL_EXPORTER_OTLP_ENDPOINT"] = "http://127.0.0.1:9"
     config = {**providers(), "operation_spans": False, "logs": False}
-    tracing.install = lambda app, _: tracing.configure_telemetry(app, config)
+    tracing.install = lambda app, *_: tracing.configure_telemetry(app, config)
     return installed(shape)
 
 

@@ -9,7 +9,10 @@ from tests import baking
 
 ROOT = baking.IN_PLACE.parent
 REQUESTS = """
-from benchmarks import against_plain, callgrind
+from benchmarks import against_plain, callgrind, variants
+
+for name in ("this template, everything on", "this template, with traces"):
+    variants.build(name, variants.ONE)
 
 callgrind.command = lambda _: []
 with against_plain.servers() as settings:

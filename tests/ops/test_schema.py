@@ -202,3 +202,10 @@ def test_a_release_is_held_to_the_columns_that_its_own_code_names(
         schema.check()
 
     assert "DROP COLUMN price_cents" in refused.value.output
+
+
+def test_a_release_without_a_database_names_no_table(tmp_path: Path) -> None:
+    names = NAMES.replace('metadata = "app.tables:metadata"', "")
+    (tmp_path / "pyproject.toml").write_text(names)
+
+    assert schema.named(tmp_path) == {}

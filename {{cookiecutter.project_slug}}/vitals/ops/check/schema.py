@@ -24,18 +24,18 @@ Tables = dict[str, dict[str, bool]]  # table -> column -> whether it may be empt
 NAMED = """
 import importlib, json, pathlib, pkgutil, sys, tomllib
 project = tomllib.loads(pathlib.Path(sys.argv[1], "pyproject.toml").read_text())
-names = project.get("tool", {}).get("vitals", {})
+names, metadata = project.get("tool", {}).get("vitals", {}), None
 if "metadata" in names:
     importlib.import_module(names["application"].partition(":")[0])  # it has all features
     module, _, attribute = names["metadata"].partition(":")
     metadata = getattr(importlib.import_module(module), attribute)
-else:  # a release from before the engine had a folder of its own
+elif "application" not in names:  # a release from before the engine had a folder of its own
     import app
     for module in pkgutil.walk_packages(app.__path__, "app."):
         if not module.name.endswith("__main__"):
             importlib.import_module(module.name)
     metadata = app.database.Base.metadata
-tables = metadata.tables.values()
+tables = () if metadata is None else metadata.tables.values()  # None: it had no database
 print(json.dumps({t.name: {c.name: bool(c.nullable) for c in t.columns} for t in tables}))
 """
 ALTER_TABLE = r'^ALTER TABLE (?:ONLY )?(?:\w+\.)?"?(?P<table>\w+)"? '
