@@ -75,7 +75,8 @@ def _answer(url: str, statement: str) -> str:
     try:
         return asyncio.run(ask())
     except (OSError, asyncpg.PostgresError, ValueError) as error:
-        raise Refused(f"{SERVICE.given_by}, {statement}: {error!r}") from error
+        found, fix = f"{SERVICE.given_by}, {statement}: {error!r}", f"correct {SERVICE.given_by}"
+        raise Refused(found, "a server that answers and lets its role CREATEDB", fix) from error
 
 
 def _programs(folder: Path) -> tuple[Path, int | None]:
